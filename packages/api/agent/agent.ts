@@ -1,0 +1,122 @@
+/**
+ * What a gateway and its controller say to each other: discover and register before there is a certificate, poll afterwards. The
+ * names of the three calls are the original's; the fields are ours. Unknown fields are ignored, so either side may be newer.
+ */
+import { z } from 'zod';
+
+export const AGENT_PROTOCOL_VERSION = 1;
+
+const base64Key = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a key is 32 bytes in base64');
+const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** GET /vrouter/discover: no authentication; nothing in it is trusted before the root's fingerprint matches. */
+export const discoverReply = z.object({
+  controllerId: z.string(),
+  protocolVersions: z.array(z.number().int()),
+  /** SHA-256 of the root certificate's DER, lower-case hex. */
+  rootFingerprint: hex32,
+  /** The root itself, PEM, so that the gateway can check the fingerprint and pin it. */
+  rootCertificate: z.string(),
+  urls: z.object({ register: z.string(), poll: z.string() }),
+  serverTimeUnixMs: z.number(),
+});
+export type DiscoverReply = z.infer<typeof discoverReply>;
+
+/** POST /vrouter/register: TLS verified against the pinned root. */
+export const registerRequest = z.object({
+  token: z.string().max(256),
+  protocolVersion: z.number().int(),
+  /** PKCS #10, PEM. The key never leaves the gateway. */
+  csr: z.string().max(16_384),
+  wireguardPublicKey: base64Key,
+  hostname: z.string().max(253),
+  version: z.string().max(64),
+});
+export type RegisterRequest = z.infer<typeof registerRequest>;
+
+export const registerReply = z.object({
+  gatewayId: z.string(),
+  name: z.string(),
+  controllerId: z.string(),
+  /** Leaf first, then the intermediates, PEM each. */
+  certificateChain: z.array(z.string()).min(1),
+  /** The gateway's own address in its first network, as `controller_state` keeps it. */
+  assignedIp: z.string().nullable(),
+  pollAfterMs: z.number(),
+  serverTimeUnixMs: z.number(),
+});
+export type RegisterReply = z.infer<typeof registerReply>;
+
+export const peerStats = z.object({
+  interface: z.string(),
+  publicKey: base64Key,
+  endpoint: z.string().nullable(),
+  lastHandshakeUnixMs: z.number().nullable(),
+  rxBytes: z.number(),
+  txBytes: z.number(),
+  rxPackets: z.number(),
+  txPackets: z.number(),
+});
+export type PeerStats = z.infer<typeof peerStats>;
+
+/** Absolute values; another epoch means that counting began anew. */
+export const gatewayStats = z.object({
+  epoch: z.string(),
+  peers: z.array(peerStats).max(2000),
+  drops: z.record(z.string(), z.number()),
+  objects: z.number(),
+  reconciles: z.number(),
+  driftRepaired: z.number(),
+});
+export type GatewayStats = z.infer<typeof gatewayStats>;
+
+export const objectError = z.object({ key: z.string(), code: z.string(), message: z.string() });
+
+/** POST /vrouter/poll over mTLS: the certificate says who asks, `gatewayId` is only cross-checked. */
+export const pollRequest = z.object({
+  gatewayId: z.string(),
+  /** Random, new at each start of the daemon. */
+  bootId: z.string().max(64),
+  /** Strictly increasing within a bootId. A retry of a lost reply repeats both seq and nonce. */
+  seq: z.number().int().nonnegative(),
+  /** What the last reply gave; null on the first poll of a bootId. */
+  nonce: z.string().max(64).nullable(),
+  /** The last version that was stored, and the hash of the state that it led to. 0 and null when there is none. */
+  storedVersion: z.number().int().nonnegative(),
+  storedHash: hex32.nullable(),
+  /** The last version whose objects the plane was seen to have. */
+  appliedVersion: z.number().int().nonnegative(),
+  /** How long the controller may hold the reply when it has nothing new, ms. */
+  waitMs: z.number().int().min(0).max(25_000),
+  /** True asks for the whole state. */
+  full: z.boolean(),
+  stats: gatewayStats.nullable(),
+  errors: z.array(objectError).max(100),
+  plane: z.string().max(32),
+  version: z.string().max(64),
+});
+export type PollRequest = z.infer<typeof pollRequest>;
+
+/** Keyed, so applying twice is harmless. The intent is checked by the gateway one by one: a bad one holds back no other. */
+export const intentOp = z.discriminatedUnion('op', [
+  z.object({ op: z.literal('put'), key: z.string(), intent: z.unknown() }),
+  z.object({ op: z.literal('remove'), key: z.string() }),
+]);
+export type IntentOp = z.infer<typeof intentOp>;
+
+export const pollReply = z.object({
+  /** The version that the ops lead to. */
+  version: z.number().int().nonnegative(),
+  /** The version that the ops start from; null when they are the whole state and what is not named goes. */
+  baseVersion: z.number().int().nonnegative().nullable(),
+  ops: z.array(intentOp),
+  /** Hash of the state at `version`: see intent/version/hash.ts. */
+  hash: hex32,
+  nextNonce: z.string(),
+  /** Do not ask again before this many ms. */
+  pollAfterMs: z.number().int().nonnegative(),
+  /** The shrink that this full state brings was confirmed by a person. */
+  confirmShrink: z.boolean(),
+  serverTimeUnixMs: z.number(),
+});
+export type PollReply = z.infer<typeof pollReply>;

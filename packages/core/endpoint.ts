@@ -1,0 +1,29 @@
+/** Where datagrams come from and go to: an address and a UDP port. */
+import { formatIp, type IpBytes, parseIp } from './ip.ts';
+import { problem } from './problem.ts';
+import { err, ok, type Result } from './result.ts';
+
+/** `text` is canonical (`192.0.2.1:51820`, `[2001:db8::1]:51820`), so two endpoints are the same when their texts are. */
+export interface Endpoint {
+  readonly text: string;
+  readonly address: IpBytes;
+  readonly port: number;
+}
+
+export function makeEndpoint(address: IpBytes, port: number): Endpoint {
+  const ip = formatIp(address);
+  return { text: address.length === 4 ? `${ip}:${port}` : `[${ip}]:${port}`, address, port };
+}
+
+/** Parses `ip:port` or `[ipv6]:port`; host names are for edges that can resolve them. `address.invalid`. */
+export function parseEndpoint(text: string, field?: string): Result<Endpoint> {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port < 1 || port > 65535)
+    return err(problem('address.invalid', 'an endpoint looks like 192.0.2.1:51820 or [2001:db8::1]:51820', field));
+  const address = parseIp(match[1] ?? match[2]!, field);
+  if (!address.ok) return address;
+  if ((address.value.length === 16) !== (match[1] !== undefined))
+    return err(problem('address.invalid', 'IPv6 stands in brackets, IPv4 does not: [2001:db8::1]:51820', field));
+  return ok(makeEndpoint(address.value, port));
+}

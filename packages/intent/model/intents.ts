@@ -1,0 +1,83 @@
+/**
+ * Intents: what people say. Each has a source, which alone may change or remove it; a reload of one source never touches another's.
+ * Read ../README.md for the whole model. Intents travel as JSON (controller to gateway, SQLite, files), so fields are plain values
+ * and a secret is its base64 text here; it becomes a Secret in compile, on the way to a plane.
+ */
+
+/** Who said it. `wg` is wg(8) through the UAPI socket. */
+export type IntentSource = 'controller' | 'file' | 'cli' | 'wg';
+
+/** Key: name. `default` need not be said: it always exists. */
+export interface VrfIntent {
+  readonly kind: 'vrf';
+  readonly name: string;
+}
+
+/** An interface on which a gateway meets its peers. Key: name. The private key is the host's own and is never said. */
+export interface GatewayInterfaceIntent {
+  readonly kind: 'gatewayInterface';
+  readonly name: string;
+  readonly type: 'wireguard';
+  readonly vrf: string;
+  readonly listenPort: number;
+  readonly mtu: number;
+}
+
+/** Key: interface, address. */
+export interface AddressIntent {
+  readonly kind: 'address';
+  readonly interface: string;
+  /** `10.77.0.1/24`, `fd77::1/64`. */
+  readonly address: string;
+}
+
+/** A WireGuard peer; its allowed IPs also become routes in the interface's VRF. Key: interface, publicKey. */
+export interface PeerIntent {
+  readonly kind: 'peer';
+  readonly interface: string;
+  /** Base64. */
+  readonly publicKey: string;
+  readonly name: string;
+  /** Base64; null is none. */
+  readonly presharedKey: string | null;
+  readonly allowedIps: readonly string[];
+  /** Where to send before the peer has been heard; null waits for it. */
+  readonly endpoint: string | null;
+  /** Seconds; 0 is off. */
+  readonly persistentKeepalive: number;
+}
+
+/** Key: vrf, prefix. Exactly one of `interface`, or `blackhole: true`. */
+export interface RouteIntent {
+  readonly kind: 'route';
+  readonly vrf: string;
+  readonly prefix: string;
+  readonly interface: string | null;
+  readonly nextHop: string | null;
+  readonly blackhole: boolean;
+}
+
+export type Intent = VrfIntent | GatewayInterfaceIntent | AddressIntent | PeerIntent | RouteIntent;
+export type IntentKind = Intent['kind'];
+
+/** `kind/part/part`, as for objects. */
+export type IntentKey = string & { readonly __key: 'intent' };
+
+export interface SourcedIntent {
+  readonly source: IntentSource;
+  readonly intent: Intent;
+}
+
+export function intentKey(intent: Intent): IntentKey {
+  switch (intent.kind) {
+    case 'vrf':
+    case 'gatewayInterface':
+      return `${intent.kind}/${intent.name}` as IntentKey;
+    case 'address':
+      return `address/${intent.interface}/${intent.address}` as IntentKey;
+    case 'peer':
+      return `peer/${intent.interface}/${intent.publicKey}` as IntentKey;
+    case 'route':
+      return `route/${intent.vrf}/${intent.prefix}` as IntentKey;
+  }
+}

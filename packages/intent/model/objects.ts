@@ -1,0 +1,147 @@
+/**
+ * Objects: what planes have. A driver knows these and nothing of what people said. Read ../README.md for the whole model; here are
+ * the kinds that code exists for. Every field is of one class, declared in `objectKinds`:
+ *   desired    compared with the plane and mended
+ *   initial    given at creation, afterwards the plane's own (a peer's endpoint roams)
+ *   writeOnly  a Secret; compared by fingerprint, never printed
+ *   learned    the plane's own, reported under `learned`, never compared
+ * Fields that make the key are none of these: another value is another object.
+ */
+import type { Secret, SecretFingerprint } from '@vrouter/core/secret.ts';
+
+export type FieldClass = 'key' | 'desired' | 'initial' | 'writeOnly';
+
+/** A virtual routing table. Key: name. The name `default` is the table that always exists. */
+export interface VrfObject {
+  readonly kind: 'vrf';
+  readonly name: string;
+  /** Number of the table on the plane; allocated once. */
+  readonly tableId: number;
+}
+
+/** A network interface of the plane. Key: name. */
+export interface LinkObject {
+  readonly kind: 'link';
+  readonly name: string;
+  readonly type: 'wireguard';
+  readonly vrf: string;
+  /** Bytes of the largest inner packet. */
+  readonly mtu: number;
+  readonly adminUp: boolean;
+}
+
+/** The WireGuard side of a link. Key: link. */
+export interface WireguardDeviceObject {
+  readonly kind: 'wireguardDevice';
+  readonly link: string;
+  readonly listenPort: number;
+  readonly privateKey: Secret | SecretFingerprint;
+}
+
+/** Key: link, publicKey (base64). */
+export interface WireguardPeerObject {
+  readonly kind: 'wireguardPeer';
+  readonly link: string;
+  readonly publicKey: string;
+  readonly presharedKey: Secret | SecretFingerprint | null;
+  /** Canonical prefixes, sorted. */
+  readonly allowedIps: readonly string[];
+  readonly endpoint: string | null;
+  /** Seconds; 0 is off. */
+  readonly persistentKeepalive: number;
+}
+
+/** An address of a link, with its prefix length. Key: link, address. */
+export interface AddressObject {
+  readonly kind: 'address';
+  readonly link: string;
+  readonly address: string;
+}
+
+/** Key: vrf, prefix. */
+export interface RouteObject {
+  readonly kind: 'route';
+  readonly vrf: string;
+  readonly prefix: string;
+  readonly via: RouteVia;
+}
+
+/** Out of a link (with a next hop on links that need one), or dropped on purpose. */
+export type RouteVia =
+  | { readonly type: 'link'; readonly link: string; readonly nextHop: string | null }
+  | { readonly type: 'blackhole' };
+
+export type PlaneObject =
+  | VrfObject
+  | LinkObject
+  | WireguardDeviceObject
+  | WireguardPeerObject
+  | AddressObject
+  | RouteObject;
+
+export type ObjectKind = PlaneObject['kind'];
+
+/** `kind/part/part`: unique on a plane, stable, readable. Parts that may contain a slash (prefixes, keys) come last. */
+export type ObjectKey = string & { readonly __key: 'object' };
+
+/** What a plane tells of an object: its fields as they are, secrets as fingerprints, and what the plane has learnt. */
+export interface Observed<O extends PlaneObject = PlaneObject> {
+  readonly key: ObjectKey;
+  readonly object: O;
+  readonly learned: Learned;
+}
+
+/** Learned fields by name; which a kind has is declared in `objectKinds`. */
+export type Learned = { readonly [field: string]: string | number | boolean | null };
+
+export interface ObjectKindSpec<O extends PlaneObject> {
+  /** Creation goes from low to high, deletion from high to low. */
+  readonly rank: number;
+  readonly fields: { readonly [F in Exclude<keyof O, 'kind'>]: FieldClass };
+  readonly learned: readonly string[];
+}
+
+export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<PlaneObject, { kind: K }>> } = {
+  vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, learned: [] },
+  link: {
+    rank: 1,
+    fields: { name: 'key', type: 'desired', vrf: 'desired', mtu: 'desired', adminUp: 'desired' },
+    learned: ['index', 'operUp'],
+  },
+  wireguardDevice: {
+    rank: 2,
+    fields: { link: 'key', listenPort: 'desired', privateKey: 'writeOnly' },
+    learned: ['publicKey'],
+  },
+  address: { rank: 3, fields: { link: 'key', address: 'key' }, learned: [] },
+  wireguardPeer: {
+    rank: 4,
+    fields: {
+      link: 'key',
+      publicKey: 'key',
+      presharedKey: 'writeOnly',
+      allowedIps: 'desired',
+      endpoint: 'initial',
+      persistentKeepalive: 'desired',
+    },
+    learned: ['endpoint', 'lastHandshakeUnixMs', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
+  },
+  route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, learned: [] },
+};
+
+/** The key of an object: its kind and key fields, in the order in which the kind declares them. */
+export function objectKey(object: PlaneObject): ObjectKey {
+  switch (object.kind) {
+    case 'vrf':
+    case 'link':
+      return `${object.kind}/${object.name}` as ObjectKey;
+    case 'wireguardDevice':
+      return `wireguardDevice/${object.link}` as ObjectKey;
+    case 'wireguardPeer':
+      return `wireguardPeer/${object.link}/${object.publicKey}` as ObjectKey;
+    case 'address':
+      return `address/${object.link}/${object.address}` as ObjectKey;
+    case 'route':
+      return `route/${object.vrf}/${object.prefix}` as ObjectKey;
+  }
+}
