@@ -5,6 +5,11 @@ set -eu
 cd "$(dirname "$0")/.."
 installed=node_modules/.package-lock.json
 if [ ! -f "$installed" ] || [ package-lock.json -nt "$installed" ]; then
+  # Where the home folder cannot be written, npm's cache lies in the clone too.
+  if [ ! -w "${HOME:-/nonexistent}" ]; then
+    npm_config_cache="$PWD/.cache/npm"
+    export npm_config_cache
+  fi
   echo "setting up: installing packages (once, about half a minute)" >&2
   npm ci --no-audit --no-fund --loglevel=error >&2
   touch "$installed"

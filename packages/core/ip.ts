@@ -32,12 +32,13 @@ function ipv4Bytes(text: string): Uint8Array | null {
 function ipv6Bytes(text: string): Uint8Array | null {
   const halves = text.split('::');
   if (halves.length > 2) return null;
-  const head = groups(halves[0]!);
-  const tail = halves.length === 2 ? groups(halves[1]!) : [];
+  const short = halves.length === 2;
+  const head = groups(halves[0]!, !short);
+  const tail = short ? groups(halves[1]!, true) : [];
   if (head === null || tail === null) return null;
   const missing = 8 - head.length - tail.length;
-  if (halves.length === 2 ? missing < 1 : missing !== 0) return null;
-  const words = [...head, ...new Array<number>(halves.length === 2 ? missing : 0).fill(0), ...tail];
+  if (short ? missing < 1 : missing !== 0) return null;
+  const words = [...head, ...new Array<number>(short ? missing : 0).fill(0), ...tail];
   const bytes = new Uint8Array(16);
   for (let i = 0; i < 8; i++) {
     bytes[2 * i] = words[i]! >>> 8;
@@ -46,14 +47,14 @@ function ipv6Bytes(text: string): Uint8Array | null {
   return bytes;
 }
 
-/** The 16-bit groups of one side of `::`; a dotted IPv4 tail counts as two. Null when malformed. */
-function groups(side: string): number[] | null {
+/** The 16-bit groups of one side of `::`; dotted IPv4 at the very end of the address counts as two. Null when malformed. */
+function groups(side: string, atEnd: boolean): number[] | null {
   if (side === '') return [];
   const words: number[] = [];
   const parts = side.split(':');
   for (let i = 0; i < parts.length; i++) {
     const part = parts[i]!;
-    if (i === parts.length - 1 && part.includes('.')) {
+    if (atEnd && i === parts.length - 1 && part.includes('.')) {
       const v4 = ipv4Bytes(part);
       if (v4 === null) return null;
       words.push((v4[0]! << 8) | v4[1]!, (v4[2]! << 8) | v4[3]!);

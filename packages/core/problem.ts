@@ -29,6 +29,14 @@ export class ProblemError extends Error {
 /** Turns whatever was thrown into a Problem; what is not ours becomes `internal`. */
 export function toProblem(thrown: unknown): Problem {
   if (thrown instanceof ProblemError) return thrown.problem;
-  const text = thrown instanceof Error ? thrown.message : String(thrown);
-  return problem('internal', text);
+  return problem('internal', thrown instanceof Error ? thrown.message : textOf(thrown));
+}
+
+/** Text of anything at all: an object without a prototype has none of its own and would throw here again. */
+function textOf(thrown: unknown): string {
+  try {
+    return String(thrown);
+  } catch {
+    return typeof thrown;
+  }
 }

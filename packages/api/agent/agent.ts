@@ -94,6 +94,8 @@ export const pollRequest = z.object({
   errors: z.array(objectError).max(100),
   plane: z.string().max(32),
   version: z.string().max(64),
+  /** Controller's clock minus ours, as last measured, ms. */
+  clockOffsetMs: z.number().nullable().optional(),
 });
 export type PollRequest = z.infer<typeof pollRequest>;
 
@@ -118,5 +120,31 @@ export const pollReply = z.object({
   /** The shrink that this full state brings was confirmed by a person. */
   confirmShrink: z.boolean(),
   serverTimeUnixMs: z.number(),
+  /** How long the request was held, ms: take it away before the round trip says anything about the clocks. */
+  heldMs: z.number().nonnegative().optional(),
 });
 export type PollReply = z.infer<typeof pollReply>;
+
+/** Body of a 409 `poll.replay`. The next poll carries `nextNonce` (or null, as the first of a bootId) and a greater seq. */
+export const pollRefusal = z.object({
+  error: z.object({ code: z.literal('poll.replay'), message: z.string() }),
+  nextNonce: z.string(),
+});
+export type PollRefusal = z.infer<typeof pollRefusal>;
+
+/**
+ * POST /vrouter/renew over mTLS, from half the certificate's life on and up to seven days after its end: another certificate for the
+ * same gateway. The old one stays good until its own end, so a lost reply does no harm.
+ */
+export const renewRequest = z.object({
+  /** PKCS #10, PEM, for a new key or the same one. */
+  csr: z.string().max(16_384),
+});
+export type RenewRequest = z.infer<typeof renewRequest>;
+
+export const renewReply = z.object({
+  /** Leaf first, then the intermediates, PEM each. */
+  certificateChain: z.array(z.string()).min(1),
+  serverTimeUnixMs: z.number(),
+});
+export type RenewReply = z.infer<typeof renewReply>;

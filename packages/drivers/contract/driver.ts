@@ -27,11 +27,16 @@ export type Change =
 
 export interface Driver {
   capabilities(): Capabilities;
-  /** What the plane has of ours. For given keys: those of them that exist. Rejects with ProblemError when the plane is away. */
+  /**
+   * What the plane has of ours: objects canonical, secrets as fingerprints. For given keys: those of them that exist. Rejects with
+   * ProblemError when the plane is away.
+   */
   observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]>;
   /**
-   * Does the steps in order, one result per step in the same order. One bad step does not hold back the others, except those that
-   * depend on it, which fail with `object.dependency`. Rejects only when the plane is away; then the caller observes anew.
+   * Does the steps in order, one result per step in the same order. `create` and `update` both mean: make it so, but leave `initial`
+   * fields of what exists as they are; `delete` of what is absent has succeeded. A failed step leaves its object as it was. One bad
+   * step does not hold back the others, except those that depend on it, which fail with `object.dependency`. When the signal aborts,
+   * steps not yet begun fail with `timeout`. Rejects only when the plane is away; then the caller observes anew.
    */
   apply(batch: readonly Step[], signal: AbortSignal): Promise<readonly Applied[]>;
   /** Changes made by others, until the signal aborts. A plane that comes back after an absence says `all`. */

@@ -69,7 +69,10 @@ export type DumpRow =
   | {
       readonly is: 'wireguard';
       readonly link: string;
+      /** As configured; 0 lets the system choose. */
       readonly listenPort: number;
+      /** The UDP port that is bound; null while the link is down. */
+      readonly localPort: number | null;
       readonly privateKeyFingerprint: string;
       readonly publicKey: string;
     }
@@ -98,7 +101,8 @@ export type DumpRow =
 
 /** Names one row of a dump. */
 export type RowId =
-  | { readonly is: 'vrf' | 'link'; readonly name: string }
+  | { readonly is: 'vrf'; readonly name: string }
+  | { readonly is: 'link'; readonly name: string }
   | { readonly is: 'wireguard'; readonly link: string }
   | { readonly is: 'peer'; readonly link: string; readonly publicKey: string }
   | { readonly is: 'address'; readonly link: string; readonly address: string }
@@ -126,10 +130,19 @@ export type ControlRequest =
   | { readonly id: number; readonly method: 'counters' }
   | { readonly id: number; readonly method: 'stop' };
 
-/** `apply` answers one entry per action: null when done, else why not. */
+/**
+ * `apply` answers one entry per action: null when done, else why not; `field` is relative to the action. The rows of a `dump` may come
+ * in several frames with the same id, all but the last with `more`, so that no frame grows with the tables.
+ */
 export type ControlReply =
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly results: readonly (Problem | null)[] }
-  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly rows: readonly DumpRow[] }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly rows: readonly DumpRow[];
+      readonly more?: true;
+    }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly counters: CountersReply }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true }
   | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: Problem };

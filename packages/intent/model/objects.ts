@@ -34,7 +34,9 @@ export interface LinkObject {
 export interface WireguardDeviceObject {
   readonly kind: 'wireguardDevice';
   readonly link: string;
+  /** UDP port; 0 is any free one, and stays 0 here (which one it is, is learned). */
   readonly listenPort: number;
+  /** 32 bytes, clamped (RFC 7748 section 5), since planes clamp what they keep. */
   readonly privateKey: Secret | SecretFingerprint;
 }
 
@@ -98,22 +100,26 @@ export interface ObjectKindSpec<O extends PlaneObject> {
   /** Creation goes from low to high, deletion from high to low. */
   readonly rank: number;
   readonly fields: { readonly [F in Exclude<keyof O, 'kind'>]: FieldClass };
+  /** Desired fields that no plane can change in place: another value means delete and create, with everything that stands on it. */
+  readonly fixed: readonly (keyof O & string)[];
   readonly learned: readonly string[];
 }
 
 export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<PlaneObject, { kind: K }>> } = {
-  vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, learned: [] },
+  vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, fixed: ['tableId'], learned: [] },
   link: {
     rank: 1,
     fields: { name: 'key', type: 'desired', vrf: 'desired', mtu: 'desired', adminUp: 'desired' },
+    fixed: ['type'],
     learned: ['index', 'operUp'],
   },
   wireguardDevice: {
     rank: 2,
     fields: { link: 'key', listenPort: 'desired', privateKey: 'writeOnly' },
-    learned: ['publicKey'],
+    fixed: [],
+    learned: ['publicKey', 'localPort'],
   },
-  address: { rank: 3, fields: { link: 'key', address: 'key' }, learned: [] },
+  address: { rank: 3, fields: { link: 'key', address: 'key' }, fixed: [], learned: [] },
   wireguardPeer: {
     rank: 4,
     fields: {
@@ -124,9 +130,10 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       endpoint: 'initial',
       persistentKeepalive: 'desired',
     },
+    fixed: [],
     learned: ['endpoint', 'lastHandshakeUnixMs', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
   },
-  route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, learned: [] },
+  route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
 };
 
 /** The key of an object: its kind and key fields, in the order in which the kind declares them. */

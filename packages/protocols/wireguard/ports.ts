@@ -39,6 +39,7 @@ export interface TransportCipher {
 }
 
 export interface WireguardCrypto extends NoiseCrypto {
+  /** Copies the key, 32 bytes: the caller erases its own when this returns. */
   transportCipher(key: Uint8Array): TransportCipher;
 }
 

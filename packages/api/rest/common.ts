@@ -1,0 +1,22 @@
+/** Words that several resources share. Names, keys and prefixes are checked behind the schema, so that each gets a code of its own. */
+import { z } from 'zod';
+
+export const name = z
+  .string()
+  .describe('1 to 63 of a-z A-Z 0-9 _ . - and a letter or digit first')
+  .meta({ examples: ['edge-1'] });
+
+export const publicKey = z
+  .string()
+  .describe('WireGuard public key: 32 bytes in base64, 44 characters')
+  .meta({ examples: ['xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='] });
+
+export const unixMs = z.number().describe('Unix time, ms');
+
+export const prefix = z
+  .string()
+  .max(64)
+  .describe('CIDR prefix, host bits zero')
+  .meta({ examples: ['10.77.0.0/24', 'fd77::/64'] });
+
+export const version = z.number().int().nonnegative().describe('Configuration version: grows by one with each change');

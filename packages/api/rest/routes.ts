@@ -1,0 +1,48 @@
+/** `/v1/vrouters/:name/routes` and `/vrfs`. */
+import { z } from 'zod';
+import { name, prefix, version } from './common.ts';
+
+/** POST /v1/vrouters/:name/routes: exactly one of `interface` and `blackhole: true`. */
+export const createRouteRequest = z.strictObject({
+  vrf: z.string().default('default').describe('Routing table: `default` or one of /vrfs'),
+  prefix,
+  interface: z.string().nullable().default(null).describe('An interface of the vrouter, `wg0`'),
+  nextHop: z.string().max(64).nullable().default(null).describe("Address of the prefix's family"),
+  blackhole: z.boolean().default(false).describe('Drop what goes there'),
+});
+export type CreateRouteRequest = z.input<typeof createRouteRequest>;
+
+export const route = z.object({
+  vrouter: z.string(),
+  vrf: z.string(),
+  prefix: z.string(),
+  interface: z.string().nullable(),
+  nextHop: z.string().nullable(),
+  blackhole: z.boolean(),
+});
+export type Route = z.infer<typeof route>;
+
+export const createRouteReply = z.object({ route, version });
+export type CreateRouteReply = z.infer<typeof createRouteReply>;
+
+/** GET /v1/vrouters/:name/routes. Routes that follow from networks and allowed IPs are not named here; the gateway makes them. */
+export const routeList = z.object({ routes: z.array(route) });
+export type RouteList = z.infer<typeof routeList>;
+
+/** Query of DELETE /v1/vrouters/:name/routes */
+export const deleteRouteQuery = z.strictObject({ vrf: z.string().default('default'), prefix });
+export type DeleteRouteQuery = z.input<typeof deleteRouteQuery>;
+
+/** POST /v1/vrouters/:name/vrfs */
+export const createVrfRequest = z.strictObject({ name });
+export type CreateVrfRequest = z.input<typeof createVrfRequest>;
+
+export const vrf = z.object({ vrouter: z.string(), name: z.string() });
+export type Vrf = z.infer<typeof vrf>;
+
+export const createVrfReply = z.object({ vrf, version });
+export type CreateVrfReply = z.infer<typeof createVrfReply>;
+
+/** GET /v1/vrouters/:name/vrfs; `default` always exists and is named too. */
+export const vrfList = z.object({ vrfs: z.array(vrf) });
+export type VrfList = z.infer<typeof vrfList>;

@@ -1,0 +1,68 @@
+/** The controller itself: `/v1/version`, `/v1/events`, `/v1/audit`, `/healthz`. */
+import { z } from 'zod';
+import { unixMs } from './common.ts';
+
+export const versionReply = z.object({
+  name: z.literal('vrouter-controller'),
+  version: z.string(),
+  controllerId: z.string(),
+  rootFingerprint: z.string().describe('SHA-256 of the root certificate, lower-case hex'),
+  agents: z.string().describe('URL of the listener for gateways'),
+  startedUnixMs: unixMs,
+});
+export type VersionReply = z.infer<typeof versionReply>;
+
+export const healthReply = z.object({ status: z.literal('ok') });
+
+export const eventTypes = [
+  'vrouter.created',
+  'vrouter.deleted',
+  'token.created',
+  'gateway.registered',
+  'gateway.connected',
+  'gateway.lost',
+  'gateway.errors',
+  'certificate.renewed',
+  'peer.added',
+  'peer.removed',
+  'route.added',
+  'route.removed',
+  'vrf.added',
+  'vrf.removed',
+  'shrink.confirmed',
+  'version.applied',
+] as const;
+export type EventType = (typeof eventTypes)[number];
+
+/** One event of GET /v1/events: `id:` is `id`, `event:` is `type`, `data:` is this as JSON. `Last-Event-ID` resumes. */
+export const controllerEvent = z.object({
+  id: z.number().int().describe('Grows by one; begins anew when the controller starts'),
+  atUnixMs: unixMs,
+  type: z.enum(eventTypes),
+  vrouter: z.string(),
+  subject: z.string().nullable().describe('The peer, prefix or gateway id that it is about'),
+  version: z.number().int().nullable().describe('The configuration version that it made or reached'),
+  text: z.string(),
+});
+export type ControllerEvent = z.infer<typeof controllerEvent>;
+
+export const auditQuery = z.strictObject({
+  last: z.coerce.number().int().min(1).max(1000).default(100).describe('How many of the latest rows'),
+});
+export type AuditQuery = z.input<typeof auditQuery>;
+
+export const auditRow = z.object({
+  id: z.number().int(),
+  atUnixMs: unixMs,
+  actor: z.string().describe('`rest`, `join`, or a gateway id'),
+  source: z.string().nullable().describe('Address that it came from'),
+  action: z.string().describe('`peer.create`, `gateway.join`, ...'),
+  subject: z.string().nullable(),
+  outcome: z.enum(['done', 'refused']),
+  reason: z.string().nullable().describe('Why it was refused: more than the caller was told'),
+});
+export type AuditRow = z.infer<typeof auditRow>;
+
+/** GET /v1/audit, latest first */
+export const auditList = z.object({ audit: z.array(auditRow) });
+export type AuditList = z.infer<typeof auditList>;

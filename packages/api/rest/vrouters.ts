@@ -1,0 +1,111 @@
+/** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
+import { z } from 'zod';
+import { objectError } from '../agent/agent.ts';
+import { name, prefix, publicKey, unixMs, version } from './common.ts';
+
+/** POST /v1/vrouters */
+export const createVrouterRequest = z.strictObject({
+  name,
+  networks: z
+    .array(prefix)
+    .min(1)
+    .max(8)
+    .default(['10.77.0.0/24', 'fd77::/64'])
+    .describe('Where the gateway and its peers get addresses from; the gateway takes the first of each'),
+  listenPort: z.number().int().min(1).max(65535).default(51820).describe('UDP port of WireGuard on the gateway'),
+  endpoint: z
+    .string()
+    .max(260)
+    .default('127.0.0.1')
+    .describe('What peers connect to: host or host:port; without a port it is listenPort'),
+  mtu: z.number().int().min(1280).max(65535).default(1420).describe('MTU of the WireGuard interface, bytes'),
+});
+/** What a client may write; defaults are filled in by the controller. */
+export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
+
+/** GET /v1/vrouters/:name/status */
+export const vrouterStatus = z.object({
+  name: z.string(),
+  registered: z.boolean().describe('A gateway has joined and was not revoked'),
+  connected: z.boolean().describe('The gateway polls: it waits at the controller now, or was heard within 40 s'),
+  gatewayId: z.string().nullable(),
+  hostname: z.string().nullable(),
+  softwareVersion: z.string().nullable().describe('Version of the vrouterd that runs there'),
+  plane: z.string().nullable().describe('userspace, linux, vpp or fake'),
+  publicKey: publicKey.nullable().describe("The gateway's own WireGuard key"),
+  version,
+  storedVersion: z.number().int().nullable().describe('Last version that the gateway stored'),
+  appliedVersion: z.number().int().nullable().describe('Last version whose objects its plane was seen to have'),
+  registeredUnixMs: unixMs.nullable(),
+  lastPollUnixMs: unixMs.nullable(),
+  lastPollAgeMs: z.number().nullable().describe('Time since the gateway was last heard, ms'),
+  certificateExpiresUnixMs: unixMs.nullable(),
+  clockOffsetMs: z
+    .number()
+    .nullable()
+    .describe("Controller's clock minus the gateway's, as the gateway measured it, ms"),
+  serverTimeUnixMs: unixMs,
+  errors: z.array(objectError).describe('What the gateway could not apply'),
+  stats: z
+    .object({
+      epoch: z.string().describe('Another one means that counting began anew'),
+      objects: z.number(),
+      reconciles: z.number(),
+      driftRepaired: z.number(),
+      drops: z.record(z.string(), z.number()),
+    })
+    .nullable(),
+});
+export type VrouterStatus = z.infer<typeof vrouterStatus>;
+
+export const vrouter = z.object({
+  id: z.string(),
+  name: z.string(),
+  interface: z.string().describe('The WireGuard interface, `wg0`'),
+  networks: z.array(z.string()),
+  addresses: z.array(z.string()).describe("The gateway's own, with prefix length"),
+  listenPort: z.number(),
+  endpoint: z.string().describe('host:port that peers connect to'),
+  mtu: z.number(),
+  peers: z.number().describe('How many there are'),
+  createdUnixMs: unixMs,
+  status: vrouterStatus,
+});
+export type Vrouter = z.infer<typeof vrouter>;
+
+export const join = z.object({
+  string: z
+    .string()
+    .describe('https://host:port/#token~root-fingerprint. Shown once: the controller keeps only a hash of it')
+    .meta({ examples: ['https://192.0.2.1:8443/#vrj_k3x9q2ab_...~5f0c...'] }),
+  expiresUnixMs: unixMs,
+});
+export type Join = z.infer<typeof join>;
+
+/** 201 of POST /v1/vrouters */
+export const createVrouterReply = z.object({ vrouter, join });
+export type CreateVrouterReply = z.infer<typeof createVrouterReply>;
+
+/** GET /v1/vrouters */
+export const vrouterList = z.object({ vrouters: z.array(vrouter) });
+export type VrouterList = z.infer<typeof vrouterList>;
+
+/** POST /v1/vrouters/:name/tokens; the body may be left out. */
+export const createTokenRequest = z
+  .strictObject({
+    ttlSeconds: z.number().int().min(60).max(604_800).default(3600).describe('How long the join string is good, s'),
+  })
+  .prefault({});
+export type CreateTokenRequest = z.input<typeof createTokenRequest>;
+
+/** 201 of POST /v1/vrouters/:name/tokens */
+export const createTokenReply = z.object({ join });
+export type CreateTokenReply = z.infer<typeof createTokenReply>;
+
+/** POST /v1/vrouters/:name/confirm-shrink */
+export const confirmShrinkReply = z.object({ version: version.describe('The state that was confirmed') });
+export type ConfirmShrinkReply = z.infer<typeof confirmShrinkReply>;
+
+/** Answer of every DELETE: what is gone, and the version that says so to the gateway (null when the vrouter itself went). */
+export const deletedReply = z.object({ deleted: z.string(), version: version.nullable() });
+export type DeletedReply = z.infer<typeof deletedReply>;

@@ -1,0 +1,26 @@
+/** What a plane counts, apart from its objects: for statistics, never for reconcile. */
+import type { Driver } from './driver.ts';
+
+export interface LinkCounters {
+  readonly name: string;
+  readonly rxPackets: number;
+  readonly rxBytes: number;
+  readonly txPackets: number;
+  readonly txBytes: number;
+  readonly drops: number;
+}
+
+export interface PlaneCounters {
+  /** Another value means another life of the plane: counting began anew. */
+  readonly epoch: string;
+  readonly links: readonly LinkCounters[];
+  /** By reason, those that are not zero. */
+  readonly drops: { readonly [reason: string]: number };
+  /** Packets by node of the plane's graph; empty where a plane has none. */
+  readonly nodes: { readonly [node: string]: number };
+}
+
+export interface CountingDriver extends Driver {
+  /** Rejects with ProblemError when the plane is away. */
+  counters(signal: AbortSignal): Promise<PlaneCounters>;
+}

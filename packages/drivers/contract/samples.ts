@@ -1,0 +1,172 @@
+/** Objects for the contract suite: at least one of each kind, and the changes that planes must be able to make in place. */
+import { createHash } from 'node:crypto';
+import { Secret } from '@vrouter/core/secret.ts';
+import { type ObjectKind, type Observed, objectKey, type PlaneObject } from '@vrouter/intent/model/objects.ts';
+import { parentsOf } from '@vrouter/intent/model/relations.ts';
+import { fieldOf } from '@vrouter/intent/model/same.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+
+/** A Secret of 32 bytes that only a number tells apart, clamped as an X25519 private key. */
+export function sampleSecret(number: number): Secret {
+  const bytes = new Uint8Array(32).fill(number);
+  bytes[0]! &= 248;
+  bytes[31] = (bytes[31]! & 127) | 64;
+  return new Secret(bytes, createHash('sha256').update(bytes).digest('hex'));
+}
+
+/** The base64 text of a public key. */
+export const samplePeer = (number: number): string => new Uint8Array(32).fill(number).toBase64();
+
+type Of<K extends ObjectKind> = Extract<PlaneObject, { kind: K }>;
+const LINK = 'wgc0';
+
+export const vrf = (name = 'contract', tableId = 1501): Of<'vrf'> => ({ kind: 'vrf', name, tableId });
+
+export const link = (over: Partial<Of<'link'>> = {}): Of<'link'> => ({
+  kind: 'link',
+  name: LINK,
+  type: 'wireguard',
+  vrf: 'default',
+  mtu: 1420,
+  adminUp: true,
+  ...over,
+});
+
+export const device = (over: Partial<Of<'wireguardDevice'>> = {}): Of<'wireguardDevice'> => ({
+  kind: 'wireguardDevice',
+  link: LINK,
+  listenPort: 0,
+  privateKey: sampleSecret(40),
+  ...over,
+});
+
+export const peer = (over: Partial<Of<'wireguardPeer'>> = {}): Of<'wireguardPeer'> => ({
+  kind: 'wireguardPeer',
+  link: LINK,
+  publicKey: samplePeer(60),
+  presharedKey: sampleSecret(50),
+  allowedIps: ['10.66.0.2/32', 'fd66::2/128'],
+  endpoint: '127.0.0.1:9',
+  persistentKeepalive: 0,
+  ...over,
+});
+
+export const address = (text = '10.66.0.1/24', on = LINK): Of<'address'> => ({
+  kind: 'address',
+  link: on,
+  address: text,
+});
+
+export const route = (prefix = '10.66.0.0/24', over: Partial<Of<'route'>> = {}): Of<'route'> => ({
+  kind: 'route',
+  vrf: 'default',
+  prefix,
+  via: { type: 'link', link: LINK, nextHop: null },
+  ...over,
+});
+
+/** Every kind, with what it stands on before it. */
+export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], Of<K>] } = {
+  vrf: [vrf()],
+  link: [link()],
+  wireguardDevice: [link(), device()],
+  address: [link(), address()],
+  wireguardPeer: [link(), device(), peer()],
+  route: [link(), route()],
+};
+
+export interface SampleUpdate {
+  readonly name: string;
+  /** What must be there first; the last one is changed. */
+  readonly before: readonly [...PlaneObject[], PlaneObject];
+  readonly after: PlaneObject;
+  readonly changed: readonly string[];
+}
+
+/** `freePort` is a UDP port that nobody has. */
+export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
+  const under = [link(), device()];
+  return [
+    { name: 'mtu', before: [link()], after: link({ mtu: 1280 }), changed: ['mtu'] },
+    { name: 'adminUp', before: [link()], after: link({ adminUp: false }), changed: ['adminUp'] },
+    { name: 'vrf of a link', before: [vrf(), link()], after: link({ vrf: 'contract' }), changed: ['vrf'] },
+    {
+      name: 'listenPort',
+      before: [link(), device()],
+      after: device({ listenPort: freePort }),
+      changed: ['listenPort'],
+    },
+    {
+      name: 'privateKey',
+      before: [link(), device()],
+      after: device({ privateKey: sampleSecret(41) }),
+      changed: ['privateKey'],
+    },
+    {
+      name: 'presharedKey',
+      before: [...under, peer()],
+      after: peer({ presharedKey: sampleSecret(51) }),
+      changed: ['presharedKey'],
+    },
+    {
+      name: 'no presharedKey',
+      before: [...under, peer()],
+      after: peer({ presharedKey: null }),
+      changed: ['presharedKey'],
+    },
+    {
+      name: 'a first presharedKey',
+      before: [...under, peer({ presharedKey: null })],
+      after: peer(),
+      changed: ['presharedKey'],
+    },
+    {
+      name: 'allowedIps',
+      before: [...under, peer()],
+      after: peer({ allowedIps: ['10.66.0.0/25', '10.66.0.2/32', '192.0.2.0/24'] }),
+      changed: ['allowedIps'],
+    },
+    { name: 'no allowedIps', before: [...under, peer()], after: peer({ allowedIps: [] }), changed: ['allowedIps'] },
+    {
+      name: 'persistentKeepalive',
+      before: [...under, peer({ endpoint: null })],
+      after: peer({ endpoint: null, persistentKeepalive: 25 }),
+      changed: ['persistentKeepalive'],
+    },
+    {
+      name: 'a route into the hole',
+      before: [link(), route()],
+      after: route('10.66.0.0/24', { via: { type: 'blackhole' } }),
+      changed: ['via'],
+    },
+  ];
+}
+
+export const create = (object: PlaneObject): Step => ({ op: 'create', key: objectKey(object), object, effect: 'none' });
+export const remove = (before: PlaneObject): Step => ({
+  op: 'delete',
+  key: objectKey(before),
+  before,
+  effect: 'interrupt',
+});
+
+/** Objects that stand on none that is missing from the plane's own kinds. */
+export function supported(objects: readonly PlaneObject[], kinds: readonly ObjectKind[]): boolean {
+  const keys = new Set<string>(objects.map(objectKey));
+  return objects.every(
+    (object) => kinds.includes(object.kind) && parentsOf(object).every((key) => keys.has(key) || key === 'vrf/default'),
+  );
+}
+
+/** The text of all that a plane tells, with every way to write a secret's bytes that must not be in it. */
+export function leaks(told: readonly (Observed | null)[], secrets: readonly Secret[]): readonly string[] {
+  const text = JSON.stringify(told);
+  const ways = (bytes: Uint8Array): readonly string[] => [bytes.toBase64(), bytes.toHex(), [...bytes].join(',')];
+  return secrets
+    .flatMap((secret) => ways(secret.reveal()))
+    .filter((way) => text.toLowerCase().includes(way.toLowerCase()));
+}
+
+/** A field as the suite compares it. */
+export const fieldSeen = (seen: Observed | null | undefined, field: string): unknown =>
+  seen == null ? undefined : fieldOf(seen.object, field);

@@ -1,0 +1,257 @@
+/**
+ * What every plane must do, as tests. A driver's own test file calls `driverContract` with a way to make a fresh, empty plane; kinds that
+ * the plane does not offer are tested to be refused, never skipped in silence.
+ */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import test from 'node:test';
+import { diffAll, diffKeys } from '@vrouter/intent/diff/diff.ts';
+import { withDependants } from '@vrouter/intent/diff/replace.ts';
+import {
+  type ObjectKey,
+  type ObjectKind,
+  type Observed,
+  objectKey,
+  objectKinds,
+  type PlaneObject,
+} from '@vrouter/intent/model/objects.ts';
+import { plan } from '@vrouter/intent/plan/plan.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+import type { Applied, Driver } from './driver.ts';
+import * as s from './samples.ts';
+import { worlds } from './worlds.ts';
+
+/** A fresh plane with nothing of ours on it, and the way to be rid of it. */
+export interface Plane {
+  readonly driver: Driver;
+  dispose(): Promise<void>;
+}
+
+/** Registers the suite with node:test under the plane's name. Every test makes and disposes of a plane of its own. */
+export function driverContract(name: string, makePlane: () => Promise<Plane>): void {
+  const on = (title: string, body: (driver: Driver, signal: AbortSignal) => Promise<void>): void => {
+    test(`${name}: ${title}`, { timeout: 30_000 }, async () => {
+      const { driver, dispose } = await makePlane();
+      const stop = new AbortController();
+      try {
+        await body(driver, stop.signal);
+      } finally {
+        stop.abort();
+        await dispose();
+      }
+    });
+  };
+
+  on('says what it can, and starts with nothing but what is built in', async (driver, signal) => {
+    const { plane, kinds, builtIn } = driver.capabilities();
+    assert.ok(plane.length > 0);
+    assert.equal(new Set(kinds).size, kinds.length);
+    for (const kind of kinds) assert.ok(kind in objectKinds, kind);
+    assert.ok(builtIn.includes('vrf/default' as ObjectKey));
+    const seen = await driver.observe('all', signal);
+    assert.deepEqual(
+      seen.map((o) => o.key).filter((key) => !builtIn.includes(key)),
+      [],
+    );
+    assert.deepEqual(await driver.observe(['link/nowhere' as ObjectKey], signal), []);
+  });
+
+  for (const [kind, objects] of Object.entries(s.samples) as [ObjectKind, readonly PlaneObject[]][]) {
+    on(`${kind}: created, seen, created again without a change, deleted, deleted again`, async (driver, signal) => {
+      const object = objects.at(-1)!;
+      const key = objectKey(object);
+      if (!driver.capabilities().kinds.includes(kind)) {
+        const [refused] = await driver.apply([s.create(object)], signal);
+        assert.ok(refused !== undefined && !refused.ok);
+        assert.equal(refused.error.code, 'intent.unsupported');
+        return;
+      }
+      const steps = objects.map(s.create);
+      const first = allOk(await driver.apply(steps, signal), steps);
+      const seen = first.at(-1)!;
+      assertIs(object, seen);
+      assert.deepEqual(
+        Object.keys(seen.learned).sort(),
+        [...objectKinds[kind].learned].sort(),
+        'learned fields, null if unknown',
+      );
+      assert.deepEqual(await driver.observe([key], signal), [seen]);
+      const all = await driver.observe('all', signal);
+      assert.deepEqual(
+        all.filter((o) => o.key === key),
+        [seen],
+      );
+      allOk(await driver.apply(steps, signal), steps);
+      assert.deepEqual(await driver.observe('all', signal), all, 'twice is a no-op');
+      for (let round = 0; round < 2; round++) {
+        const [gone] = await driver.apply([s.remove(object)], signal);
+        assert.deepEqual(gone, { key, ok: true, now: null });
+        assert.deepEqual(await driver.observe([key], signal), []);
+      }
+    });
+  }
+
+  for (const index of s.sampleUpdates(0).keys()) {
+    const title = s.sampleUpdates(0)[index]!.name;
+    on(`update: ${title}`, async (driver, signal) => {
+      const { before, after, changed } = s.sampleUpdates(await freePort())[index]!;
+      if (!s.supported(before, driver.capabilities().kinds)) return;
+      const creates = before.map(s.create);
+      allOk(await driver.apply(creates, signal), creates);
+      const others = objectKeysOf(before).slice(0, -1);
+      const othersBefore = await driver.observe(others, signal);
+      const key = objectKey(after);
+      const step: Step = { op: 'update', key, object: after, before: before.at(-1)!, changed, effect: 'interrupt' };
+      for (let round = 0; round < 2; round++) {
+        const [now] = allOk(await driver.apply([step], signal), [step]);
+        assertIs(after, now!);
+        assert.deepEqual(await driver.observe([key], signal), [now]);
+      }
+      // A link may learn that it is up or down when its device changes; what it is stays.
+      const othersAfter = await driver.observe(others, signal);
+      assert.deepEqual(
+        othersAfter.map((o) => o.object),
+        othersBefore.map((o) => o.object),
+      );
+    });
+  }
+
+  on('a field that is only given at creation is the plane’s own afterwards', async (driver, signal) => {
+    const creates = [s.link(), s.device(), s.peer()].map(s.create);
+    allOk(await driver.apply(creates, signal), creates);
+    const object = s.peer({ endpoint: null, allowedIps: ['10.66.0.3/32'] });
+    const step: Step = {
+      op: 'update',
+      key: objectKey(object),
+      object,
+      before: s.peer(),
+      changed: ['allowedIps'],
+      effect: 'none',
+    };
+    const [now] = allOk(await driver.apply([step, s.create(object)], signal), [step, s.create(object)]);
+    assert.equal(s.fieldSeen(now, 'endpoint'), '127.0.0.1:9');
+  });
+
+  on('secrets come back as fingerprints, and in no other shape', async (driver, signal) => {
+    const creates = [s.link(), s.device(), s.peer()].map(s.create);
+    const told = allOk(await driver.apply(creates, signal), creates);
+    const seen = await driver.observe('all', signal);
+    assert.deepEqual(s.leaks([...told, ...seen], [s.sampleSecret(40), s.sampleSecret(50)]), []);
+    const peer = seen.find((o) => o.object.kind === 'wireguardPeer');
+    assert.deepEqual(s.fieldSeen(peer, 'presharedKey'), { fingerprint: s.sampleSecret(50).fingerprint });
+  });
+
+  on('a bad step holds back only what stands on it; results come in the order of the steps', async (driver, signal) => {
+    const batch = [
+      s.create(s.link()),
+      s.create(s.link({ name: 'wgbad', vrf: 'nowhere' })),
+      s.create(s.device()),
+      s.create(s.address('10.67.0.1/24', 'wgbad')),
+      s.create(s.peer()),
+      s.create(s.peer({ link: 'wgbad' })),
+      s.remove(s.address('10.68.0.1/24', 'wgnever')),
+      s.create(s.route('10.69.0.0/24', { vrf: 'nowhere' })),
+      s.create(s.route()),
+    ];
+    const results = await driver.apply(batch, signal);
+    assert.deepEqual(
+      results.map((r) => r.key),
+      batch.map((step) => step.key),
+    );
+    assert.deepEqual(
+      results.map((r) => (r.ok ? 'ok' : r.error.code)),
+      [
+        'ok',
+        'object.dependency',
+        'ok',
+        'object.dependency',
+        'ok',
+        'object.dependency',
+        'ok',
+        'object.dependency',
+        'ok',
+      ],
+    );
+    for (const result of results) if (!result.ok) assert.equal(result.now, null);
+  });
+
+  on('who is stood on is not taken away, or takes along what stands on it', async (driver, signal) => {
+    const objects = [s.link(), s.device(), s.address(), s.peer(), s.route()];
+    const creates = objects.map(s.create);
+    allOk(await driver.apply(creates, signal), creates);
+    const [result] = await driver.apply([s.remove(s.link())], signal);
+    const left = (await driver.observe(objectKeysOf(objects), signal)).length;
+    if (result!.ok) assert.equal(left, 0);
+    else {
+      assert.equal(result!.error.code, 'object.dependency');
+      assert.equal(result!.now?.key, objectKey(s.link()));
+      assert.equal(left, objects.length);
+    }
+  });
+
+  for (const [from, to] of worlds)
+    on(`from one world to another by plan: ${from.name} to ${to.name}`, async (driver, signal) => {
+      const { builtIn, kinds } = driver.capabilities();
+      for (const { objects } of [from, to, from]) {
+        if (!s.supported(objects, kinds)) continue;
+        const seen = await driver.observe('all', signal);
+        const steps = plan(withDependants(diffAll(objects, seen, builtIn), objects, seen));
+        allOk(await driver.apply(steps, signal), steps);
+        assert.deepEqual(diffAll(objects, await driver.observe('all', signal), builtIn), []);
+      }
+    });
+
+  on('an aborted signal: nothing is done, and nothing is called done', async (driver, signal) => {
+    const steps = [s.create(s.link())];
+    const results = await driver.apply(steps, AbortSignal.abort()).catch(() => []);
+    assert.deepEqual(
+      results.filter((r) => r.ok),
+      [],
+    );
+    assert.deepEqual(await driver.observe([steps[0]!.key], signal), []);
+    await assert.rejects(driver.observe('all', AbortSignal.abort()));
+  });
+
+  on('watch ends with its signal', async (driver) => {
+    const stop = new AbortController();
+    const ended = (async () => {
+      for await (const _ of driver.watch(stop.signal));
+    })();
+    setTimeout(() => stop.abort(), 20);
+    await ended;
+    for await (const _ of driver.watch(stop.signal)) assert.fail('nothing comes after the end');
+  });
+}
+
+/** Every step done, with what is now true of it: something after a create or update, nothing after a delete. */
+function allOk(results: readonly Applied[], steps: readonly Step[]): readonly Observed[] {
+  assert.deepEqual(
+    results.map((r) => `${r.key} ${r.ok ? 'ok' : `${r.error.code}: ${r.error.message}`}`),
+    steps.map((step) => `${step.key} ok`),
+  );
+  for (const [i, result] of results.entries()) assert.equal(result.now === null, steps[i]!.op === 'delete', result.key);
+  return results.flatMap((r) => r.now ?? []);
+}
+
+function assertIs(object: PlaneObject, seen: Observed): void {
+  assert.equal(seen.key, objectKey(object));
+  assert.deepEqual(
+    diffKeys(
+      [seen.key],
+      () => object,
+      () => seen,
+    ),
+    [],
+  );
+}
+
+const objectKeysOf = (objects: readonly PlaneObject[]): ObjectKey[] => objects.map(objectKey);
+
+/** A UDP port that was free a moment ago. */
+async function freePort(): Promise<number> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  const { port } = socket.address();
+  await new Promise<void>((resolve) => socket.close(() => resolve()));
+  return port;
+}

@@ -1,0 +1,97 @@
+/** The whole contract against a real engine in this process, with real UDP sockets; only the unix socket is left out. */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import test from 'node:test';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import { millis } from '@vrouter/core/time.ts';
+import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts';
+import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
+import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
+import { Engine } from '@vrouter/engine/engine.ts';
+import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { openUdp } from '@vrouter/host/udp/open.ts';
+import { driverContract } from '../contract/suite.ts';
+import { UserspaceDriver } from './driver.ts';
+
+function startEngine(): Engine {
+  return new Engine(
+    {
+      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+      crypto: systemCrypto(),
+      rng: systemRng(),
+      fingerprint,
+      openUdp,
+      setAlarm: () => {},
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    },
+    randomBytes(8).toString('hex'),
+  );
+}
+
+/** A client of an engine in this process; frames go through the codecs as they would over a socket. */
+function clientOf(engine: Engine): { readonly client: EngineClient; hangUp(): void } {
+  const session = new ControlSession(engine);
+  const decoder = new FrameDecoder();
+  let onData: (chunk: Uint8Array) => void = () => {};
+  let onClose: () => void = () => {};
+  let serving: Promise<void> = Promise.resolve();
+  const stream: ByteStream = {
+    write(bytes) {
+      decoder.push(bytes.slice());
+      serving = serving.then(async () => {
+        for (let message = decoder.next(); message !== null; message = decoder.next()) {
+          assert.ok(message.ok);
+          for (const reply of (await session.handle(message.value)).replies) onData(encodeFrame(reply));
+        }
+      });
+    },
+    onData: (callback) => {
+      onData = callback;
+    },
+    onClose: (callback) => {
+      onClose = callback;
+    },
+    close: () => onClose(),
+  };
+  const client = new EngineClient(stream);
+  onData(encodeFrame(hello('test', process.pid, engine.epoch)));
+  return { client, hangUp: () => onClose() };
+}
+
+driverContract('userspace', async () => {
+  const engine = startEngine();
+  const driver = new UserspaceDriver(async () => clientOf(engine).client);
+  return {
+    driver,
+    async dispose() {
+      await driver.close();
+      await engine.close();
+    },
+  };
+});
+
+test('a lost engine is told by watch, and the next call asks for a new one', async () => {
+  const engines = [startEngine(), startEngine()];
+  const connections = engines.map(clientOf);
+  let connected = 0;
+  const driver = new UserspaceDriver(async () => connections[connected++]!.client);
+  const stop = new AbortController();
+  const epochs = [(await driver.counters(stop.signal)).epoch];
+  const changes = driver.watch(stop.signal)[Symbol.asyncIterator]();
+  const change = changes.next();
+  connections[0]!.hangUp();
+  assert.equal((await change).value?.kind, 'all');
+  epochs.push((await driver.counters(stop.signal)).epoch);
+  assert.deepEqual(epochs, [engines[0]!.epoch, engines[1]!.epoch]);
+  stop.abort();
+  assert.equal((await changes.next()).done, true);
+  await driver.close();
+  for (const engine of engines) await engine.close();
+});
+
+test('while no engine answers, calls reject with its problem', async () => {
+  const away = new ProblemError({ code: 'engine.unreachable', message: 'nobody there' });
+  const driver = new UserspaceDriver(() => Promise.reject(away));
+  await assert.rejects(driver.observe('all', AbortSignal.timeout(1000)), away);
+  await assert.rejects(driver.apply([], AbortSignal.timeout(1000)), away);
+});

@@ -1,0 +1,107 @@
+/**
+ * The userspace plane: our own engine, over its socket. Everything in the engine is ours, so everything that it tells is observed.
+ * Whoever makes this driver hands in how to get a connection; a lost one is asked for anew with the next call.
+ */
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { EngineClient } from '@vrouter/engine/control/client.ts';
+import type { RowId } from '@vrouter/engine/control/messages.ts';
+import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+import type { CountingDriver, PlaneCounters } from '../contract/counters.ts';
+import type { Applied, Capabilities, Change } from '../contract/driver.ts';
+import { actionOf, observedOf, rowIdOf } from './translate.ts';
+
+const capabilities: Capabilities = {
+  plane: 'userspace',
+  kinds: Object.keys(objectKinds) as ObjectKind[],
+  builtIn: ['vrf/default' as ObjectKey],
+};
+
+/** Gives a connected engine. Rejects with ProblemError `engine.unreachable`. */
+export type ConnectEngine = (signal: AbortSignal) => Promise<EngineClient>;
+
+export class UserspaceDriver implements CountingDriver {
+  readonly #connect: ConnectEngine;
+  #client: EngineClient | null = null;
+  #connecting: Promise<EngineClient> | null = null;
+  #away = Promise.withResolvers<string>();
+
+  constructor(connect: ConnectEngine) {
+    this.#connect = connect;
+  }
+
+  capabilities(): Capabilities {
+    return capabilities;
+  }
+
+  async observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]> {
+    signal.throwIfAborted();
+    const client = await this.#engine(signal);
+    if (scope === 'all') return (await client.dump()).map(observedOf);
+    const ids = scope.map(rowIdOf).filter((id): id is RowId => id !== null);
+    return ids.length === 0 ? [] : (await client.dump(ids)).map(observedOf);
+  }
+
+  async apply(batch: readonly Step[], signal: AbortSignal): Promise<readonly Applied[]> {
+    if (signal.aborted) return batch.map((step) => ({ key: step.key, ok: false, now: null, error: aborted }));
+    const client = await this.#engine(signal);
+    const failures = await client.apply(batch.map(actionOf));
+    const now = new Map(
+      (
+        await this.observe(
+          batch.map((step) => step.key),
+          signal,
+        )
+      ).map((row) => [row.key, row]),
+    );
+    return batch.map((step, index): Applied => {
+      const error = failures[index] ?? null;
+      // A replaced object is there again by the time we look; its deletion left nothing all the same.
+      const truth = step.op === 'delete' && error === null ? null : (now.get(step.key) ?? null);
+      if (error === null) return { key: step.key, ok: true, now: truth };
+      return { key: step.key, ok: false, now: truth, error };
+    });
+  }
+
+  async *watch(signal: AbortSignal): AsyncGenerator<Change> {
+    const ended = new Promise<null>((resolve) => signal.addEventListener('abort', () => resolve(null), { once: true }));
+    while (!signal.aborted) {
+      const away = this.#away;
+      const reason = await Promise.race([away.promise, ended]);
+      if (reason === null) return;
+      if (this.#away === away) this.#away = Promise.withResolvers();
+      yield { kind: 'all', reason };
+    }
+  }
+
+  async counters(signal: AbortSignal): Promise<PlaneCounters> {
+    return (await this.#engine(signal)).counters();
+  }
+
+  /** Hangs up; the engine goes on. */
+  async close(): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    client?.close();
+    await client?.closed;
+  }
+
+  /** The connection; one attempt at a time, shared by all who ask. */
+  async #engine(signal: AbortSignal): Promise<EngineClient> {
+    if (this.#client !== null) return this.#client;
+    this.#connecting ??= this.#connect(signal).finally(() => {
+      this.#connecting = null;
+    });
+    const client = await this.#connecting;
+    if (this.#client === client) return client;
+    this.#client = client;
+    void client.closed.then(() => {
+      if (this.#client !== client) return;
+      this.#client = null;
+      this.#away.resolve('the engine hung up');
+    });
+    return client;
+  }
+}
+
+const aborted: Problem = problem('timeout', 'cut off before this step was begun');

@@ -1,0 +1,83 @@
+/**
+ * The loop that everything else serves: a socket has something, so take a batch, put it through the graph, send what came of it; when
+ * nothing has come, sleep. Minds are ticked by one alarm, set to the earliest of their wishes; an idle engine has no other timer.
+ *
+ *   readable(port):  clock -> [ receive 256 -> graph -> send ] x 8 -> alarm
+ *   alarm:           clock -> tick every mind that is due -> send -> alarm
+ *   actions:         between two of these, since nothing here waits
+ */
+import { type Millis, millis } from '@vrouter/core/time.ts';
+import type { BreathClock } from './graph/breath-clock.ts';
+import type { Graph } from './graph/graph.ts';
+import type { Outbox } from './ports/wireguard/outbox.ts';
+import type { WireguardPort } from './ports/wireguard/port.ts';
+import type { Forwarding } from './state/forwarding.ts';
+
+/** Batches of one port before the others have a turn. */
+const BATCHES_PER_BREATH = 8;
+
+export const NEVER: Millis = millis(Number.POSITIVE_INFINITY);
+
+export class Breath {
+  readonly #clock: BreathClock;
+  readonly #graph: Graph;
+  readonly #outbox: Outbox;
+  readonly #forwarding: Forwarding;
+  readonly #setAlarm: (at: Millis) => void;
+  #alarmAt: Millis;
+
+  /** `setAlarm(at)`: have `alarm()` called at `at`, once, instead of any earlier wish; `NEVER` cancels. */
+  constructor(
+    clock: BreathClock,
+    graph: Graph,
+    outbox: Outbox,
+    forwarding: Forwarding,
+    setAlarm: (at: Millis) => void,
+  ) {
+    this.#clock = clock;
+    this.#graph = graph;
+    this.#outbox = outbox;
+    this.#forwarding = forwarding;
+    this.#setAlarm = setAlarm;
+    this.#alarmAt = NEVER;
+  }
+
+  /** Something has come for this port. */
+  readable(port: WireguardPort): void {
+    this.#clock.read();
+    for (let i = 0; i < BATCHES_PER_BREATH && port.receive(this.#graph.batch) > 0; i++) {
+      this.#graph.run();
+      this.#outbox.flush();
+    }
+    this.rearm();
+  }
+
+  /** The alarm rang. */
+  alarm(): void {
+    this.#alarmAt = NEVER;
+    this.tick();
+  }
+
+  /** Lets every mind that is due speak, and sets the alarm for the next. Also called after actions, which may have started one. */
+  tick(): void {
+    this.#clock.read();
+    for (const link of this.#forwarding.links) {
+      const port = link?.wireguard ?? null;
+      if (port !== null && port.device.wakeAt() <= this.#clock.now) port.device.tick(this.#clock, port);
+    }
+    this.#outbox.flush();
+    this.rearm();
+  }
+
+  /** Sets the alarm to the earliest wish. A wish put off leaves the alarm, which then rings in vain once: cheaper than to move it. */
+  rearm(): void {
+    let earliest = NEVER;
+    for (const link of this.#forwarding.links) {
+      const port = link?.wireguard ?? null;
+      if (port !== null && port.device.wakeAt() < earliest) earliest = port.device.wakeAt();
+    }
+    if (earliest >= this.#alarmAt) return;
+    this.#alarmAt = earliest;
+    this.#setAlarm(earliest);
+  }
+}

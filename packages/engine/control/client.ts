@@ -1,0 +1,160 @@
+/** The other end of the control socket, for drivers and tests. Pure: whoever connects hands in the stream. */
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import { encodeFrame, FrameDecoder } from './frame.ts';
+import {
+  type Action,
+  CONTROL_VERSION,
+  type ControlReply,
+  type CountersReply,
+  type DumpRow,
+  type Hello,
+  type RowId,
+} from './messages.ts';
+
+/** A connected stream of bytes. `onData` and `onClose` are set once, by the client. Writes after the end may be ignored. */
+export interface ByteStream {
+  write(bytes: Uint8Array): void;
+  onData(callback: (chunk: Uint8Array) => void): void;
+  /** Called once when the stream has ended, whoever ended it. */
+  onClose(callback: () => void): void;
+  close(): void;
+}
+
+/** What a request is without its id. */
+type Body =
+  | { readonly method: 'apply'; readonly actions: readonly Action[] }
+  | { readonly method: 'dump'; readonly only?: readonly RowId[] }
+  | { readonly method: 'counters' }
+  | { readonly method: 'stop' };
+
+type Reply = Extract<ControlReply, { ok: true }>;
+
+interface Waiting {
+  readonly rows: DumpRow[];
+  readonly resolve: (reply: Reply) => void;
+  readonly reject: (error: ProblemError) => void;
+}
+
+/** Every call rejects with ProblemError: `engine.unreachable` once the stream has ended, else what the engine answered. */
+export class EngineClient {
+  /** The engine's first words. Rejects when the stream ends before, or speaks another version (`engine.protocol`). */
+  readonly hello: Promise<Hello>;
+  /** Resolves when the stream has ended. */
+  readonly closed: Promise<void>;
+  readonly #stream: ByteStream;
+  readonly #decoder: FrameDecoder;
+  readonly #waiting: Map<number, Waiting>;
+  readonly #greet: { resolve(hello: Hello): void; reject(error: ProblemError): void };
+  readonly #end: () => void;
+  #nextId: number;
+  #failed: Problem | null;
+
+  constructor(stream: ByteStream) {
+    const greeting = Promise.withResolvers<Hello>();
+    const ending = Promise.withResolvers<void>();
+    // A client that only watches for the end need not look at the greeting.
+    greeting.promise.catch(() => null);
+    this.hello = greeting.promise;
+    this.closed = ending.promise;
+    this.#stream = stream;
+    this.#decoder = new FrameDecoder();
+    this.#waiting = new Map();
+    this.#greet = greeting;
+    this.#end = () => ending.resolve();
+    this.#nextId = 1;
+    this.#failed = null;
+    stream.onData((chunk) => this.#data(chunk));
+    stream.onClose(() => {
+      this.#fail(problem('engine.unreachable', 'the connection to the engine has ended'));
+      this.#end();
+    });
+  }
+
+  /** One answer per action: null when done, else why not. */
+  async apply(actions: readonly Action[]): Promise<readonly (Problem | null)[]> {
+    const reply = await this.#ask({ method: 'apply', actions });
+    if ('results' in reply && reply.results.length === actions.length) return reply.results;
+    throw this.#nonsense();
+  }
+
+  /** All rows, or those of the named that exist. */
+  async dump(only?: readonly RowId[]): Promise<readonly DumpRow[]> {
+    const reply = await this.#ask(only === undefined ? { method: 'dump' } : { method: 'dump', only });
+    if ('rows' in reply) return reply.rows;
+    throw this.#nonsense();
+  }
+
+  async counters(): Promise<CountersReply> {
+    const reply = await this.#ask({ method: 'counters' });
+    if ('counters' in reply) return reply.counters;
+    throw this.#nonsense();
+  }
+
+  /** Resolves when the engine has understood; it ends a moment later (see `closed`). */
+  async stop(): Promise<void> {
+    await this.#ask({ method: 'stop' });
+  }
+
+  close(): void {
+    this.#stream.close();
+  }
+
+  #ask(body: Body): Promise<Reply> {
+    if (this.#failed !== null) return Promise.reject(new ProblemError(this.#failed));
+    const id = this.#nextId++;
+    const { promise, resolve, reject } = Promise.withResolvers<Reply>();
+    this.#waiting.set(id, { rows: [], resolve, reject });
+    this.#stream.write(encodeFrame({ id, ...body }));
+    return promise;
+  }
+
+  #data(chunk: Uint8Array): void {
+    this.#decoder.push(chunk);
+    for (let next = this.#decoder.next(); next !== null && this.#failed === null; next = this.#decoder.next()) {
+      if (next.ok) this.#message(next.value as Hello | ControlReply);
+      else this.#hangUp(next.error);
+    }
+  }
+
+  /** The engine is our own program, so its messages are believed once their envelope is right. */
+  #message(message: Hello | ControlReply): void {
+    if (message?.type === 'hello') {
+      if (message.controlVersion === CONTROL_VERSION) this.#greet.resolve(message);
+      else this.#hangUp(problem('engine.protocol', `the engine speaks version ${message.controlVersion}`));
+      return;
+    }
+    const waiting = message?.type === 'reply' ? this.#waiting.get(message.id) : undefined;
+    if (waiting === undefined) {
+      // Id 0 is nobody's: the engine's last words before it hangs up.
+      if (message?.type === 'reply' && !message.ok) this.#hangUp(message.error);
+      else this.#hangUp(problem('engine.protocol', 'the engine answered what nobody asked'));
+      return;
+    }
+    if (message.ok && 'rows' in message) {
+      for (const row of message.rows) waiting.rows.push(row);
+      if (message.more === true) return;
+    }
+    this.#waiting.delete(message.id);
+    if (!message.ok) waiting.reject(new ProblemError(message.error));
+    else waiting.resolve('rows' in message ? { ...message, rows: waiting.rows } : message);
+  }
+
+  #nonsense(): ProblemError {
+    const what = problem('engine.protocol', 'the answer of the engine is not of the kind that was asked for');
+    this.#hangUp(what);
+    return new ProblemError(what);
+  }
+
+  #hangUp(what: Problem): void {
+    this.#fail(what);
+    this.#stream.close();
+  }
+
+  #fail(what: Problem): void {
+    this.#failed ??= what;
+    const error = new ProblemError(this.#failed);
+    this.#greet.reject(error);
+    for (const { reject } of this.#waiting.values()) reject(error);
+    this.#waiting.clear();
+  }
+}

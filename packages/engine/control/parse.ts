@@ -1,0 +1,147 @@
+/** From JSON that anybody may have sent to requests of the protocol: every field looked at, nothing trusted. Ranges and texts are the tables' to judge. */
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { err, ok, type Result } from '@vrouter/core/result.ts';
+import type { Action, RowId } from './messages.ts';
+import { FieldReader } from './reader.ts';
+
+const verbs = [
+  'vrf.set',
+  'vrf.remove',
+  'link.set',
+  'link.remove',
+  'wireguard.set',
+  'wireguard.remove',
+  'peer.set',
+  'peer.remove',
+  'address.add',
+  'address.remove',
+  'route.set',
+  'route.remove',
+] as const satisfies readonly Action['do'][];
+const rowKinds = ['vrf', 'link', 'wireguard', 'peer', 'address', 'route'] as const satisfies readonly RowId['is'][];
+
+/** A request whose actions are still to be parsed one by one: a malformed action is that action's answer, not the request's. */
+export type ParsedRequest =
+  | { readonly id: number; readonly method: 'apply'; readonly actions: readonly unknown[] }
+  | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
+  | { readonly id: number; readonly method: 'counters' }
+  | { readonly id: number; readonly method: 'stop' };
+
+/** The id of a request, null when it has none that could be answered. */
+export function requestId(value: unknown): number | null {
+  const id: unknown = typeof value === 'object' && value !== null && 'id' in value ? value.id : null;
+  return typeof id === 'number' && Number.isSafeInteger(id) && id >= 0 ? id : null;
+}
+
+/** Error: `input.invalid` with the field. `requestId` must have found an id. */
+export function parseRequest(value: unknown): Result<ParsedRequest> {
+  const read = new FieldReader(value, '');
+  const id = read.number('id');
+  const method = read.oneOf('method', ['apply', 'dump', 'counters', 'stop'] as const);
+  switch (method) {
+    case 'apply':
+      return finish(read, { id, method, actions: read.list('actions') });
+    case 'dump': {
+      if (!read.has('only')) return finish(read, { id, method });
+      const only: RowId[] = [];
+      for (const [i, item] of read.list('only').entries()) {
+        const row = parseRowId(item, `only[${i}].`);
+        if (!row.ok) return row;
+        only.push(row.value);
+      }
+      return finish(read, { id, method, only });
+    }
+    case 'counters':
+    case 'stop':
+      return finish(read, { id, method });
+  }
+}
+
+/** Error: `input.invalid` with the field, relative to the action. */
+export function parseAction(value: unknown): Result<Action> {
+  const read = new FieldReader(value, '');
+  const verb = read.oneOf('do', verbs);
+  if (read.problem !== null) return err(read.problem);
+  return finish(read, readAction(read, verb));
+}
+
+function readAction(read: FieldReader, verb: Action['do']): Action {
+  switch (verb) {
+    case 'vrf.set':
+      return { do: verb, name: read.text('name'), tableId: read.number('tableId') };
+    case 'vrf.remove':
+    case 'link.remove':
+      return { do: verb, name: read.text('name') };
+    case 'link.set':
+      return {
+        do: verb,
+        name: read.text('name'),
+        type: read.oneOf('type', ['wireguard'] as const),
+        vrf: read.text('vrf'),
+        mtu: read.number('mtu'),
+        adminUp: read.boolean('adminUp'),
+      };
+    case 'wireguard.set':
+      return {
+        do: verb,
+        link: read.text('link'),
+        listenPort: read.number('listenPort'),
+        ...(read.has('privateKey') ? { privateKey: read.text('privateKey') } : {}),
+      };
+    case 'wireguard.remove':
+      return { do: verb, link: read.text('link') };
+    case 'peer.set':
+      return {
+        do: verb,
+        link: read.text('link'),
+        publicKey: read.text('publicKey'),
+        ...(read.has('presharedKey') ? { presharedKey: read.textOrNull('presharedKey') } : {}),
+        allowedIps: read.textList('allowedIps'),
+        ...(read.has('endpoint') ? { endpoint: read.textOrNull('endpoint') } : {}),
+        persistentKeepalive: read.number('persistentKeepalive'),
+      };
+    case 'peer.remove':
+      return { do: verb, link: read.text('link'), publicKey: read.text('publicKey') };
+    case 'address.add':
+    case 'address.remove':
+      return { do: verb, link: read.text('link'), address: read.text('address') };
+    case 'route.set':
+      return {
+        do: verb,
+        vrf: read.text('vrf'),
+        prefix: read.text('prefix'),
+        link: read.textOrNull('link'),
+        nextHop: read.textOrNull('nextHop'),
+      };
+    case 'route.remove':
+      return { do: verb, vrf: read.text('vrf'), prefix: read.text('prefix') };
+  }
+}
+
+function parseRowId(value: unknown, path: string): Result<RowId> {
+  const read = new FieldReader(value, path);
+  const is = read.oneOf('is', rowKinds);
+  switch (is) {
+    case 'vrf':
+    case 'link':
+      return finish(read, { is, name: read.text('name') });
+    case 'wireguard':
+      return finish(read, { is, link: read.text('link') });
+    case 'peer':
+      return finish(read, { is, link: read.text('link'), publicKey: read.text('publicKey') });
+    case 'address':
+      return finish(read, { is, link: read.text('link'), address: read.text('address') });
+    case 'route':
+      return finish(read, { is, vrf: read.text('vrf'), prefix: read.text('prefix') });
+  }
+}
+
+function finish<T>(read: FieldReader, value: T): Result<T> {
+  const wrong = read.finish();
+  return wrong === null ? ok(value) : err(wrong);
+}
+
+/** What a peer hears whose message has no id to answer. */
+export function noId(): Problem {
+  return problem('engine.protocol', 'a request needs an id: a whole number from 0', 'id');
+}

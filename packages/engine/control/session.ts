@@ -1,0 +1,98 @@
+/**
+ * One client of the engine: requests in, replies out, one after the other. No I/O; the program moves the bytes and decides when to
+ * read on, so a client that does not read its replies only stops itself.
+ */
+import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
+import type { Action, ControlReply, CountersReply, DumpRow, Hello, RowId } from './messages.ts';
+import { CONTROL_VERSION } from './messages.ts';
+import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
+
+/** Rows per frame of a dump: some 100 KiB of them, a MiB at the very worst. */
+const ROWS_PER_FRAME = 1000;
+
+/** The engine as a session sees it. */
+export interface ControlTarget {
+  readonly epoch: string;
+  apply(actions: readonly Action[]): Promise<(Problem | null)[]>;
+  dump(only?: readonly RowId[]): DumpRow[];
+  counters(): CountersReply;
+}
+
+/** What a session does with a message: replies to send in order, and whether to go on. */
+export interface Outcome {
+  readonly replies: Iterable<ControlReply>;
+  /** `close`: this client speaks another language. `stop`: it asked the engine to end; send the replies first. */
+  readonly next: 'continue' | 'close' | 'stop';
+}
+
+/** What the engine says first to everybody. */
+export function hello(version: string, pid: number, epoch: string): Hello {
+  return { type: 'hello', controlVersion: CONTROL_VERSION, version, pid, epoch };
+}
+
+export class ControlSession {
+  readonly #target: ControlTarget;
+
+  constructor(target: ControlTarget) {
+    this.#target = target;
+  }
+
+  /** Never rejects: what goes wrong is a reply. */
+  async handle(message: unknown): Promise<Outcome> {
+    const id = requestId(message);
+    if (id === null) return this.refuse(noId());
+    const request = parseRequest(message);
+    if (!request.ok) return { replies: [failed(id, request.error)], next: 'continue' };
+    try {
+      return await this.#do(request.value);
+    } catch (thrown) {
+      return { replies: [failed(id, toProblem(thrown))], next: 'continue' };
+    }
+  }
+
+  /** The last words to a client that sent something else than requests. */
+  refuse(error: Problem): Outcome {
+    return { replies: [failed(0, error)], next: 'close' };
+  }
+
+  async #do(request: ParsedRequest): Promise<Outcome> {
+    const { id } = request;
+    switch (request.method) {
+      case 'apply':
+        return {
+          replies: [{ type: 'reply', id, ok: true, results: await this.#apply(request.actions) }],
+          next: 'continue',
+        };
+      case 'dump':
+        return { replies: pages(id, this.#target.dump(request.only)), next: 'continue' };
+      case 'counters':
+        return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
+      case 'stop':
+        return { replies: [{ type: 'reply', id, ok: true }], next: 'stop' };
+    }
+  }
+
+  /** Malformed actions are answered in their place; the others are done. */
+  async #apply(raw: readonly unknown[]): Promise<readonly (Problem | null)[]> {
+    const parsed = raw.map(parseAction);
+    const done = await this.#target.apply(parsed.filter((one) => one.ok).map((one) => one.value));
+    let next = 0;
+    return parsed.map((one) => (one.ok ? (done[next++] ?? null) : one.error));
+  }
+}
+
+function* pages(id: number, rows: readonly DumpRow[]): Iterable<ControlReply> {
+  let at = 0;
+  for (; at + ROWS_PER_FRAME < rows.length; at += ROWS_PER_FRAME)
+    yield { type: 'reply', id, ok: true, rows: rows.slice(at, at + ROWS_PER_FRAME), more: true };
+  yield { type: 'reply', id, ok: true, rows: rows.slice(at) };
+}
+
+function failed(id: number, error: Problem): ControlReply {
+  return { type: 'reply', id, ok: false, error };
+}
+
+/** What a client hears when there are too many of them. */
+export function tooMany(limit: number): ControlReply {
+  return failed(0, problem('engine.unreachable', `the engine serves ${limit} clients already`));
+}

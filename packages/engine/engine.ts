@@ -1,0 +1,134 @@
+/** The packet machine, whole: graph, tables and breath, wired. Everything it needs of the world comes in one object. */
+import type { Problem } from '@vrouter/core/problem.ts';
+import type { Clock, Millis } from '@vrouter/core/time.ts';
+import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
+import { PacketBatch } from './batch/packet-batch.ts';
+import { Breath } from './breath.ts';
+import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
+import { BreathClock } from './graph/breath-clock.ts';
+import { Counters } from './graph/counters.ts';
+import { dropReasons } from './graph/drops.ts';
+import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
+import { IpInput } from './nodes/ip-input/ip-input.ts';
+import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
+import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
+import { LinkOutput } from './nodes/link-output/link-output.ts';
+import { Local } from './nodes/local/local.ts';
+import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
+import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
+import { Outbox } from './ports/wireguard/outbox.ts';
+import { Forwarding } from './state/forwarding.ts';
+import { Tables } from './tables/tables.ts';
+import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
+
+/** Actions done before packets have a turn again: about a millisecond's worth. */
+const ACTIONS_PER_BREATH = 256;
+
+export interface EngineSurroundings extends WireguardSurroundings {
+  readonly clock: Clock;
+  /** Have `Engine.alarm` called at this time, once, instead of at the time asked for before. */
+  setAlarm(at: Millis): void;
+  /** Lets the event loop serve sockets before going on. */
+  pause(): Promise<void>;
+}
+
+export class Engine {
+  /** Another value, another life. */
+  readonly epoch: string;
+  readonly #surroundings: EngineSurroundings;
+  readonly #counters: Counters;
+  readonly #wireguard: WireguardTable;
+  readonly #tables: Tables;
+  readonly #breath: Breath;
+  /** The end of the queue of applies: they never interleave, whoever asks. */
+  #last: Promise<unknown>;
+  #closed: boolean;
+
+  constructor(surroundings: EngineSurroundings, epoch: string) {
+    this.epoch = epoch;
+    this.#surroundings = surroundings;
+    const clock = new BreathClock(surroundings.clock);
+    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
+    const forwarding = new Forwarding();
+    const outbox = new Outbox(counters);
+    const frames = makeFrames();
+    const graph = new Graph(new PacketBatch(), counters, frames, {
+      'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
+      'ip-input': new IpInput(counters, frames['ip-lookup']),
+      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite']),
+      local: new Local(counters, frames['ip-lookup']),
+      'ip-rewrite': new IpRewrite(counters, frames['link-output']),
+      'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output']),
+      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
+    });
+    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
+    this.#counters = counters;
+    this.#breath = breath;
+    this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
+    this.#tables = new Tables(forwarding, counters, this.#wireguard);
+    this.#last = Promise.resolve();
+    this.#closed = false;
+  }
+
+  /** Does the actions in order, one answer each: null when done, else why not. One that fails changes nothing and stops nothing. */
+  apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
+    const done = this.#last.then(() => this.#applyAll(actions));
+    // Whoever asked hears of a failure; the next in the queue must not.
+    this.#last = done.catch(() => null);
+    return done;
+  }
+
+  /** All rows, or those of the named that exist. */
+  dump(only?: readonly RowId[]): DumpRow[] {
+    return this.#tables.dump(only);
+  }
+
+  counters(): CountersReply {
+    const { rxPackets, rxBytes, txPackets, txBytes, linkDrops } = this.#counters;
+    const links = [...this.#tables.links()].map(({ name, index: i }) => ({
+      name,
+      rxPackets: rxPackets[i]!,
+      rxBytes: rxBytes[i]!,
+      txPackets: txPackets[i]!,
+      txBytes: txBytes[i]!,
+      drops: linkDrops[i]!,
+    }));
+    const drops: { [reason: string]: number } = {};
+    dropReasons.forEach((name, reason) => {
+      if (this.#counters.drops[reason] !== 0) drops[name] = this.#counters.drops[reason]!;
+    });
+    for (const [name, reason] of Object.entries(WireguardDrop)) {
+      const count = this.#counters.wireguardDrops[reason]! + this.#wireguard.silentDrops(reason);
+      if (count !== 0) drops[`wireguard.${name}`] = count;
+    }
+    const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
+    return { epoch: this.epoch, links, drops, nodes };
+  }
+
+  /** To be called when the alarm rings. */
+  alarm(): void {
+    if (!this.#closed) this.#breath.alarm();
+  }
+
+  /** Takes everything down: sockets closed, keys erased. Safe to call again. */
+  async close(): Promise<void> {
+    const rows = this.dump();
+    this.#closed = true;
+    const actions: Action[] = [];
+    for (const row of rows) if (row.is === 'peer') actions.push({ do: 'peer.remove', ...row });
+    for (const row of rows) if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', ...row });
+    await this.apply(actions);
+  }
+
+  async #applyAll(actions: readonly Action[]): Promise<(Problem | null)[]> {
+    const results: (Problem | null)[] = [];
+    for (const action of actions) {
+      const outcome = this.#tables.apply(action);
+      results.push(outcome instanceof Promise ? await outcome : outcome);
+      if (results.length % ACTIONS_PER_BREATH === 0) await this.#surroundings.pause();
+    }
+    // A new peer may have something to say: a keepalive, a handshake.
+    if (!this.#closed) this.#breath.tick();
+    return results;
+  }
+}

@@ -1,0 +1,73 @@
+/** Counters of the graph in typed arrays; a number holds 2^53, which no wire fills in a lifetime. */
+import { dropReasons } from './drops.ts';
+
+export class Counters {
+  /** By drop reason. */
+  readonly drops: Float64Array;
+  /** Packets that each node has handled, by node number. */
+  readonly nodes: Float64Array;
+  /** Names of foreign drop reasons (the WireGuard mind's), with their counters. */
+  readonly wireguardDrops: Float64Array;
+  // By link index; they grow with the links.
+  rxPackets: Float64Array;
+  rxBytes: Float64Array;
+  txPackets: Float64Array;
+  txBytes: Float64Array;
+  linkDrops: Float64Array;
+
+  /** `nodes`: how many nodes the graph has; `wireguardDrops`: how many reasons the WireGuard mind has. */
+  constructor(nodes: number, wireguardDrops: number) {
+    this.drops = new Float64Array(dropReasons.length);
+    this.nodes = new Float64Array(nodes);
+    this.wireguardDrops = new Float64Array(wireguardDrops);
+    this.rxPackets = new Float64Array(8);
+    this.rxBytes = new Float64Array(8);
+    this.txPackets = new Float64Array(8);
+    this.txBytes = new Float64Array(8);
+    this.linkDrops = new Float64Array(8);
+  }
+
+  /** Counts packets that end here, on the link that they came in by or should have left by. */
+  drop(reason: number, link: number, packets: number = 1): void {
+    this.drops[reason] = this.drops[reason]! + packets;
+    this.linkDrops[link] = this.linkDrops[link]! + packets;
+  }
+
+  dropWireguard(reason: number, link: number): void {
+    this.wireguardDrops[reason] = this.wireguardDrops[reason]! + 1;
+    this.linkDrops[link] = this.linkDrops[link]! + 1;
+  }
+
+  received(link: number, bytes: number): void {
+    this.rxPackets[link] = this.rxPackets[link]! + 1;
+    this.rxBytes[link] = this.rxBytes[link]! + bytes;
+  }
+
+  sent(link: number, bytes: number): void {
+    this.txPackets[link] = this.txPackets[link]! + 1;
+    this.txBytes[link] = this.txBytes[link]! + bytes;
+  }
+
+  /** Makes room for a link and starts its counters at zero. */
+  openLink(link: number): void {
+    if (link >= this.rxPackets.length) {
+      const size = Math.max(link + 1, 2 * this.rxPackets.length);
+      this.rxPackets = grown(this.rxPackets, size);
+      this.rxBytes = grown(this.rxBytes, size);
+      this.txPackets = grown(this.txPackets, size);
+      this.txBytes = grown(this.txBytes, size);
+      this.linkDrops = grown(this.linkDrops, size);
+    }
+    this.rxPackets[link] = 0;
+    this.rxBytes[link] = 0;
+    this.txPackets[link] = 0;
+    this.txBytes[link] = 0;
+    this.linkDrops[link] = 0;
+  }
+}
+
+function grown(from: Float64Array, size: number): Float64Array {
+  const to = new Float64Array(size);
+  to.set(from);
+  return to;
+}

@@ -1,0 +1,41 @@
+/** Every reason for which a packet ends here, each with a counter. Numbers are for this life only, names are for ever. */
+export const dropReasons = [
+  'none',
+  // ip-input
+  'ipVersion',
+  'ipv4Short',
+  'ipv4HeaderLength',
+  'ipv4TotalLength',
+  'ipv4Checksum',
+  'ipv6Short',
+  'ipv6PayloadLength',
+  'martianSource',
+  'martianDestination',
+  'multicast',
+  // ip-lookup
+  'noRoute',
+  'blackhole',
+  // local
+  'noListener',
+  'fragment',
+  'icmpShort',
+  'icmpChecksum',
+  'ipv4Options',
+  // ip-rewrite
+  'ttlExpired',
+  'linkLocal',
+  // link-output
+  'linkDown',
+  'mtuExceeded',
+  // wireguard-output
+  'noPeer',
+  // the socket below a port
+  'socketFull',
+] as const;
+
+export type DropName = (typeof dropReasons)[number];
+
+/** Reason numbers by name. */
+export const Drop = Object.freeze(
+  Object.fromEntries(dropReasons.map((name, number) => [name, number])) as { [N in DropName]: number },
+);

@@ -1,0 +1,19 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dropReasons } from './drops.ts';
+import { nodeNames } from './graph.ts';
+import { graphPlan, nodeOrder } from './plan.ts';
+
+test('a node stands behind those that feed it, ways back aside', () => {
+  const order = nodeOrder({ a: ['b', 'c'], b: ['d'], c: ['d'], d: ['b'] }, 'a');
+  assert.deepEqual(order, ['a', 'c', 'b', 'd']);
+  const place = (name: string): number => nodeNames.findIndex((node) => node === name);
+  for (const [from, nexts] of Object.entries(graphPlan))
+    for (const to of nexts) assert.ok(from === 'local' || place(from) < place(to), `${from} -> ${to}`);
+  assert.equal(new Set(nodeNames).size, Object.keys(graphPlan).length, 'every node is reached');
+});
+
+test('drop reasons are distinct, and none is number 0', () => {
+  assert.equal(new Set(dropReasons).size, dropReasons.length);
+  assert.equal(dropReasons[0], 'none');
+});

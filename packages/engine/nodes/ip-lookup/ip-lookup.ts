@@ -1,0 +1,45 @@
+/**
+ * ip-lookup: the longest prefix of the row's VRF that covers the destination, RFC 1812 section 5.2.4.3.
+ * In: ip-input, local (replies). Out: local for own addresses, ip-rewrite for a link; no route and a blackhole end here.
+ */
+import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
+import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
+import type { PacketBatch } from '../../batch/packet-batch.ts';
+import type { Counters } from '../../graph/counters.ts';
+import { Drop } from '../../graph/drops.ts';
+import type { Frame } from '../../graph/frame.ts';
+import { AdjacencyKind } from '../../state/adjacency.ts';
+import type { Forwarding } from '../../state/forwarding.ts';
+
+export class IpLookup {
+  readonly #forwarding: Forwarding;
+  readonly #counters: Counters;
+  readonly #local: Frame;
+  readonly #rewrite: Frame;
+
+  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame) {
+    this.#forwarding = forwarding;
+    this.#counters = counters;
+    this.#local = local;
+    this.#rewrite = rewrite;
+  }
+
+  process(batch: PacketBatch, frame: Frame): void {
+    const { adjacencies, vrfs } = this.#forwarding;
+    for (let i = 0; i < frame.count; i++) {
+      const row = frame.rows[i]!;
+      const bytes = batch.region[row]!.bytes;
+      const at = batch.offset[row]!;
+      const vrf = vrfs[batch.vrf[row]!]!;
+      const adjacency =
+        bytes[at]! >>> 4 === 4 ? vrf.fib4.lookup4(bytes, at + IPV4_DST_AT) : vrf.fib6.lookup6(bytes, at + IPV6_DST_AT);
+      batch.adjacency[row] = adjacency;
+      const kind = adjacencies.kind[adjacency];
+      if (kind === AdjacencyKind.link) {
+        batch.egress[row] = adjacencies.link[adjacency]!;
+        this.#rewrite.push(row);
+      } else if (kind === AdjacencyKind.local) this.#local.push(row);
+      else this.#counters.drop(kind === AdjacencyKind.blackhole ? Drop.blackhole : Drop.noRoute, batch.ingress[row]!);
+    }
+  }
+}

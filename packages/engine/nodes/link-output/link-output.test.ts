@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Frame } from '../../graph/frame.ts';
+import { Forwarding, Link } from '../../state/forwarding.ts';
+import { literals } from '../../testing/literals.testing.ts';
+import { Bench, rowsOf } from '../../testing/rows.testing.ts';
+import { LinkOutput } from './link-output.ts';
+
+test('a link that is down or too small takes nothing', () => {
+  const forwarding = new Forwarding();
+  const fits = literals.udp4.length / 2;
+  forwarding.links.push(
+    new Link(0, 'exact', 0, fits, true),
+    new Link(1, 'small', 0, fits - 1, true),
+    new Link(2, 'down', 0, 1420, true),
+  );
+  for (const link of forwarding.links) link!.operUp = link!.name !== 'down';
+  const bench = new Bench();
+  const next = new Frame();
+  for (const egress of [0, 1, 2]) bench.batch.egress[bench.packet(literals.udp4)] = egress;
+  bench.run(new LinkOutput(forwarding, bench.counters, next));
+  assert.deepEqual(rowsOf(next), [0]);
+  assert.deepEqual(bench.drops(), { mtuExceeded: 1, linkDown: 1 });
+  assert.deepEqual([...bench.counters.linkDrops.subarray(0, 3)], [0, 1, 1], 'counted where they should have left');
+});

@@ -1,0 +1,64 @@
+/**
+ * wireguard-output: finds the peer by allowed IPs, seals in place and puts the datagram into the outbox. Without a session the mind
+ * keeps a copy and starts a handshake; that counts as sent.
+ * In: link-output. Out: the sockets, by way of the outbox.
+ */
+import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
+import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
+import type { PacketBatch } from '../../batch/packet-batch.ts';
+import type { BreathClock } from '../../graph/breath-clock.ts';
+import type { Counters } from '../../graph/counters.ts';
+import { Drop } from '../../graph/drops.ts';
+import type { Frame } from '../../graph/frame.ts';
+import type { Outbox } from '../../ports/wireguard/outbox.ts';
+import type { Forwarding } from '../../state/forwarding.ts';
+
+const HEADER = 16;
+const TAG = 16;
+
+export class WireguardOutput {
+  readonly #forwarding: Forwarding;
+  readonly #counters: Counters;
+  readonly #clock: BreathClock;
+  readonly #outbox: Outbox;
+
+  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, outbox: Outbox) {
+    this.#forwarding = forwarding;
+    this.#counters = counters;
+    this.#clock = clock;
+    this.#outbox = outbox;
+  }
+
+  process(batch: PacketBatch, frame: Frame): void {
+    for (let i = 0; i < frame.count; i++) {
+      const row = frame.rows[i]!;
+      const egress = batch.egress[row]!;
+      const link = this.#forwarding.links[egress]!;
+      const port = link.wireguard!;
+      const length = batch.length[row]!;
+      let region = batch.region[row]!;
+      let at = batch.offset[row]!;
+      const four = region.bytes[at]! >>> 4 === 4;
+      const peer = port.device.route(region.bytes, at + (four ? IPV4_DST_AT : IPV6_DST_AT), four ? 4 : 16);
+      if (peer === null) {
+        this.#counters.drop(Drop.noPeer, egress);
+        continue;
+      }
+      const padding = Math.min(-length & 15, Math.max(0, link.mtu - length));
+      if (batch.tailroom[row]! < padding + TAG) {
+        // Another row begins where the tag would go.
+        const to = this.#outbox.reserve(HEADER + length + padding + TAG) + HEADER;
+        this.#outbox.slab.bytes.set(region.bytes.subarray(at, at + length), to);
+        region = this.#outbox.slab;
+        at = to;
+      }
+      const sealed = port.device.send(peer, region.bytes, region.view, at, length, link.mtu, this.#clock, port);
+      if (sealed < 0) {
+        this.#counters.dropWireguard(-sealed, egress);
+        continue;
+      }
+      this.#counters.sent(egress, length);
+      if (sealed > 0) this.#outbox.add(port, region, at - HEADER, sealed, peer.endpoint!);
+    }
+  }
+}

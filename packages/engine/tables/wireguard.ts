@@ -1,0 +1,260 @@
+/**
+ * WireGuard devices and peers of the links. What they are lives in the mind; here is what the mind need not know: the configured
+ * listen port and the fingerprints of secrets. A socket exists while the link is up; the mind outlives it.
+ */
+import { formatKey, parseKey } from '@vrouter/core/bytes.ts';
+import { parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts';
+import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
+import type { Rng } from '@vrouter/core/rng.ts';
+import { WireguardDevice, type WireguardPeer } from '@vrouter/protocols/wireguard/device.ts';
+import type { WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
+import type { Action, DumpRow } from '../control/messages.ts';
+import type { BreathClock } from '../graph/breath-clock.ts';
+import type { DatagramSocket } from '../ports/datagram.ts';
+import type { Outbox } from '../ports/wireguard/outbox.ts';
+import { WireguardPort } from '../ports/wireguard/port.ts';
+import type { Link } from '../state/forwarding.ts';
+
+type DeviceSet = Extract<Action, { do: 'wireguard.set' }>;
+type PeerSet = Extract<Action, { do: 'peer.set' }>;
+type DeviceRow = Extract<DumpRow, { is: 'wireguard' }>;
+type PeerRow = Extract<DumpRow, { is: 'peer' }>;
+
+/** What a device needs of the world. */
+export interface WireguardSurroundings {
+  readonly crypto: WireguardCrypto;
+  readonly rng: Rng;
+  /** SHA-256 in lower-case hex. */
+  fingerprint(bytes: Uint8Array): string;
+  /** Rejects with ProblemError (`port.inUse`). Address `::` means IPv4 too. */
+  openUdp(options: { readonly address: string; readonly port: number }): Promise<DatagramSocket>;
+}
+
+interface DeviceRecord {
+  listenPort: number;
+  privateKeyFingerprint: string;
+  /** By public key; null without a pre-shared key. */
+  readonly presharedKeyFingerprints: Map<string, string | null>;
+}
+
+export class WireguardTable {
+  readonly #surroundings: WireguardSurroundings;
+  readonly #clock: BreathClock;
+  readonly #outbox: Outbox;
+  readonly #readable: (port: WireguardPort) => void;
+  readonly #records: Map<WireguardPort, DeviceRecord>;
+  /** Silent drops of devices that are gone, by WireguardDrop. */
+  readonly #silentDropsGone: number[];
+
+  /** `readable` is called when a port's socket has something. */
+  constructor(
+    surroundings: WireguardSurroundings,
+    clock: BreathClock,
+    outbox: Outbox,
+    readable: (port: WireguardPort) => void,
+  ) {
+    this.#surroundings = surroundings;
+    this.#clock = clock;
+    this.#outbox = outbox;
+    this.#readable = readable;
+    this.#records = new Map();
+    this.#silentDropsGone = [];
+  }
+
+  /** Gives a link its device, or changes key and port. Sessions survive another port: the new socket is open before the old closes. */
+  async set(link: Link, action: DeviceSet): Promise<Problem | null> {
+    let privateKey: Uint8Array | null = null;
+    if (action.privateKey !== undefined) {
+      const parsed = parseKey(action.privateKey, 'privateKey');
+      if (!parsed.ok) return parsed.error;
+      privateKey = parsed.value;
+    }
+    const port = link.wireguard;
+    const record = port === null ? undefined : this.#records.get(port)!;
+    if (record === undefined && privateKey === null)
+      return problem('input.invalid', 'a new WireGuard device needs a private key', 'privateKey');
+    let socket: DatagramSocket | null = null;
+    if (link.adminUp && record?.listenPort !== action.listenPort) {
+      const opened = await this.#open(action.listenPort);
+      if ('code' in opened) return opened;
+      socket = opened;
+    }
+    if (port === null) this.#create(link, action.listenPort, privateKey!, socket);
+    else {
+      record!.listenPort = action.listenPort;
+      if (privateKey !== null) this.#setKey(port, record!, privateKey);
+      if (socket !== null) await this.#attach(port, socket);
+    }
+    privateKey?.fill(0);
+    link.operUp = link.adminUp;
+    return null;
+  }
+
+  /** Refuses while there are peers. */
+  async remove(link: Link): Promise<Problem | null> {
+    const port = link.wireguard;
+    if (port === null) return null;
+    if (port.device.peerCount > 0)
+      return problem('object.dependency', `${link.name} has ${port.device.peerCount} peers; remove them first`, 'link');
+    link.wireguard = null;
+    link.operUp = false;
+    port.device.silentDrops.forEach((count, reason) => {
+      this.#silentDropsGone[reason] = (this.#silentDropsGone[reason] ?? 0) + count;
+    });
+    port.device.close();
+    this.#records.delete(port);
+    await this.#detach(port);
+    return null;
+  }
+
+  /** Opens or closes the socket as the link goes up or down. Does not touch `link.adminUp`. */
+  async setUp(link: Link, up: boolean): Promise<Problem | null> {
+    const port = link.wireguard;
+    if (port === null) return null;
+    if (up && port.socket === null) {
+      const opened = await this.#open(this.#records.get(port)!.listenPort);
+      if ('code' in opened) return opened;
+      await this.#attach(port, opened);
+    }
+    link.operUp = up;
+    if (!up) await this.#detach(port);
+    return null;
+  }
+
+  setPeer(port: WireguardPort, action: PeerSet): Problem | null {
+    const publicKey = parseKey(action.publicKey, 'publicKey');
+    if (!publicKey.ok) return publicKey.error;
+    let presharedKey: Uint8Array | null | undefined = action.presharedKey === null ? null : undefined;
+    if (typeof action.presharedKey === 'string') {
+      const parsed = parseKey(action.presharedKey, 'presharedKey');
+      if (!parsed.ok) return parsed.error;
+      presharedKey = parsed.value;
+    }
+    const allowedIps: Prefix[] = [];
+    for (const [i, text] of action.allowedIps.entries()) {
+      const prefix = parsePrefix(text, `allowedIps[${i}]`);
+      if (!prefix.ok) return prefix.error;
+      allowedIps.push(prefix.value);
+    }
+    const endpoint = typeof action.endpoint === 'string' ? parseEndpoint(action.endpoint, 'endpoint') : null;
+    if (endpoint !== null && !endpoint.ok) return endpoint.error;
+    this.#clock.read();
+    const peer = port.device.setPeer(
+      {
+        publicKey: publicKey.value,
+        presharedKey,
+        allowedIps,
+        endpoint: endpoint?.value,
+        persistentKeepaliveSeconds: action.persistentKeepalive,
+      },
+      this.#clock.now,
+    );
+    if (peer === null) return problem('input.invalid', 'this is the public key of the device itself', 'publicKey');
+    const fingerprints = this.#records.get(port)!.presharedKeyFingerprints;
+    if (presharedKey !== undefined)
+      fingerprints.set(action.publicKey, presharedKey === null ? null : this.#surroundings.fingerprint(presharedKey));
+    else if (!fingerprints.has(action.publicKey)) fingerprints.set(action.publicKey, null);
+    presharedKey?.fill(0);
+    return null;
+  }
+
+  removePeer(port: WireguardPort, text: string): Problem | null {
+    const publicKey = parseKey(text, 'publicKey');
+    if (!publicKey.ok) return publicKey.error;
+    port.device.removePeer(publicKey.value);
+    this.#records.get(port)!.presharedKeyFingerprints.delete(text);
+    return null;
+  }
+
+  row(link: Link): DeviceRow | null {
+    const port = link.wireguard;
+    if (port === null) return null;
+    const { listenPort, privateKeyFingerprint } = this.#records.get(port)!;
+    const localPort = port.socket?.localPort ?? null;
+    const publicKey = formatKey(port.device.publicKey);
+    return { is: 'wireguard', link: link.name, listenPort, localPort, privateKeyFingerprint, publicKey };
+  }
+
+  *peerRows(link: Link): Iterable<PeerRow> {
+    if (link.wireguard === null) return;
+    for (const peer of link.wireguard.device.peers()) yield this.#peerRow(link, link.wireguard, peer);
+  }
+
+  peerRow(link: Link, text: string): PeerRow | null {
+    const publicKey = parseKey(text);
+    const port = link.wireguard;
+    const peer = port !== null && publicKey.ok ? port.device.peer(publicKey.value) : undefined;
+    return port === null || peer === undefined ? null : this.#peerRow(link, port, peer);
+  }
+
+  /** Packets that minds lost without a return value to say so, by WireguardDrop. */
+  silentDrops(reason: number): number {
+    let sum = this.#silentDropsGone[reason] ?? 0;
+    for (const port of this.#records.keys()) sum += port.device.silentDrops[reason] ?? 0;
+    return sum;
+  }
+
+  #peerRow(link: Link, port: WireguardPort, peer: WireguardPeer): PeerRow {
+    const publicKey = formatKey(peer.publicKey);
+    return {
+      is: 'peer',
+      link: link.name,
+      publicKey,
+      presharedKeyFingerprint: this.#records.get(port)!.presharedKeyFingerprints.get(publicKey) ?? null,
+      allowedIps: port.device.allowedIps(peer).map(formatPrefix).sort(),
+      endpoint: peer.endpoint?.text ?? null,
+      persistentKeepalive: peer.persistentKeepaliveSeconds,
+      lastHandshakeUnixMs: peer.lastHandshakeUnixMs === null ? null : Math.floor(peer.lastHandshakeUnixMs),
+      rxBytes: peer.rxBytes,
+      txBytes: peer.txBytes,
+      rxPackets: peer.rxPackets,
+      txPackets: peer.txPackets,
+    };
+  }
+
+  #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
+    const { crypto, rng, fingerprint } = this.#surroundings;
+    const port = new WireguardPort(link.index, new WireguardDevice(crypto, rng, privateKey), this.#outbox);
+    this.#records.set(port, {
+      listenPort,
+      privateKeyFingerprint: fingerprint(privateKey),
+      presharedKeyFingerprints: new Map(),
+    });
+    link.wireguard = port;
+    if (socket !== null) this.#use(port, socket);
+  }
+
+  #setKey(port: WireguardPort, record: DeviceRecord, privateKey: Uint8Array): void {
+    this.#clock.read();
+    port.device.setPrivateKey(privateKey, this.#clock.now);
+    record.privateKeyFingerprint = this.#surroundings.fingerprint(privateKey);
+    // A peer with our new key is gone.
+    record.presharedKeyFingerprints.delete(formatKey(port.device.publicKey));
+  }
+
+  async #open(port: number): Promise<DatagramSocket | Problem> {
+    try {
+      return await this.#surroundings.openUdp({ address: '::', port });
+    } catch (thrown) {
+      return { ...toProblem(thrown), field: 'listenPort' };
+    }
+  }
+
+  #use(port: WireguardPort, socket: DatagramSocket): void {
+    port.socket = socket;
+    socket.onReadable(() => this.#readable(port));
+  }
+
+  async #attach(port: WireguardPort, socket: DatagramSocket): Promise<void> {
+    const before = port.socket;
+    this.#use(port, socket);
+    await before?.close();
+  }
+
+  async #detach(port: WireguardPort): Promise<void> {
+    const before = port.socket;
+    port.socket = null;
+    await before?.close();
+  }
+}

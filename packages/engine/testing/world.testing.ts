@@ -1,0 +1,113 @@
+/** An engine, clients and a network in one process, on a clock that tests move. */
+import { strict as assert } from 'node:assert';
+import { formatKey } from '@vrouter/core/bytes.ts';
+import { type Clock, type Millis, millis } from '@vrouter/core/time.ts';
+import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { NEVER } from '../breath.ts';
+import type { Action } from '../control/messages.ts';
+import { Engine } from '../engine.ts';
+import { MemoryNetwork } from '../ports/memory.ts';
+import { WireguardClient } from './wireguard-client.testing.ts';
+
+export const GATEWAY_IP = '192.0.2.1';
+export const LISTEN_PORT = 51820;
+
+export class World {
+  readonly network = new MemoryNetwork();
+  readonly engine: Engine;
+  readonly gatewayKey = generatePrivateKey();
+  readonly clients: WireguardClient[] = [];
+  now: Millis = millis(1000);
+  alarmAt: Millis = NEVER;
+
+  constructor() {
+    this.engine = new Engine(
+      {
+        clock: this.clock,
+        crypto: systemCrypto(),
+        rng: systemRng(),
+        fingerprint,
+        openUdp: this.network.host(GATEWAY_IP),
+        setAlarm: (at) => {
+          this.alarmAt = at;
+        },
+        pause: () => Promise.resolve(),
+      },
+      'test',
+    );
+  }
+
+  get clock(): Clock {
+    return { now: () => this.now, unixMs: () => 1_700_000_000_000 + this.now };
+  }
+
+  /** Actions that must all work. */
+  async do(...actions: Action[]): Promise<void> {
+    assert.deepEqual(
+      await this.engine.apply(actions),
+      actions.map(() => null),
+    );
+  }
+
+  /** wg0 in the VRF `default` with 10.77.0.1/24 and fd77::1/64, and routes for both prefixes. */
+  async gateway(): Promise<void> {
+    await this.do(
+      { do: 'link.set', name: 'wg0', type: 'wireguard', vrf: 'default', mtu: 1420, adminUp: true },
+      { do: 'wireguard.set', link: 'wg0', listenPort: LISTEN_PORT, privateKey: formatKey(this.gatewayKey) },
+      { do: 'address.add', link: 'wg0', address: '10.77.0.1/24' },
+      { do: 'address.add', link: 'wg0', address: 'fd77::1/64' },
+      { do: 'route.set', vrf: 'default', prefix: '10.77.0.0/24', link: 'wg0', nextHop: null },
+      { do: 'route.set', vrf: 'default', prefix: 'fd77::/64', link: 'wg0', nextHop: null },
+    );
+  }
+
+  /** Client n: 10.77.0.(n+1), fd77::(n+1), known to wg0 and ready to send. */
+  async client(n: number): Promise<WireguardClient> {
+    const openUdp = this.network.host(`192.0.2.${100 + n}`);
+    const client = new WireguardClient(await openUdp({ port: 0 }), this.clock);
+    this.clients.push(client);
+    await this.do({
+      do: 'peer.set',
+      link: 'wg0',
+      publicKey: client.publicKey,
+      presharedKey: null,
+      allowedIps: [`10.77.0.${n + 1}/32`, `fd77::${(n + 1).toString(16)}/128`],
+      persistentKeepalive: 0,
+    });
+    client.connect(this.publicKey(), `${GATEWAY_IP}:${LISTEN_PORT}`);
+    return client;
+  }
+
+  publicKey(): string {
+    const row = this.engine.dump([{ is: 'wireguard', link: 'wg0' }])[0];
+    assert.ok(row?.is === 'wireguard');
+    return row.publicKey;
+  }
+
+  /** Moves packets until all is quiet. */
+  settle(): void {
+    this.network.deliver();
+  }
+
+  /** Lets time pass, with every alarm on the way. */
+  pass(ms: number): void {
+    const end = this.now + ms;
+    for (;;) {
+      const wishes = [this.alarmAt, ...this.clients.map((client) => client.device.wakeAt())];
+      const next = Math.min(...wishes);
+      if (next > end) break;
+      this.now = millis(Math.max(this.now, next));
+      for (const client of this.clients) if (client.device.wakeAt() <= this.now) client.tick();
+      if (this.alarmAt <= this.now) {
+        this.alarmAt = NEVER;
+        this.engine.alarm();
+      }
+      this.settle();
+    }
+    this.now = millis(end);
+  }
+
+  drops(): { readonly [reason: string]: number } {
+    return this.engine.counters().drops;
+  }
+}

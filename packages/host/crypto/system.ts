@@ -1,0 +1,64 @@
+/** The system's cryptography, as the minds ask for it. */
+import { createHash, randomFillSync } from 'node:crypto';
+import type { Rng } from '@vrouter/core/rng.ts';
+import { Secret } from '@vrouter/core/secret.ts';
+import { NodeCipher } from './node-cipher.ts';
+import { noiseCrypto } from './noise.ts';
+import { loadOpenSsl, OpenSslCipher } from './openssl.ts';
+import { KEY_LEN, type SystemCrypto } from './shape.ts';
+
+export type CryptoBackend = 'openssl-ffi' | 'node-crypto';
+
+/** Which of the two transport ciphers this machine gets. The handshake is node:crypto's on both. */
+export function cryptoBackend(): CryptoBackend {
+  return loadOpenSsl() === null ? 'node-crypto' : 'openssl-ffi';
+}
+
+/** Has the shape of protocols' `WireguardCrypto`. `backend` forces the fallback; asking for a missing one throws. */
+export function systemCrypto(backend: CryptoBackend = cryptoBackend()): SystemCrypto {
+  if (backend === 'node-crypto') return { ...noiseCrypto, transportCipher: (key) => new NodeCipher(key) };
+  const ssl = loadOpenSsl();
+  if (ssl === null) throw new Error('this node binary has no OpenSSL functions to call');
+  return { ...noiseCrypto, transportCipher: (key) => new OpenSslCipher(ssl, key) };
+}
+
+/** The system's cryptographic random source. Fit for keys. */
+export function systemRng(): Rng {
+  // Indices and jitter are asked for one word at a time, and a trip to OpenSSL costs more than a thousand bytes of it.
+  const pool = new Uint32Array(256);
+  let left = 0;
+  return {
+    fill(into) {
+      randomFillSync(into);
+    },
+    uint32() {
+      if (left === 0) {
+        randomFillSync(pool);
+        left = pool.length;
+      }
+      left--;
+      const word = pool[left]!;
+      // What was handed out is gone from memory.
+      pool[left] = 0;
+      return word;
+    },
+  };
+}
+
+/** SHA-256 of the bytes in lower-case hex: what a secret is compared and shown by. */
+export function fingerprint(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** A Secret with a copy of the bytes, so that the caller may wipe or reuse its own. */
+export function makeSecret(bytes: Uint8Array): Secret {
+  return new Secret(bytes.slice(), fingerprint(bytes));
+}
+
+/** 32 random bytes, clamped as RFC 7748 section 5 says, which is how wg(8) shows private keys. */
+export function generatePrivateKey(): Uint8Array {
+  const key = randomFillSync(new Uint8Array(KEY_LEN));
+  key[0] = key[0]! & 248;
+  key[31] = (key[31]! & 127) | 64;
+  return key;
+}

@@ -1,0 +1,182 @@
+/**
+ * The sending half: one sendmmsg for many messages, and a run of rows of one length to one endpoint is one message that the kernel,
+ * or the card, cuts up again (UDP_SEGMENT, udp(7)); its rows are gathered from where they lie.
+ */
+import type { Endpoint } from '@vrouter/core/endpoint.ts';
+import { checkRow, type DatagramRows, type UdpCounters } from './shape.ts';
+import { type EndpointTable, SOCKADDR_ROOM, writeSockaddr } from './sockaddr.ts';
+import * as sys from './syscalls.ts';
+
+const MESSAGES = 64;
+const IOVS = 512;
+/** UDP_MAX_SEGMENTS of kernels before 6.9, and what fits into an IPv4 packet with room for the headers. */
+const RUN_ROWS = 64;
+const RUN_BYTES = 65_000;
+const CONTROL_ROOM = 32;
+
+const NAMES_AT = MESSAGES * sys.MMSGHDR_LEN;
+const IOVS_AT = NAMES_AT + MESSAGES * SOCKADDR_ROOM;
+const CONTROLS_AT = IOVS_AT + IOVS * sys.IOVEC_LEN;
+const ARENA_LEN = CONTROLS_AT + MESSAGES * CONTROL_ROOM;
+
+export class MmsgSender {
+  readonly #native: sys.SocketNative;
+  readonly #fd: number;
+  readonly #family: number;
+  readonly #counters: UdpCounters;
+  readonly #endpoints: EndpointTable;
+  readonly #arena = new ArrayBuffer(ARENA_LEN);
+  readonly #words = new Uint32Array(this.#arena);
+  readonly #view = new DataView(this.#arena);
+  readonly #base: number;
+  /** Message i holds the rows from #firstRow[i] up to #firstRow[i + 1]. */
+  readonly #firstRow = new Int32Array(MESSAGES + 1);
+  #segmentation: boolean;
+
+  constructor(
+    native: sys.SocketNative,
+    fd: number,
+    family: number,
+    segmentation: boolean,
+    endpoints: EndpointTable,
+    counters: UdpCounters,
+  ) {
+    this.#native = native;
+    this.#fd = fd;
+    this.#family = family;
+    this.#segmentation = segmentation;
+    this.#endpoints = endpoints;
+    this.#counters = counters;
+    this.#base = native.addresses.of(this.#arena);
+    for (let i = 0; i < MESSAGES; i++) {
+      const control = (CONTROLS_AT + i * CONTROL_ROOM) / 4;
+      sys.setLong(this.#words, control, sys.CMSG_HEADER_LEN + 2);
+      this.#words[control + 2] = sys.SOL_UDP;
+      this.#words[control + 3] = sys.UDP_SEGMENT;
+    }
+  }
+
+  send(rows: DatagramRows): number {
+    for (let i = 0; i < rows.count; i++) checkRow(rows, i);
+    let row = 0;
+    let lost = 0;
+    // Rows below this are sent one by one, since the path refused their run.
+    let singlesBelow = 0;
+    while (row < rows.count) {
+      if (this.#unreachable(rows.endpoint[row]!)) {
+        row++;
+        lost++;
+        continue;
+      }
+      const messages = this.#build(rows, row, singlesBelow);
+      const sent = this.#native.calls.sendmmsg(this.#fd, this.#base, messages, 0);
+      if (sent > 0) {
+        // A message that failed behind these reports its error when it comes first.
+        row = this.#firstRow[sent]!;
+        continue;
+      }
+      const errno = this.#native.native.koffi.errno();
+      const next = this.#firstRow[1]!;
+      if (errno === sys.errno.EINTR) continue;
+      if (errno === sys.errno.EAGAIN || errno === sys.errno.ENOBUFS || errno === sys.errno.ENOMEM) {
+        lost += rows.count - row;
+        break;
+      }
+      if (next - row > 1 && mayBeTheRun(errno)) {
+        // EIO: the egress device cannot checksum segments, and never will. The others are about this path or these lengths.
+        if (errno === sys.errno.EIO) this.#segmentation = false;
+        singlesBelow = next;
+        this.#counters.sendUnbundled++;
+        continue;
+      }
+      lost += next - row;
+      row = next;
+    }
+    this.#counters.sendLost += lost;
+    this.#counters.sent += rows.count - lost;
+    return rows.count - lost;
+  }
+
+  #unreachable(endpoint: Endpoint): boolean {
+    return (this.#family === 2 && endpoint.address.length !== 4) || endpoint.port === 0;
+  }
+
+  /** Lays out as many messages as there is room for, from `row` on; at least one. Returns how many. */
+  #build(rows: DatagramRows, row: number, singlesBelow: number): number {
+    const words = this.#words;
+    let message = 0;
+    let iov = 0;
+    let nameAt = 0;
+    let nameLength = 0;
+    let previous: Endpoint | null = null;
+    while (row < rows.count && message < MESSAGES && iov < IOVS) {
+      const endpoint = rows.endpoint[row]!;
+      if (endpoint !== previous) {
+        if (this.#unreachable(endpoint)) break;
+        nameAt = NAMES_AT + message * SOCKADDR_ROOM;
+        nameLength = this.#writeName(nameAt, endpoint);
+        previous = endpoint;
+      }
+      const runs = this.#segmentation && row >= singlesBelow;
+      const end = runs ? Math.min(endOfRun(rows, row), row + IOVS - iov) : row + 1;
+      const header = message * sys.MMSGHDR_WORDS;
+      sys.setLong(words, header + sys.NAME, this.#base + nameAt);
+      words[header + sys.NAME_LEN] = nameLength;
+      sys.setLong(words, header + sys.IOV, this.#base + IOVS_AT + iov * sys.IOVEC_LEN);
+      sys.setLong(words, header + sys.IOV_COUNT, end - row);
+      if (end - row > 1) this.#segment(message, rows.length[row]!);
+      else {
+        sys.setLong(words, header + sys.CONTROL, 0);
+        sys.setLong(words, header + sys.CONTROL_LEN, 0);
+      }
+      this.#firstRow[message++] = row;
+      for (; row < end; row++, iov++) this.#gather(iov, rows, row);
+    }
+    this.#firstRow[message] = row;
+    return message;
+  }
+
+  #writeName(at: number, endpoint: Endpoint): number {
+    const scope = this.#endpoints.scopeOf(endpoint);
+    return writeSockaddr(this.#view, at, this.#family, endpoint.address, endpoint.port, scope);
+  }
+
+  #segment(message: number, length: number): void {
+    const header = message * sys.MMSGHDR_WORDS;
+    const control = CONTROLS_AT + message * CONTROL_ROOM;
+    this.#view.setUint16(control + sys.CMSG_HEADER_LEN, length, true);
+    sys.setLong(this.#words, header + sys.CONTROL, this.#base + control);
+    // CMSG_SPACE(2): the data padded to eight bytes.
+    sys.setLong(this.#words, header + sys.CONTROL_LEN, sys.CMSG_HEADER_LEN + 8);
+  }
+
+  #gather(iov: number, rows: DatagramRows, row: number): void {
+    const bytes = rows.region[row]!.bytes;
+    const word = (IOVS_AT + iov * sys.IOVEC_LEN) / 4;
+    sys.setLong(this.#words, word, this.#native.addresses.of(bytes.buffer) + bytes.byteOffset + rows.offset[row]!);
+    sys.setLong(this.#words, word + 2, rows.length[row]!);
+  }
+}
+
+/** The first row after `row` that cannot ride along: all of a run are of one length, but the last may be shorter. */
+function endOfRun(rows: DatagramRows, row: number): number {
+  const endpoint = rows.endpoint[row]!;
+  const length = rows.length[row]!;
+  if (length === 0) return row + 1;
+  const limit = Math.min(rows.count, row + RUN_ROWS);
+  let total = length;
+  let end = row + 1;
+  while (end < limit && rows.endpoint[end] === endpoint) {
+    const next = rows.length[end]!;
+    if (next === 0 || next > length || total + next > RUN_BYTES) break;
+    total += next;
+    end++;
+    if (next < length) break;
+  }
+  return end;
+}
+
+/** Errors that a run can meet where its datagrams one by one would not. */
+function mayBeTheRun(errno: number): boolean {
+  return errno === sys.errno.EIO || errno === sys.errno.EINVAL || errno === sys.errno.EMSGSIZE;
+}

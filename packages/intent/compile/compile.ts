@@ -1,0 +1,33 @@
+/** What people say into what planes have, one intent at a time. Pure: the same intent and the same answers give the same objects. */
+import type { Intent, IntentKind } from '../model/intents.ts';
+import { compileAddress } from './address.ts';
+import type { CompileContext, Compiled } from './context.ts';
+import { compileGatewayInterface } from './gateway-interface.ts';
+import { compilePeer } from './peer.ts';
+import { compileRoute } from './route.ts';
+import { compileVrf } from './vrf.ts';
+
+/** Who refers to whom: a kind refers only to kinds of a lower rank, so compiling by rank never has to come back. */
+export const intentRank: { readonly [K in IntentKind]: number } = {
+  vrf: 0,
+  gatewayInterface: 1,
+  address: 2,
+  peer: 2,
+  route: 2,
+};
+export const INTENT_RANKS = 3;
+
+export function compile(intent: Intent, context: CompileContext): Compiled {
+  switch (intent.kind) {
+    case 'vrf':
+      return compileVrf(intent, context);
+    case 'gatewayInterface':
+      return compileGatewayInterface(intent, context);
+    case 'address':
+      return compileAddress(intent, context);
+    case 'peer':
+      return compilePeer(intent, context);
+    case 'route':
+      return compileRoute(intent, context);
+  }
+}

@@ -1,0 +1,40 @@
+/** What a compile function may ask. Every question is remembered by the index, so that another answer leads to another compile. */
+import type { Problem } from '@vrouter/core/problem.ts';
+import type { Secret } from '@vrouter/core/secret.ts';
+import type { PlaneObject } from '../model/objects.ts';
+
+/** What the program around knows and this pure package cannot: numbers allocated once, the host's own keys, a hash. */
+export interface Outside {
+  /** Number of a VRF's table on the plane; the same for the same name for ever. */
+  tableId(vrf: string): number;
+  /** The private key of one of this host's gateway interfaces; null until there is one. */
+  privateKey(interfaceName: string): Secret | null;
+  /** A Secret of base64 text (this package knows no hash to make its fingerprint). */
+  secret(base64: string): Secret;
+}
+
+export interface CompileContext extends Outside {
+  /** Whether intents may stand on this VRF now: `default`, or one that was said and is itself compiled. */
+  hasVrf(name: string): boolean;
+  /** A gateway interface that was said and is itself compiled; else null. */
+  gatewayInterface(name: string): { readonly vrf: string } | null;
+  /**
+   * Lays claim to something that one intent alone can have. Null: it is ours. Otherwise who holds it (`source key`): the intent that
+   * was said first.
+   */
+  claim(resource: string): string | null;
+}
+
+/** What one intent comes to. */
+export interface Compiled {
+  readonly objects: readonly PlaneObject[];
+  /** Why something of it is missing, in the order of the intent's fields. */
+  readonly problems: readonly Problem[];
+  /** Whether other intents may refer to this one. */
+  readonly usable: boolean;
+}
+
+/** All of it waits. */
+export function pending(...problems: readonly Problem[]): Compiled {
+  return { objects: [], problems, usable: false };
+}

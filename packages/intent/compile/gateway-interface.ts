@@ -1,0 +1,30 @@
+import { problem } from '@vrouter/core/problem.ts';
+import type { GatewayInterfaceIntent } from '../model/intents.ts';
+import { listenPortResource } from '../model/relations.ts';
+import { type CompileContext, type Compiled, pending } from './context.ts';
+import { noVrf } from './missing.ts';
+
+export function compileGatewayInterface(intent: GatewayInterfaceIntent, context: CompileContext): Compiled {
+  const { name, vrf, listenPort } = intent;
+  if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
+  const holder = listenPort === 0 ? null : context.claim(listenPortResource(listenPort));
+  if (holder !== null)
+    return pending(
+      problem(
+        'intent.conflict',
+        `UDP port ${listenPort} is ${holder}'s; choose another port for ${name}`,
+        'listenPort',
+      ),
+    );
+  const privateKey = context.privateKey(name);
+  if (privateKey === null)
+    return pending(problem('intent.reference', `${name} has no private key yet; the host makes one`, 'name'));
+  return {
+    objects: [
+      { kind: 'link', name, type: intent.type, vrf, mtu: intent.mtu, adminUp: true },
+      { kind: 'wireguardDevice', link: name, listenPort, privateKey },
+    ],
+    problems: [],
+    usable: true,
+  };
+}

@@ -1,0 +1,14 @@
+/** The sentences for intents that wait for another one. They are compiled as soon as it is said. */
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+
+export function noVrf(name: string): Problem {
+  return problem('intent.reference', `there is no VRF "${name}" yet; this waits until it is there`, 'vrf');
+}
+
+export function noInterface(name: string): Problem {
+  return problem(
+    'intent.reference',
+    `there is no working interface "${name}" yet; this waits until it is there`,
+    'interface',
+  );
+}

@@ -1,0 +1,71 @@
+/** The compile context that remembers what it was asked. One serves all compiles, one after the other. */
+import type { Secret } from '@vrouter/core/secret.ts';
+import type { CompileContext, Outside } from '../compile/context.ts';
+import { DEFAULT_VRF } from '../compile/vrf.ts';
+import type { Entry } from './entry.ts';
+
+export interface Recording {
+  readonly lookups: readonly string[];
+  readonly claims: readonly string[];
+}
+
+export class Recorder implements CompileContext {
+  readonly #outside: Outside;
+  readonly #visible: ReadonlyMap<string, string>;
+  readonly #claim: (resource: string, entry: Entry) => string | null;
+  #entry: Entry | null = null;
+  #lookups: string[] = [];
+  #claims: string[] = [];
+
+  constructor(
+    outside: Outside,
+    visible: ReadonlyMap<string, string>,
+    claim: (resource: string, entry: Entry) => string | null,
+  ) {
+    this.#outside = outside;
+    this.#visible = visible;
+    this.#claim = claim;
+  }
+
+  /** Starts a recording for this entry; its lists fill while the compile runs. */
+  begin(entry: Entry): Recording {
+    this.#entry = entry;
+    this.#lookups = [];
+    this.#claims = [];
+    return { lookups: this.#lookups, claims: this.#claims };
+  }
+
+  hasVrf(name: string): boolean {
+    if (name === DEFAULT_VRF) return true;
+    return this.#look(`vrf/${name}`) !== undefined;
+  }
+
+  gatewayInterface(name: string): { readonly vrf: string } | null {
+    const vrf = this.#look(`gatewayInterface/${name}`);
+    return vrf === undefined ? null : { vrf };
+  }
+
+  claim(resource: string): string | null {
+    this.#claims.push(resource);
+    return this.#claim(resource, this.#entry!);
+  }
+
+  tableId(vrf: string): number {
+    this.#lookups.push(`tableId/${vrf}`);
+    return this.#outside.tableId(vrf);
+  }
+
+  privateKey(interfaceName: string): Secret | null {
+    this.#lookups.push(`privateKey/${interfaceName}`);
+    return this.#outside.privateKey(interfaceName);
+  }
+
+  secret(base64: string): Secret {
+    return this.#outside.secret(base64);
+  }
+
+  #look(name: string): string | undefined {
+    this.#lookups.push(name);
+    return this.#visible.get(name);
+  }
+}

@@ -1,0 +1,44 @@
+/**
+ * What objects need of each other. `parentsOf`: the objects that must be there first and may not leave before. `occupiedBy`: what
+ * only one object of a plane can have at a time; who takes it waits until the other has let go.
+ */
+import type { ObjectKey, PlaneObject } from './objects.ts';
+
+const vrfKey = (name: string): ObjectKey => `vrf/${name}` as ObjectKey;
+const linkKey = (name: string): ObjectKey => `link/${name}` as ObjectKey;
+
+/** Keys of the objects that this one stands on. */
+export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
+  switch (object.kind) {
+    case 'vrf':
+      return [];
+    case 'link':
+      return [vrfKey(object.vrf)];
+    case 'wireguardDevice':
+    case 'address':
+      return [linkKey(object.link)];
+    case 'wireguardPeer':
+      return [`wireguardDevice/${object.link}` as ObjectKey];
+    case 'route':
+      return object.via.type === 'link' ? [vrfKey(object.vrf), linkKey(object.via.link)] : [vrfKey(object.vrf)];
+  }
+}
+
+/** Names of what the object has to itself on its plane. */
+export function occupiedBy(object: PlaneObject): readonly string[] {
+  switch (object.kind) {
+    case 'vrf':
+      return [`tableId/${object.tableId}`];
+    case 'wireguardDevice':
+      return object.listenPort === 0 ? [] : [listenPortResource(object.listenPort)];
+    case 'wireguardPeer':
+      return object.allowedIps.map((prefix) => allowedIpResource(object.link, prefix));
+    case 'link':
+    case 'address':
+    case 'route':
+      return [];
+  }
+}
+
+export const listenPortResource = (port: number): string => `listenPort/${port}`;
+export const allowedIpResource = (link: string, prefix: string): string => `allowedIp/${link}/${prefix}`;

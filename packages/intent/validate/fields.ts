@@ -1,0 +1,162 @@
+/**
+ * Reading one object of outside JSON, field by field. A reader never throws: the first complaint is kept, later ones are of no use to
+ * the person who has to mend the first, and the caller asks once at the end. Fields that nobody asked for are refused, because a
+ * misspelt or unknown one would otherwise be obeyed by silence.
+ */
+import { parseKey } from '@vrouter/core/bytes.ts';
+import type { ProblemCode } from '@vrouter/core/codes.ts';
+import { parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
+import { formatPrefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { err, ok, type Result } from '@vrouter/core/result.ts';
+
+/** Entries of one list; beyond it the input is a mistake or an attack. */
+const LIST_MAX = 65_536;
+
+export class FieldReader {
+  readonly #json: { readonly [name: string]: unknown };
+  readonly #asked = new Set<string>();
+  #problem: Problem | null = null;
+
+  constructor(json: { readonly [name: string]: unknown }) {
+    this.#json = json;
+  }
+
+  /** A text; `fallback` when absent, a complaint when there is none. */
+  text(name: string, fallback?: string): string {
+    const value = this.#take(name);
+    if (value === undefined && fallback !== undefined) return fallback;
+    if (typeof value === 'string') return value;
+    return this.#complain(name, value === undefined ? 'is missing' : 'is a text', '');
+  }
+
+  flag(name: string, fallback: boolean): boolean {
+    const value = this.#take(name) ?? fallback;
+    return typeof value === 'boolean' ? value : this.#complain(name, 'is true or false', fallback);
+  }
+
+  /** A whole number from `least` to `most`; `fallback` when absent. */
+  integer(name: string, least: number, most: number, fallback?: number): number {
+    const value = this.#take(name) ?? fallback;
+    if (typeof value === 'number' && Number.isInteger(value) && value >= least && value <= most) return value;
+    return this.#complain(
+      name,
+      value === undefined ? 'is missing' : `is a whole number from ${least} to ${most}`,
+      least,
+    );
+  }
+
+  name(name: string, fallback?: string): string {
+    return this.#parsed(parseName(this.text(name, fallback), name), '');
+  }
+
+  /** A name, or '' where there is none. */
+  nameOrEmpty(name: string): string {
+    const text = this.text(name, '');
+    return text === '' ? '' : this.#parsed(parseName(text, name), '');
+  }
+
+  interfaceName(name: string): string {
+    return this.#parsed(parseInterfaceName(this.text(name), name), '');
+  }
+
+  interfaceNameOrNull(name: string): string | null {
+    return this.#orNull(name) ? null : this.interfaceName(name);
+  }
+
+  /** A canonical network prefix. */
+  prefix(name: string): string {
+    const parsed = parsePrefix(this.text(name), name);
+    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+  }
+
+  /** Canonical network prefixes, sorted by their text, each once. */
+  prefixes(name: string): readonly string[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value) || value.length > LIST_MAX)
+      return this.#complain(name, `is a list of at most ${LIST_MAX} prefixes`, []);
+    const found = new Set<string>();
+    for (let i = 0; i < value.length; i++) {
+      const field = `${name}[${i}]`;
+      const text: unknown = value[i];
+      if (typeof text !== 'string') return this.#complain(field, 'is a prefix', []);
+      const parsed = parsePrefix(text, field);
+      if (!parsed.ok) return this.#parsed(parsed, []);
+      found.add(formatPrefix(parsed.value));
+    }
+    return [...found].sort();
+  }
+
+  /** A canonical interface address, host bits kept. */
+  interfaceAddress(name: string): string {
+    const parsed = parseInterfaceAddress(this.text(name), name);
+    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+  }
+
+  addressOrNull(name: string): string | null {
+    if (this.#orNull(name)) return null;
+    const parsed = parseIp(this.text(name), name);
+    return parsed.ok ? formatIp(parsed.value) : this.#parsed(parsed, '');
+  }
+
+  endpointOrNull(name: string): string | null {
+    if (this.#orNull(name)) return null;
+    const parsed = parseEndpoint(this.text(name), name);
+    return parsed.ok ? parsed.value.text : this.#parsed(parsed, '');
+  }
+
+  /** A 32-byte key in base64. */
+  key(name: string): string {
+    const text = this.text(name);
+    this.#parsed(parseKey(text, name), null);
+    return text;
+  }
+
+  keyOrNull(name: string): string | null {
+    return this.#orNull(name) ? null : this.key(name);
+  }
+
+  literal<T extends string>(name: string, value: T): T {
+    return this.text(name, value) === value ? value : this.#complain(name, `is "${value}"`, value);
+  }
+
+  /** A complaint of the caller's own, about fields that do not go together. */
+  refuse(field: string, sentence: string, code: ProblemCode = 'input.invalid'): void {
+    this.#problem ??= problem(code, sentence, field);
+  }
+
+  /** The value if nothing was wrong and nothing is left over. */
+  finish<T>(value: T): Result<T> {
+    for (const name of Object.keys(this.#json))
+      if (!this.#asked.has(name))
+        this.#problem ??= problem('input.invalid', `there is no field "${clip(name)}"`, clip(name));
+    return this.#problem === null ? ok(value) : err(this.#problem);
+  }
+
+  #take(name: string): unknown {
+    this.#asked.add(name);
+    return Object.hasOwn(this.#json, name) ? this.#json[name] : undefined;
+  }
+
+  #orNull(name: string): boolean {
+    const value = this.#take(name);
+    return value === undefined || value === null;
+  }
+
+  #complain<T>(name: string, what: string, instead: T): T {
+    this.#problem ??= problem('input.invalid', `"${name}" ${what}`, name);
+    return instead;
+  }
+
+  #parsed<T>(result: Result<T>, instead: T): T {
+    if (result.ok) return result.value;
+    this.#problem ??= result.error;
+    return instead;
+  }
+}
+
+function clip(text: string): string {
+  return text.length > 64 ? `${text.slice(0, 64)}...` : text;
+}

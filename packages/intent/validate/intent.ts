@@ -1,0 +1,82 @@
+/** Intents from outside JSON (controller, database, file): checked, completed with defaults, canonical. */
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { err, type Result } from '@vrouter/core/result.ts';
+import type { Intent, IntentKind } from '../model/intents.ts';
+import { FieldReader } from './fields.ts';
+
+/** Bytes of the largest inner packet when nobody says otherwise: 1500 minus IPv6, UDP and WireGuard's 32. */
+export const DEFAULT_MTU = 1420;
+export const MTU_MIN = 576;
+export const MTU_MAX = 9216;
+
+const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Extract<Intent, { kind: K }>> } = {
+  vrf: (f) => f.finish({ kind: f.literal('kind', 'vrf'), name: f.name('name') }),
+
+  gatewayInterface: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'gatewayInterface'),
+      name: f.interfaceName('name'),
+      type: f.literal('type', 'wireguard'),
+      vrf: f.name('vrf', 'default'),
+      listenPort: f.integer('listenPort', 0, 65_535),
+      mtu: f.integer('mtu', MTU_MIN, MTU_MAX, DEFAULT_MTU),
+    }),
+
+  address: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'address'),
+      interface: f.interfaceName('interface'),
+      address: f.interfaceAddress('address'),
+    }),
+
+  peer: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'peer'),
+      interface: f.interfaceName('interface'),
+      publicKey: f.key('publicKey'),
+      name: f.nameOrEmpty('name'),
+      presharedKey: f.keyOrNull('presharedKey'),
+      allowedIps: f.prefixes('allowedIps'),
+      endpoint: f.endpointOrNull('endpoint'),
+      persistentKeepalive: f.integer('persistentKeepalive', 0, 65_535, 0),
+    }),
+
+  route: (f) => {
+    const route = {
+      kind: f.literal('kind', 'route'),
+      vrf: f.name('vrf', 'default'),
+      prefix: f.prefix('prefix'),
+      interface: f.interfaceNameOrNull('interface'),
+      nextHop: f.addressOrNull('nextHop'),
+      blackhole: f.flag('blackhole', false),
+    };
+    if ((route.interface === null) !== route.blackhole)
+      f.refuse('interface', 'a route goes out of an interface or is a blackhole: say exactly one of the two');
+    if (route.nextHop !== null && route.interface === null)
+      f.refuse('nextHop', 'a next hop is reached through an interface: name it, or leave the next hop out');
+    if (route.nextHop !== null && route.nextHop.includes(':') !== route.prefix.includes(':'))
+      f.refuse('nextHop', 'the next hop is of the same address family as the prefix');
+    return f.finish(route);
+  },
+};
+
+/**
+ * Checks one intent and brings it into the one form that equal intents share: canonical addresses, prefixes sorted and each once,
+ * defaults filled in. The problem's `field` names what is wrong (`allowedIps[2]`); its code is `input.invalid` or the field's own
+ * (`prefix.invalid`, `key.invalid`, `name.invalid`, `address.invalid`).
+ */
+export function parseIntent(json: unknown): Result<Intent> {
+  if (typeof json !== 'object' || json === null || Array.isArray(json))
+    return err(problem('input.invalid', 'an intent is a JSON object with a "kind"'));
+  const kind: unknown = 'kind' in json ? json.kind : undefined;
+  if (!isKind(kind)) return err(unknownKind());
+  return parsers[kind](new FieldReader(json as { readonly [name: string]: unknown }));
+}
+
+function isKind(kind: unknown): kind is IntentKind {
+  return typeof kind === 'string' && Object.hasOwn(parsers, kind);
+}
+
+function unknownKind(): Problem {
+  return problem('input.invalid', `"kind" is one of ${Object.keys(parsers).join(', ')}`, 'kind');
+}

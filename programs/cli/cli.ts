@@ -1,0 +1,111 @@
+/** The whole command line: options, verbs, and how a failure ends it. */
+import { Command, CommanderError } from 'commander';
+import { DEFAULT_CONTROLLER } from './clients/controller.ts';
+import { addCompletion } from './completion/completion.ts';
+import { addEngine } from './engine/engine.ts';
+import { Failure } from './failure.ts';
+import { addPeer } from './peer/peer.ts';
+import { addPlan } from './plan/plan.ts';
+import { addRoute } from './route/route.ts';
+import type { World } from './session.ts';
+import { addShow } from './show/show.ts';
+import { addVersion } from './version/version.ts';
+import { addVrf } from './vrf/vrf.ts';
+import { addVrouter } from './vrouter/vrouter.ts';
+import { addWatch } from './watch/watch.ts';
+
+const examples = `
+The gateway on this host (vrouterd, over its unix socket): show, watch, plan, engine.
+The controller (over REST): vrouter, peer, route, vrf, version.
+
+Examples:
+  vrouterctl vrouter create edge-1 --endpoint vpn.example.org
+  vrouterctl peer add edge-1 phone --out phone.conf
+  vrouterctl show peers
+  vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
+
+Exit status: 0 done, 1 failure, 2 wrong usage. Errors have codes; docs/errors.md says what to do about each.`;
+
+export function buildProgram(world: World): Command {
+  const program = new Command('vrouterctl')
+    .description('looks after virtual routers: the gateway on this host and the controller of all')
+    .version(world.version, '--version', 'version of this command')
+    .option('--json', "print the server's own data, errors too")
+    .option('--socket <path>', "vrouterd's socket (or VROUTER_SOCKET)")
+    .option('--controller <url>', `the controller (or VROUTER_CONTROLLER; ${DEFAULT_CONTROLLER})`)
+    .helpCommand(false)
+    .helpOption('-h, --help', 'what it does and takes')
+    .configureHelp({ showGlobalOptions: true })
+    .addHelpText('after', examples);
+  addShow(program, world);
+  addWatch(program, world);
+  addPlan(program, world);
+  addEngine(program, world);
+  addVrouter(program, world);
+  addPeer(program, world);
+  addRoute(program, world);
+  addVrf(program, world);
+  addVersion(program, world);
+  addCompletion(program, world);
+  for (const command of all(program)) {
+    command.exitOverride((error) => refuse(command, error));
+    // Errors are ours to print, once and with a code; help goes where commander says.
+    command.configureOutput({
+      writeOut: (text) => world.out(text.replace(/\n$/, '')),
+      writeErr: (text) => world.note(text.replace(/\n$/, '')),
+      outputError: () => {},
+    });
+    if (command.commands.length > 0)
+      command.allowExcessArguments().action((_options: unknown, self: Command) => refuseAlone(self));
+  }
+  return program;
+}
+
+/** Runs one command line (without node and script); answers the exit status. Never throws. */
+export async function runCli(argv: readonly string[], world: World): Promise<0 | 1 | 2> {
+  try {
+    await buildProgram(world).parseAsync([...argv], { from: 'user' });
+    return 0;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    const failure = failureOf(thrown);
+    const text = argv.includes('--json') ? JSON.stringify(failure) : failure.toString();
+    world.note(text);
+    return failure.exitStatus;
+  }
+}
+
+function failureOf(thrown: unknown): Failure {
+  if (thrown instanceof Failure) return thrown;
+  return new Failure('internal', thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown));
+}
+
+/** Help and version pass; what commander objects to becomes ours, with a way out. */
+function refuse(command: Command, error: CommanderError): never {
+  if (error.exitCode === 0) throw error;
+  const complaint = error.message
+    .replace(/^error: /, '')
+    .replaceAll('\n', ' ')
+    .replace(/\.$/, '');
+  throw new Failure('usage', `${complaint}; see ${[...pathTo(command)].join(' ')} --help`);
+}
+
+/** `vrouterctl show` alone, or with a word that is none of its commands. */
+function refuseAlone(command: Command): never {
+  const names = command.commands.map((child) => child.name()).join(', ');
+  const path = [...pathTo(command)].join(' ');
+  const stray = command.args[0];
+  const complaint =
+    stray === undefined ? `${path} wants one of: ${names}` : `${path} knows no "${stray}", only: ${names}`;
+  throw new Failure('usage', `${complaint}; see ${path} --help`);
+}
+
+function* pathTo(command: Command): Generator<string> {
+  if (command.parent !== null) yield* pathTo(command.parent);
+  yield command.name();
+}
+
+function* all(command: Command): Generator<Command> {
+  yield command;
+  for (const child of command.commands) yield* all(child);
+}

@@ -1,0 +1,71 @@
+/** vrouterd, over its unix socket. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { type WatchEvent, watchEvent } from '@vrouter/api/gateway/gateway.ts';
+import { Failure } from '../failure.ts';
+import { type Ask, exchange, open, readAll, SilenceError } from '../http/request.ts';
+import { EventDecoder } from '../http/sse.ts';
+import { type Reply, readReply, type Schema } from './reply.ts';
+
+const TIMEOUT_MS = 10_000;
+
+export interface Gateway {
+  get<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
+  post<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
+  /** Events until the signal aborts. Throws Failure when the daemon goes away. */
+  watch(signal: AbortSignal): AsyncIterable<Reply<WatchEvent>>;
+}
+
+/** The socket when nobody names one: that of an `npm start` in this folder or in the clone, else the system's. */
+export function defaultSocket(cwd: string, clone: string): string {
+  const own = [cwd, clone].map((folder) => join(folder, '.vrouter/gateway/vrouterd.sock'));
+  return own.find((path) => existsSync(path)) ?? '/run/vrouter/vrouterd.sock';
+}
+
+export function gatewayAt(socketPath: string): Gateway {
+  const who = `vrouterd at ${socketPath}`;
+  const place = { socketPath };
+  async function ask<T>(method: Ask['method'], path: string, schema: Schema<T>): Promise<Reply<T>> {
+    try {
+      return readReply(who, await exchange(place, { method, path, timeoutMs: TIMEOUT_MS }), schema);
+    } catch (error) {
+      throw unreachable(socketPath, error);
+    }
+  }
+  return {
+    get: (path, schema) => ask('GET', path, schema),
+    post: (path, schema) => ask('POST', path, schema),
+    async *watch(signal) {
+      try {
+        const accept = 'text/event-stream';
+        const message = await open(place, { method: 'GET', path: '/v1/watch', accept, timeoutMs: 0, signal });
+        if (message.statusCode !== 200) readReply(who, await readAll(message), watchEvent);
+        const decoder = new EventDecoder();
+        message.setEncoding('utf8');
+        for await (const piece of message as AsyncIterable<string>) {
+          for (const text of decoder.push(piece)) yield readReply(who, { status: 200, text }, watchEvent);
+        }
+      } catch (error) {
+        if (!signal.aborted) throw unreachable(socketPath, error);
+      }
+      if (!signal.aborted)
+        throw new Failure('socket.unreachable', `${who} ended the stream; it was stopped or restarted`);
+    },
+  };
+}
+
+function unreachable(socketPath: string, error: unknown): unknown {
+  if (error instanceof Failure) return error;
+  if (error instanceof SilenceError) return new Failure('timeout', `vrouterd at ${socketPath} did not answer in time`);
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code === 'EACCES' || code === 'EPERM')
+    return new Failure(
+      'socket.unreachable',
+      `this user may not talk to ${socketPath}; ask as root or as the user that runs vrouterd`,
+    );
+  const why = code === 'ENOENT' ? 'there is no such socket' : `nobody answers there${code === '' ? '' : `: ${code}`}`;
+  return new Failure(
+    'socket.unreachable',
+    `cannot reach vrouterd at ${socketPath} (${why}); start vrouterd (npm start runs a demo), or name its socket with --socket`,
+  );
+}

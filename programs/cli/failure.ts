@@ -1,0 +1,31 @@
+/** What ends a command: a code, a sentence, perhaps a field; and the exit status that follows from the code. */
+import { statusOf } from '@vrouter/api/status.ts';
+import { type ProblemCode, problemCodes } from '@vrouter/core/codes.ts';
+
+export class Failure extends Error {
+  /** One of `docs/errors.md`; a newer server may know more of them than we do. */
+  readonly code: string;
+  readonly field: string | undefined;
+
+  constructor(code: ProblemCode | (string & {}), message: string, field?: string) {
+    super(message);
+    this.name = 'Failure';
+    this.code = code;
+    this.field = field;
+  }
+
+  /** 2 wrong usage, 1 failure. */
+  get exitStatus(): 1 | 2 {
+    const known = problemCodes.find((code) => code === this.code);
+    return known === undefined ? 1 : statusOf(known).exit;
+  }
+
+  toJSON(): { error: { code: string; message: string; field?: string } } {
+    const error = { code: this.code, message: this.message };
+    return { error: this.field === undefined ? error : { ...error, field: this.field } };
+  }
+
+  override toString(): string {
+    return `error: ${this.message} (${this.code})${this.field === undefined ? '' : `, in ${this.field}`}`;
+  }
+}

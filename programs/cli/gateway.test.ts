@@ -1,0 +1,234 @@
+/** The commands that talk to vrouterd, against a server on a unix socket whose replies fit the schemas of `api`. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { after } from 'node:test';
+import {
+  interfaceRow,
+  peerRow,
+  planReply,
+  routeRow,
+  statsReply,
+  statusReply,
+  watchEvent,
+} from '@vrouter/api/gateway/gateway.ts';
+import { ended, start, vrouterctl } from './process.testing.ts';
+import { type Answering, type Handler, serve } from './server.testing.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'vrouterctl-'));
+after(() => rmSync(folder, { recursive: true }));
+const nowUnixMs = Date.now();
+const key = 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=';
+
+const replies: { readonly [path: string]: unknown } = {
+  '/v1/interfaces': {
+    interfaces: [
+      interfaceRow.parse({
+        name: 'wg0',
+        type: 'wireguard',
+        vrf: 'default',
+        mtu: 1420,
+        state: 'up',
+        addresses: ['10.77.0.1/24', 'fd77::1/64'],
+        listenPort: 51820,
+        publicKey: key,
+        rxPackets: 10,
+        rxBytes: 1_258_291,
+        txPackets: 5,
+        txBytes: 999,
+        drops: 3,
+      }),
+    ],
+    newerMember: 'kept',
+  },
+  '/v1/peers': {
+    peers: [
+      peerRow.parse({
+        interface: 'wg0',
+        name: 'phone\u001b[2J',
+        publicKey: key,
+        source: 'controller',
+        endpoint: null,
+        allowedIps: ['10.77.0.2/32'],
+        lastHandshakeUnixMs: nowUnixMs - 300_000,
+        rxBytes: 0,
+        txBytes: 5_000_000_000,
+        rxPackets: 0,
+        txPackets: 0,
+      }),
+    ],
+  },
+  '/v1/routes': {
+    routes: [
+      routeRow.parse({ vrf: 'default', prefix: '10.77.0.0/24', interface: 'wg0', nextHop: null, from: 'address/wg0' }),
+      routeRow.parse({ vrf: 'blue', prefix: '203.0.113.0/24', interface: null, nextHop: null, from: 'route/blue' }),
+    ],
+  },
+  '/v1/stats': statsReply.parse({
+    epoch: 'e1',
+    drops: { 'peer.unknown': 7, 'ip.ttl': 2 },
+    nodes: {},
+    reconciles: 4,
+    lastReconcileMs: 1.25,
+    driftRepaired: 1,
+    objects: 9,
+    intents: 3,
+    failing: [{ key: 'route/x', code: 'plane.failed', message: 'no such device' }],
+  }),
+  '/v1/plan': planReply.parse({
+    steps: [{ op: 'update', key: 'link/wg0', changed: ['mtu'], effect: 'none' }],
+    held: { reason: 'removes 12 of 40 peers', removes: 12, version: 8 },
+  }),
+  '/v1/status': statusReply.parse({
+    version: '0.1.0',
+    pid: 42,
+    plane: 'userspace',
+    engine: { pid: 43, epoch: 'e1' },
+    gatewayId: 'g1',
+    name: 'edge-1',
+    controller: {
+      url: 'https://127.0.0.1:8443',
+      state: 'connected',
+      lastPollUnixMs: nowUnixMs - 300_000,
+      lastError: null,
+      certificateExpiresUnixMs: nowUnixMs + 3 * 86_400_000 + 600_000,
+      clockOffsetMs: null,
+    },
+    storedVersion: 8,
+    appliedVersion: 7,
+    startedUnixMs: nowUnixMs - 7_200_000,
+  }),
+  '/v1/version': { version: '0.1.0', node: 'v26', pid: 42 },
+  '/v1/plan/confirm': { version: 8 },
+  '/v1/engine/stop': '',
+};
+
+const daemon: Handler = ({ method, url }): Answering => {
+  const post = url.endsWith('/confirm') || url.endsWith('/stop');
+  if (!(url in replies) || method !== (post ? 'POST' : 'GET')) return { status: 404, body: '' };
+  return { body: replies[url] };
+};
+
+async function against(handler: Handler, name: string, ...args: readonly string[]) {
+  const path = join(folder, `${name}.sock`);
+  await using server = await serve(handler, path);
+  const result = await vrouterctl(args, { VROUTER_SOCKET: path });
+  return { ...result, seen: server.seen };
+}
+
+const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
+  ['interfaces', /wg0 +up +wireguard +default +1420 +10\.77\.0\.1\/24, fd77::1\/64 +51820 +1\.2 MiB +999 B +3/],
+  ['peers', /phone\?\[2J +xTIBA5rb/, /5 min ago +0 B +4\.7 GiB +controller/],
+  ['routes', /default +10\.77\.0\.0\/24 +wg0 +- +address\/wg0/, /blue +203\.0\.113\.0\/24 +blackhole/],
+  ['stats', /last reconcile: +1\.3 ms/, /ip\.ttl +2\npeer\.unknown +7/, /route\/x +plane\.failed +no such device/],
+  ['plan', /update +link\/wg0 +mtu +none/, /held: version 8 would remove 12/, /vrouterctl plan confirm/],
+  ['status', /name: +edge-1/, /version 7 applied, 8 stored/, /last poll: +5 min ago/, /ends in 3 d/, /started 2 h ago/],
+  ['version', /vrouterd: +0\.1\.0\nnode: +v26\npid: +42/],
+];
+
+for (const [view, ...texts] of shown) {
+  test(`show ${view}: a table for people`, async () => {
+    const { status, out, err, seen } = await against(daemon, view, 'show', view);
+    assert.deepEqual([status, err], [0, '']);
+    assert.deepEqual(seen, [{ method: 'GET', url: `/v1/${view}`, body: undefined }]);
+    for (const text of texts) assert.match(out, text);
+    assert.ok(!out.includes('\u001b'), 'a name cannot steer the terminal');
+  });
+
+  test(`show ${view} --json: exactly the daemon's data`, async () => {
+    const { status, out } = await against(daemon, `${view}-j`, 'show', view, '--json');
+    assert.equal(status, 0);
+    assert.deepEqual(JSON.parse(out), replies[`/v1/${view}`]);
+  });
+}
+
+test('plan confirm and engine stop are posted', async () => {
+  const confirmed = await against(daemon, 'confirm', 'plan', 'confirm', '--json');
+  assert.deepEqual([confirmed.status, JSON.parse(confirmed.out)], [0, { version: 8 }]);
+  assert.equal(confirmed.seen[0]?.method, 'POST');
+  const stopped = await against(daemon, 'stop', 'engine', 'stop');
+  assert.deepEqual([stopped.status, stopped.out], [0, 'stopped\n']);
+});
+
+test('--socket wins over VROUTER_SOCKET', async () => {
+  const path = join(folder, 'named.sock');
+  await using _server = await serve(daemon, path);
+  const { status } = await vrouterctl(['--socket', path, 'show', 'version'], { VROUTER_SOCKET: '/nowhere' });
+  assert.equal(status, 0);
+});
+
+test('a refusal keeps its code, sentence, field and exit status', async () => {
+  const refuse: Handler = () => ({
+    status: 409,
+    body: { error: { code: 'intent.held', message: 'nothing is held', field: 'version' } },
+  });
+  const people = await against(refuse, 'refuse', 'plan', 'confirm');
+  assert.deepEqual(
+    [people.status, people.out, people.err],
+    [1, '', 'error: nothing is held (intent.held), in version\n'],
+  );
+  const programs = await against(refuse, 'refuse-j', 'plan', 'confirm', '--json');
+  assert.deepEqual(JSON.parse(programs.err), {
+    error: { code: 'intent.held', message: 'nothing is held', field: 'version' },
+  });
+});
+
+test('an answer of something else is no crash', async () => {
+  for (const [name, body] of [
+    ['html', '<html>'],
+    ['rows', { peers: [{ name: 1 }] }],
+    ['null', 'null'],
+  ] as const) {
+    const { status, err } = await against(() => ({ body }), `odd-${name}`, 'show', 'peers');
+    assert.equal(status, 1);
+    assert.match(err, /^error: vrouterd at .* answered other data than expected.*\(internal\)\n$/);
+  }
+});
+
+test('a socket that nobody serves says what to start', async () => {
+  const { status, out, err } = await vrouterctl(['show', 'peers', '--socket', join(folder, 'none.sock')]);
+  assert.deepEqual([status, out], [1, '']);
+  assert.match(
+    err,
+    /^error: cannot reach vrouterd at .*none\.sock .*start vrouterd.*--socket \(socket\.unreachable\)\n$/,
+  );
+});
+
+const events = [
+  watchEvent.parse({ atUnixMs: 0, type: 'step', text: 'create link/wg0' }),
+  watchEvent.parse({ atUnixMs: 1000, type: 'problem', text: 'two\nlines' }),
+];
+
+test('watch prints events as they come and ends on an interrupt', async () => {
+  const path = join(folder, 'watch.sock');
+  const handler: Handler = (_seen, response) => {
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const event of events) response.write(`: comment\nid: 1\ndata: ${JSON.stringify(event)}\n\n`);
+    return null;
+  };
+  await using _server = await serve(handler, path);
+  for (const [json, expected] of [
+    [true, `${events.map((event) => JSON.stringify(event)).join('\n')}\n`],
+    [false, '1970-01-01T00:00:00.000Z  step     create link/wg0\n1970-01-01T00:00:01.000Z  problem  two?lines\n'],
+  ] as const) {
+    const child = start(['watch', '--socket', path, ...(json ? ['--json'] : [])]);
+    let heard = '';
+    child.stdout?.on('data', (chunk: Buffer) => {
+      heard += chunk.toString();
+      if (heard.split('\n').length === 3) child.kill('SIGINT');
+    });
+    const { status, out, err } = await ended(child);
+    assert.deepEqual([status, out, err], [0, expected, '']);
+  }
+});
+
+test('watch says so when the daemon goes away', async () => {
+  const handler: Handler = (_seen, response) => {
+    response.end();
+    return null;
+  };
+  const { status, err } = await against(handler, 'gone', 'watch');
+  assert.equal(status, 1);
+  assert.match(err, /ended the stream.*\(socket\.unreachable\)/);
+});

@@ -1,0 +1,74 @@
+/** One HTTP request over TCP, TLS or a unix socket. */
+import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import { request as tlsRequest } from 'node:https';
+
+/** Where a server is: a unix socket, or a URL without a path. */
+export type Place = { readonly socketPath: string } | { readonly origin: URL };
+
+export interface Ask {
+  readonly method: 'GET' | 'POST' | 'DELETE';
+  /** Path and query, encoded; sent as it stands. */
+  readonly path: string;
+  /** Sent as JSON. */
+  readonly body?: unknown;
+  readonly accept?: string;
+  /** Longest silence before and within the answer, ms; 0 waits for ever. */
+  readonly timeoutMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface Answer {
+  readonly status: number;
+  readonly text: string;
+}
+
+/** Longest answer that is read, bytes. */
+const ANSWER_LIMIT = 64 << 20;
+
+/** A request that was silent for too long. */
+export class SilenceError extends Error {}
+
+/** The answer's head; the body is the caller's to read. Rejects with what node:net says, or SilenceError. */
+export function open(place: Place, ask: Ask): Promise<IncomingMessage> {
+  const body = ask.body === undefined ? undefined : JSON.stringify(ask.body);
+  const options: RequestOptions = {
+    ...('socketPath' in place
+      ? { socketPath: place.socketPath, host: 'localhost' }
+      : {
+          host: place.origin.hostname.replace(/^\[(.*)\]$/, '$1'),
+          port: place.origin.port === '' ? (place.origin.protocol === 'https:' ? 443 : 80) : place.origin.port,
+        }),
+    agent: false,
+    ...(ask.signal === undefined ? {} : { signal: ask.signal }),
+    method: ask.method,
+    path: ask.path,
+    headers: {
+      accept: ask.accept ?? 'application/json',
+      ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
+    },
+  };
+  const send = 'origin' in place && place.origin.protocol === 'https:' ? tlsRequest : plainRequest;
+  return new Promise((resolve, reject) => {
+    const sent = send(options, resolve);
+    sent.on('error', reject);
+    sent.setTimeout(ask.timeoutMs, () => sent.destroy(new SilenceError('no answer')));
+    sent.end(body);
+  });
+}
+
+/** The whole answer. */
+export async function exchange(place: Place, ask: Ask): Promise<Answer> {
+  return readAll(await open(place, ask));
+}
+
+/** What follows the head. */
+export async function readAll(message: IncomingMessage): Promise<Answer> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of message as AsyncIterable<Uint8Array>) {
+    length += chunk.length;
+    if (length > ANSWER_LIMIT) throw new RangeError('the answer is too long');
+    chunks.push(chunk);
+  }
+  return { status: message.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+}

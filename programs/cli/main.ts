@@ -1,0 +1,31 @@
+/** `vrouterctl`: hands the machine to the command line. */
+import { enableCompileCache } from 'node:module';
+import { join } from 'node:path';
+
+const clone = join(import.meta.dirname, '../..');
+// Compiled code is kept in the clone, which halves the 0.3 s that a command takes to start. It must be on before the rest is loaded;
+// a folder that cannot be written is no error.
+enableCompileCache(join(clone, '.cache/node'));
+const { runCli } = await import('./cli.ts');
+const { VERSION } = await import('./manifest.ts');
+
+// `vrouterctl ... | head` closes our output early: no error of ours.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  cwd: process.cwd(),
+  clone,
+  version: VERSION,
+  nowUnixMs: () => Date.now(),
+  out: (text) => void process.stdout.write(`${text}\n`),
+  note: (text) => void process.stderr.write(`${text}\n`),
+  untilInterrupted() {
+    const interrupted = new AbortController();
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());
+    return interrupted.signal;
+  },
+});

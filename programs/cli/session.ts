@@ -1,0 +1,58 @@
+/** What a command is handed: where to write, whom to ask, and how to show the answer. */
+import type { Command } from 'commander';
+import { type Controller, controllerAt, DEFAULT_CONTROLLER } from './clients/controller.ts';
+import { defaultSocket, type Gateway, gatewayAt } from './clients/gateway.ts';
+import type { Reply } from './clients/reply.ts';
+
+/** The machine around the command. */
+export interface World {
+  readonly env: { readonly [name: string]: string | undefined };
+  readonly cwd: string;
+  /** Folder of the clone. */
+  readonly clone: string;
+  readonly version: string;
+  /** Wall time, Unix ms. */
+  nowUnixMs(): number;
+  /** One or more lines to standard output, without the last line end. */
+  out(text: string): void;
+  /** The same to standard error. */
+  note(text: string): void;
+  /** Aborts when the user wants to stop. Until a command asks for it, an interrupt ends the program at once. */
+  untilInterrupted(): AbortSignal;
+}
+
+export interface Session {
+  readonly world: World;
+  readonly json: boolean;
+  gateway(): Gateway;
+  controller(): Controller;
+  /** Prints the server's own data with --json, else what `text` makes of it. */
+  show<T>(reply: Reply<T>, text: (data: T, nowUnixMs: number) => string): void;
+}
+
+/** Options that every command takes, before or behind its own. */
+interface Globals {
+  readonly json?: boolean;
+  readonly socket?: string;
+  readonly controller?: string;
+}
+
+export function sessionOf(world: World, command: Command): Session {
+  const globals = command.optsWithGlobals<Globals>();
+  const json = globals.json === true;
+  return {
+    world,
+    json,
+    gateway: () => gatewayAt(globals.socket ?? env(world, 'VROUTER_SOCKET') ?? defaultSocket(world.cwd, world.clone)),
+    controller: () => controllerAt(globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER),
+    show(reply, text) {
+      world.out(json ? JSON.stringify(reply.raw, null, 2) : text(reply.data, world.nowUnixMs()));
+    },
+  };
+}
+
+/** An empty variable counts as none. */
+function env(world: World, name: string): string | undefined {
+  const value = world.env[name];
+  return value === '' ? undefined : value;
+}

@@ -1,0 +1,24 @@
+import { type PeerRow, peerRow } from '@vrouter/api/gateway/gateway.ts';
+import { listOf } from '../clients/list.ts';
+import { table } from '../text/table.ts';
+import { bytesText, whenText } from '../text/units.ts';
+
+export const peersReply = listOf('peers', peerRow);
+
+export function peersText(data: { readonly peers: readonly PeerRow[] }, nowUnixMs: number): string {
+  return table(
+    ['INTERFACE', 'PEER', 'PUBLIC KEY', 'ENDPOINT', 'ALLOWED IPS', 'HANDSHAKE', 'RECEIVED', 'SENT', 'SOURCE'],
+    data.peers.map((row) => [
+      row.interface,
+      row.name,
+      row.publicKey,
+      row.endpoint,
+      row.allowedIps.join(', '),
+      whenText(row.lastHandshakeUnixMs, nowUnixMs),
+      bytesText(row.rxBytes),
+      bytesText(row.txBytes),
+      row.source,
+    ]),
+    'there are no peers',
+  );
+}

@@ -1,0 +1,107 @@
+/** `vrouterctl show ...`: what a gateway has and does, as vrouterd on this host tells it. */
+import {
+  type PlanReply,
+  planReply,
+  type StatsReply,
+  type StatusReply,
+  statsReply,
+  statusReply,
+} from '@vrouter/api/gateway/gateway.ts';
+import type { Command } from 'commander';
+import { daemonVersion } from '../clients/acts.ts';
+import type { Schema } from '../clients/reply.ts';
+import { sessionOf, type World } from '../session.ts';
+import { type Cell, pairs, plain, table } from '../text/table.ts';
+import { whenText } from '../text/units.ts';
+import { interfacesReply, interfacesText } from './interfaces.ts';
+import { peersReply, peersText } from './peers.ts';
+import { routesReply, routesText } from './routes.ts';
+
+export function addShow(program: Command, world: World): void {
+  const show = program
+    .command('show')
+    .description('what the gateway on this host has and does')
+    .addHelpText('after', '\nExamples:\n  vrouterctl show peers\n  vrouterctl show stats --json | jq .drops');
+
+  function view<T>(name: string, about: string, schema: Schema<T>, text: (data: T, nowUnixMs: number) => string): void {
+    show
+      .command(name)
+      .description(about)
+      .action(async (_options: unknown, command: Command) => {
+        const session = sessionOf(world, command);
+        session.show(await session.gateway().get(`/v1/${name}`, schema), text);
+      });
+  }
+  view('interfaces', 'interfaces: addresses, state, traffic', interfacesReply, interfacesText);
+  view('peers', 'WireGuard peers: where they are, when they were heard, traffic', peersReply, peersText);
+  view('routes', 'routes, and the intent that asked for each', routesReply, routesText);
+  view('stats', 'counters: drops by reason, packets by node, what keeps failing', statsReply, statsText);
+  view('plan', 'what a reconcile would do now, and what is held back', planReply, planText);
+  view('status', 'the daemon: plane, engine, controller, versions', statusReply, statusText);
+  view('version', 'versions of vrouterd and its Node', daemonVersion, (data) =>
+    pairs([
+      ['vrouterd', data.version],
+      ['node', data.node],
+      ['pid', data.pid],
+    ]),
+  );
+}
+
+function statsText(stats: StatsReply, _nowUnixMs: number): string {
+  const named = (counts: { readonly [name: string]: number }): Cell[][] =>
+    Object.entries(counts)
+      .sort(([a], [b]) => (a < b ? -1 : 1))
+      .map(([name, count]) => [name, count]);
+  const parts = [
+    pairs([
+      ['epoch', stats.epoch],
+      ['intents', stats.intents],
+      ['objects', stats.objects],
+      ['reconciles', stats.reconciles],
+      ['last reconcile', stats.lastReconcileMs === null ? null : `${stats.lastReconcileMs.toFixed(1)} ms`],
+      ['drift repaired', stats.driftRepaired],
+    ]),
+    table(['DROPPED BECAUSE', 'PACKETS'], named(stats.drops), 'nothing was dropped'),
+    table(['NODE', 'PACKETS'], named(stats.nodes), 'no node has handled a packet'),
+  ];
+  if (stats.failing.length > 0) {
+    const rows = stats.failing.map((failing) => [failing.key, failing.code, failing.message]);
+    parts.push(table(['FAILING', 'CODE', 'WHY'], rows, ''));
+  }
+  return parts.join('\n\n');
+}
+
+function planText(plan: PlanReply, _nowUnixMs: number): string {
+  const rows = plan.steps.map((step) => [step.op, step.key, step.changed.join(', '), step.effect]);
+  const steps = table(
+    ['STEP', 'OBJECT', 'CHANGED', 'EFFECT ON TRAFFIC'],
+    rows,
+    'nothing to do: the plane is as it should be',
+  );
+  if (plan.held === null) return steps;
+  const { reason, removes, version } = plan.held;
+  return `${steps}\n\nheld: version ${version} would remove ${removes} (${plain(reason)})\nif that is right: vrouterctl plan confirm`;
+}
+
+function statusText(status: StatusReply, nowUnixMs: number): string {
+  const { controller, engine } = status;
+  return pairs([
+    ['name', status.name],
+    ['gateway id', status.gatewayId],
+    ['vrouterd', `${status.version}, pid ${status.pid}, started ${whenText(status.startedUnixMs, nowUnixMs)}`],
+    ['plane', status.plane],
+    ['engine', engine === null ? null : `pid ${engine.pid}, epoch ${engine.epoch}`],
+    ['configuration', `version ${status.appliedVersion} applied, ${status.storedVersion} stored`],
+    ['controller', controller.url],
+    ['  state', controller.state],
+    ['  last poll', whenText(controller.lastPollUnixMs, nowUnixMs)],
+    ['  last error', controller.lastError],
+    [
+      '  certificate',
+      controller.certificateExpiresUnixMs === null
+        ? null
+        : `${controller.certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended'} ${whenText(controller.certificateExpiresUnixMs, nowUnixMs)}`,
+    ],
+    ['  clock', controller.clockOffsetMs === null ? null : `${(controller.clockOffsetMs / 1000).toFixed(1)} s off`],
+  ]);
+}

@@ -1,0 +1,156 @@
+/** `vrouterctl vrouter ...`: virtual routers on the controller. */
+import {
+  type CreateVrouterRequest,
+  confirmShrinkReply,
+  createTokenReply,
+  createVrouterReply,
+  deletedReply,
+  type Join,
+  type Vrouter,
+  vrouter,
+  vrouterList,
+} from '@vrouter/api/rest/vrouters.ts';
+import type { Command } from 'commander';
+import { list, whole } from '../arguments.ts';
+import { pathOf } from '../clients/controller.ts';
+import { sessionOf, type World } from '../session.ts';
+import { pairs, table } from '../text/table.ts';
+import { whenText } from '../text/units.ts';
+
+interface CreateOptions {
+  readonly network?: readonly string[];
+  readonly listenPort?: number;
+  readonly endpoint?: string;
+  readonly mtu?: number;
+}
+
+export function addVrouter(program: Command, world: World): void {
+  const noun = program
+    .command('vrouter')
+    .description('virtual routers on the controller')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  vrouterctl vrouter create edge-1 --network 10.77.0.0/24 --endpoint vpn.example.org\n  vrouterctl vrouter show edge-1',
+    );
+
+  noun
+    .command('create')
+    .description('make a virtual router; prints the join string for its gateway, once')
+    .argument('<name>')
+    .option('--network <cidr>', 'where gateway and peers get addresses from; may be repeated', list)
+    .option('--listen-port <port>', 'UDP port of WireGuard on the gateway', whole(1, 65_535))
+    .option('--endpoint <host[:port]>', 'what peers connect to')
+    .option('--mtu <bytes>', 'MTU of the WireGuard interface', whole(1280, 65_535))
+    .action(async (name: string, options: CreateOptions, command: Command) => {
+      const session = sessionOf(world, command);
+      const request: CreateVrouterRequest = {
+        name,
+        ...(options.network === undefined ? {} : { networks: [...options.network] }),
+        ...(options.listenPort === undefined ? {} : { listenPort: options.listenPort }),
+        ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
+        ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+      };
+      const reply = await session.controller().post('/v1/vrouters', request, createVrouterReply);
+      session.show(reply, (made, now) => `${vrouterText(made.vrouter, now)}\n\n${joinText(made.join, now)}`);
+    });
+
+  noun
+    .command('list')
+    .description('all virtual routers')
+    .action(async (_options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      session.show(await session.controller().get('/v1/vrouters', vrouterList), (data, now) =>
+        table(
+          ['NAME', 'STATE', 'NETWORKS', 'ENDPOINT', 'PEERS', 'APPLIED', 'LAST POLL'],
+          data.vrouters.map((row) => [
+            row.name,
+            stateOf(row),
+            row.networks.join(', '),
+            row.endpoint,
+            row.peers,
+            `${row.status.appliedVersion ?? '-'}/${row.status.version}`,
+            whenText(row.status.lastPollUnixMs, now),
+          ]),
+          'there are no virtual routers; make one with: vrouterctl vrouter create NAME',
+        ),
+      );
+    });
+
+  noun
+    .command('show')
+    .description('one virtual router and how its gateway is')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      session.show(await session.controller().get(pathOf`/v1/vrouters/${name}`, vrouter), vrouterText);
+    });
+
+  noun
+    .command('delete')
+    .description('remove a virtual router with its peers and routes; its gateway is shut out')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      const reply = await session.controller().delete(pathOf`/v1/vrouters/${name}`, deletedReply);
+      session.show(reply, (data) => `deleted ${data.deleted}`);
+    });
+
+  noun
+    .command('token')
+    .description('a new join string, for a new gateway')
+    .argument('<name>')
+    .option('--ttl <seconds>', 'how long it is good', whole(60, 604_800))
+    .action(async (name: string, options: { readonly ttl?: number }, command: Command) => {
+      const session = sessionOf(world, command);
+      const request = options.ttl === undefined ? {} : { ttlSeconds: options.ttl };
+      const reply = await session.controller().post(pathOf`/v1/vrouters/${name}/tokens`, request, createTokenReply);
+      session.show(reply, (data, now) => joinText(data.join, now));
+    });
+
+  noun
+    .command('confirm')
+    .description('let the gateway remove a large share of what it has, which it holds back otherwise')
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      const path = pathOf`/v1/vrouters/${name}/confirm-shrink`;
+      const reply = await session.controller().post(path, undefined, confirmShrinkReply);
+      session.show(reply, (data) => `confirmed version ${data.version}`);
+    });
+}
+
+function stateOf(row: Vrouter): string {
+  if (row.status.connected) return 'connected';
+  return row.status.registered ? 'away' : 'waiting for a gateway';
+}
+
+function vrouterText(row: Vrouter, nowUnixMs: number): string {
+  const { status } = row;
+  const facts = pairs([
+    ['name', row.name],
+    ['state', stateOf(row)],
+    ['networks', row.networks.join(', ')],
+    ['addresses', row.addresses.join(', ')],
+    ['endpoint', row.endpoint],
+    ['interface', `${row.interface}, MTU ${row.mtu}`],
+    ['peers', row.peers],
+    ['public key', status.publicKey],
+    ['configuration', `version ${status.appliedVersion ?? '-'} applied, ${status.version} wanted`],
+    ['host', status.hostname],
+    ['plane', status.plane],
+    ['vrouterd', status.softwareVersion],
+    ['last poll', whenText(status.lastPollUnixMs, nowUnixMs)],
+    [
+      'certificate',
+      status.certificateExpiresUnixMs === null ? null : `ends ${whenText(status.certificateExpiresUnixMs, nowUnixMs)}`,
+    ],
+    ['created', whenText(row.createdUnixMs, nowUnixMs)],
+  ]);
+  if (status.errors.length === 0) return facts;
+  const rows = status.errors.map((error) => [error.key, error.code, error.message]);
+  return `${facts}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
+}
+
+function joinText(join: Join, nowUnixMs: number): string {
+  return `join string (shown once, good until used or for ${whenText(join.expiresUnixMs, nowUnixMs).replace(/^in /, '')}):\n${join.string}`;
+}

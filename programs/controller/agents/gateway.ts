@@ -1,0 +1,76 @@
+/** One gateway as it is now: who it is, what its last polls told, who waits for it. In memory; the store gets the gist in batches. */
+import { randomBytes } from 'node:crypto';
+import type { GatewayStats, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
+import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
+import { PollSessions } from './sessions.ts';
+import type { HeldPoll } from './waiting.ts';
+
+/** A gateway that has not been heard for this long is lost, ms: the longest hold and some. */
+export const LOST_MS = 40_000;
+
+export interface PeerHeard {
+  readonly stats: PeerStats;
+  readonly heardUnixMs: number;
+}
+
+export class Gateway {
+  readonly id: string;
+  readonly vrouterId: string;
+  readonly row: GatewayRow;
+  readonly sessions: PollSessions<HeldPoll>;
+  readonly held = new Set<HeldPoll>();
+  /** Latest statistics by public key. */
+  readonly peers = new Map<string, PeerHeard>();
+  stats: Omit<GatewayStats, 'peers'> | null = null;
+  errors: PollRequest['errors'] = [];
+  clockOffsetMs: number | null = null;
+  certificateExpiresUnixMs: number | null;
+  connected = false;
+  revoked = false;
+  /** Told by a poll and not yet in the store. */
+  dirty = false;
+
+  constructor(row: GatewayRow, certificateExpiresUnixMs: number | null) {
+    this.id = row.id;
+    this.vrouterId = row.vrouterId;
+    this.row = row;
+    this.certificateExpiresUnixMs = certificateExpiresUnixMs;
+    this.sessions = new PollSessions(() => randomBytes(16).toString('hex'));
+  }
+
+  /** Takes in what a poll tells. `knows` says whether a peer's key is one of the configuration. */
+  heard(poll: PollRequest, nowUnixMs: number, knows: (stats: PeerStats) => boolean): void {
+    this.row.lastPollUnixMs = nowUnixMs;
+    this.row.storedVersion = poll.storedVersion;
+    this.row.appliedVersion = poll.appliedVersion;
+    this.row.plane = poll.plane;
+    this.row.softwareVersion = poll.version;
+    this.errors = poll.errors;
+    if (poll.clockOffsetMs !== undefined) this.clockOffsetMs = poll.clockOffsetMs;
+    this.dirty = true;
+    if (poll.stats === null) return;
+    const { peers, ...stats } = poll.stats;
+    if (this.stats !== null && this.stats.epoch !== stats.epoch) this.peers.clear();
+    this.stats = stats;
+    // Only what the configuration knows: a gateway cannot make us remember more than we gave it.
+    for (const peer of peers) if (knows(peer)) this.peers.set(peer.publicKey, { stats: peer, heardUnixMs: nowUnixMs });
+  }
+
+  seen(): GatewaySeen {
+    return {
+      id: this.id,
+      lastPollUnixMs: this.row.lastPollUnixMs ?? 0,
+      storedVersion: this.row.storedVersion ?? 0,
+      appliedVersion: this.row.appliedVersion ?? 0,
+      plane: this.row.plane ?? '',
+      softwareVersion: this.row.softwareVersion,
+    };
+  }
+
+  /** Nothing of it is answered any more. */
+  revoke(): void {
+    this.revoked = true;
+    this.connected = false;
+    for (const held of [...this.held]) held.end('revoked');
+  }
+}

@@ -1,0 +1,169 @@
+/** The gateways' listener: TLS, client certificates asked for and judged per route. README.md has the four calls. */
+import type { TLSSocket } from 'node:tls';
+import {
+  AGENT_PROTOCOL_VERSION,
+  type DiscoverReply,
+  discoverReply,
+  pollRequest,
+  registerReply,
+  registerRequest,
+  renewReply,
+  renewRequest,
+} from '@vrouter/api/agent/agent.ts';
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { formatPrefix, networkOf } from '@vrouter/core/prefix.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import Fastify, { type FastifyBaseLogger, type FastifyRequest } from 'fastify';
+import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import type { Authority, ServerCredentials } from '../ca/authority.ts';
+import { answerErrors } from '../rest/errors.ts';
+import { findCertificate } from '../store/certificates.ts';
+import type { Db } from '../store/schema.ts';
+import { type ClientCertificate, clientCertificate } from './certificate.ts';
+import type { Gateway } from './gateway.ts';
+import type { JoinService } from './join.ts';
+import type { PollService } from './poll.ts';
+import type { RenewService } from './renew.ts';
+import type { Roster } from './roster.ts';
+
+/** An ended certificate can still be renewed for this long, ms. */
+const GRACE_MS = 7 * 24 * 3_600_000;
+/** A clock that is behind must not lock out a fresh certificate, ms. */
+const SKEW_MS = 5 * 60_000;
+const POLL_BODY_MAX = 2 * 1024 * 1024;
+const JOIN_BODY_MAX = 64 * 1024;
+const CONNECTIONS_MAX = 20_000;
+
+export interface AgentServices {
+  readonly db: Db;
+  readonly authority: Authority;
+  readonly roster: Roster;
+  readonly join: JoinService;
+  readonly poll: PollService;
+  readonly renew: RenewService;
+  readonly controllerId: string;
+  readonly unixMs: () => number;
+}
+
+interface Caller {
+  readonly gateway: Gateway;
+  readonly expired: boolean;
+}
+
+/** Builds the listener; the caller makes it listen. */
+export function agentListener(services: AgentServices, credentials: ServerCredentials, log: FastifyBaseLogger) {
+  const { authority, roster, unixMs } = services;
+  const app = Fastify({
+    https: {
+      key: credentials.key,
+      cert: credentials.cert,
+      ca: [authority.rootPem, authority.intermediatePem],
+      requestCert: true,
+      // Who has none may still join; each route says what it asks for.
+      rejectUnauthorized: false,
+      minVersion: 'TLSv1.2',
+      handshakeTimeout: 10_000,
+    },
+    loggerInstance: log,
+    disableRequestLogging: true,
+    requestTimeout: 30_000,
+    keepAliveTimeout: 75_000,
+    forceCloseConnections: true,
+    bodyLimit: JOIN_BODY_MAX,
+  }).withTypeProvider<ZodTypeProvider>();
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  answerErrors(app);
+
+  // A connection's certificate never changes, so it is read once; whether it is still good is asked each time.
+  const certificates = new WeakMap<TLSSocket, ClientCertificate | null>();
+
+  async function certificateOf(socket: TLSSocket): Promise<ClientCertificate | null> {
+    const known = certificates.get(socket);
+    if (known !== undefined) return known;
+    const read = clientCertificate(socket, authority.intermediatePem);
+    const row = read === null ? undefined : await findCertificate(services.db, read.serial);
+    if (read !== null && row?.gatewayId !== read.gatewayId) throw stranger();
+    certificates.set(socket, read);
+    return read;
+  }
+
+  const callers = new WeakMap<FastifyRequest['raw'], Caller>();
+  const identify = (graceMs: number) => async (request: FastifyRequest) => {
+    const certificate = await certificateOf(request.raw.socket as TLSSocket);
+    const now = unixMs();
+    if (certificate === null) throw needed('this call needs a client certificate that this controller has issued');
+    if (now + SKEW_MS < certificate.notBeforeUnixMs)
+      throw needed('the client certificate is not good yet; check the clocks');
+    const expired = now > certificate.notAfterUnixMs;
+    if (now > certificate.notAfterUnixMs + graceMs)
+      throw needed('the client certificate has ended; renew it or join again');
+    const gateway = roster.byId(certificate.gatewayId);
+    if (gateway === undefined) throw stranger();
+    callers.set(request.raw, { gateway, expired });
+  };
+
+  app.get(
+    '/vrouter/discover',
+    { schema: { response: { 200: discoverReply } } },
+    async (): Promise<DiscoverReply> => ({
+      controllerId: services.controllerId,
+      protocolVersions: [AGENT_PROTOCOL_VERSION],
+      rootFingerprint: authority.rootFingerprint,
+      rootCertificate: authority.rootPem,
+      urls: { register: '/vrouter/register', poll: '/vrouter/poll' },
+      serverTimeUnixMs: unixMs(),
+    }),
+  );
+
+  app.post(
+    '/vrouter/register',
+    { schema: { body: registerRequest, response: { 200: registerReply } } },
+    async (request) => services.join.join(request.body, sourceOf(request)),
+  );
+
+  app.post(
+    '/vrouter/renew',
+    { onRequest: identify(GRACE_MS), schema: { body: renewRequest, response: { 200: renewReply } } },
+    async (request) => {
+      const { gateway, expired } = callers.get(request.raw)!;
+      return services.renew.renew(gateway, request.body.csr, sourceOf(request), expired);
+    },
+  );
+
+  app.post(
+    '/vrouter/poll',
+    { onRequest: identify(0), bodyLimit: POLL_BODY_MAX, schema: { body: pollRequest } },
+    async (request, reply) => {
+      const { gateway } = callers.get(request.raw)!;
+      const text = await services.poll.poll(gateway, request.body);
+      return reply.type('application/json; charset=utf-8').serializer(asText).send(text);
+    },
+  );
+  return app;
+}
+
+export type AgentListener = ReturnType<typeof agentListener>;
+
+function asText(text: unknown): string {
+  return String(text);
+}
+
+function stranger(): ProblemError {
+  const message = 'this gateway is not known here any more; join again with a new join string';
+  return new ProblemError(problem('poll.identity', message));
+}
+
+function needed(message: string): ProblemError {
+  return new ProblemError(problem('certificate.required', message));
+}
+
+/** Whom the rate limits and the audit know: an IPv4 address, or the /64 that an IPv6 host can choose from at will. */
+export function sourceOf(request: Pick<FastifyRequest, 'ip'>): string {
+  const parsed = parseIp(request.ip.split('%')[0]!);
+  if (!parsed.ok || parsed.value.length === 4) return request.ip;
+  const bytes = parsed.value;
+  const mapped = bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((byte) => byte === 0);
+  return mapped ? formatIp(bytes.subarray(12)) : formatPrefix(networkOf({ address: bytes, bits: 64 }));
+}

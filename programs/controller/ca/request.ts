@@ -1,0 +1,30 @@
+/** Reads a gateway's certificate request (PKCS #10, RFC 2986): only its public key counts, once it has shown that it has the other half. */
+// @peculiar/x509 will not load before this.
+import 'reflect-metadata';
+import { Pkcs10CertificateRequest, type PublicKey } from '@peculiar/x509';
+import { problem } from '@vrouter/core/problem.ts';
+import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { provider, sha256Hex } from './keys.ts';
+
+export interface CertificateRequest {
+  readonly publicKey: PublicKey;
+  /** SHA-256 of the request's DER, lower-case hex: tells a retry from another request. */
+  readonly fingerprint: string;
+}
+
+const CURVES: readonly string[] = ['P-256', 'P-384'];
+
+/** Error: `input.invalid` with field `csr`. */
+export async function readRequest(pem: string): Promise<Result<CertificateRequest>> {
+  const wrong = (why: string): Result<CertificateRequest> => err(problem('input.invalid', why, 'csr'));
+  try {
+    const request = new Pkcs10CertificateRequest(pem);
+    const algorithm = request.publicKey.algorithm as { readonly name: string; readonly namedCurve?: string };
+    if (algorithm.name !== 'ECDSA' || !CURVES.includes(algorithm.namedCurve ?? ''))
+      return wrong('the request must be for an ECDSA key on P-256 or P-384');
+    if (!(await request.verify(provider))) return wrong('the request is not signed by its own key');
+    return ok({ publicKey: request.publicKey, fingerprint: sha256Hex(new Uint8Array(request.rawData)) });
+  } catch {
+    return wrong('this is not a certificate request (PKCS #10, PEM)');
+  }
+}

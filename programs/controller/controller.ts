@@ -1,0 +1,207 @@
+/** The running controller: everything introduced to everything, started in order, stopped in reverse. */
+import { randomUUID } from 'node:crypto';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import type { VersionReply } from '@vrouter/api/rest/system.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { lockFolder } from '@vrouter/host/files/lock.ts';
+import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
+import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
+import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
+import { JoinService } from './agents/join.ts';
+import { type AgentListener, agentListener } from './agents/listener.ts';
+import { PollService } from './agents/poll.ts';
+import { RenewService } from './agents/renew.ts';
+import { Roster } from './agents/roster.ts';
+import { Authority } from './ca/authority.ts';
+import { Desired } from './desired/desired.ts';
+import type { Desk } from './desk/desk.ts';
+import { EventBus } from './events/bus.ts';
+import { Metrics } from './metrics/metrics.ts';
+import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { restServer } from './rest/server.ts';
+import { forgetCertificates } from './store/certificates.ts';
+import { readCounters } from './store/counters.ts';
+import { sqliteDialect } from './store/dialect/sqlite.ts';
+import { openStore } from './store/open.ts';
+import { readSetting, settle } from './store/settings.ts';
+import { VERSION } from './version.ts';
+
+/** How often what polls have told is written down and lost gateways are looked for, ms. */
+const FLUSH_MS = 5000;
+/** The server's certificate is good for 30 days and made anew each day. */
+const CERTIFICATE_RENEW_MS = 24 * 3_600_000;
+const FORGET_MS = 3_600_000;
+/** Certificates are forgotten this long after their end; longer than they can be renewed. ms. */
+const CERTIFICATE_MEMORY_MS = 30 * 24 * 3_600_000;
+/** Connections that are still open so long after stop() are cut, ms. */
+const STOP_MS = 1200;
+
+export interface Running {
+  /** URLs as they really are, ports filled in. */
+  readonly rest: string;
+  readonly agents: string;
+  /** Answers held polls, closes listeners and store; a second call waits for the first. */
+  stop(): Promise<void>;
+}
+
+/**
+ * Starts a controller on the folder `options.data`. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`, `port.inUse`,
+ * `port.denied`, `address.invalid`.
+ */
+export async function startController(options: Options, log: FastifyBaseLogger): Promise<Running> {
+  const unixMs = Date.now;
+  const startedUnixMs = unixMs();
+  await using undo = new AsyncDisposableStack();
+  ensurePrivateFolder(options.data);
+  undo.use(lockFolder(options.data));
+
+  const path = join(options.data, 'controller.db');
+  const db = await openStore(sqliteDialect(path), path);
+  undo.defer(() => db.destroy());
+  const controllerId = await settle(db, 'controllerId', randomUUID());
+  const authority = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
+  await settle(db, 'rootFingerprint', authority.rootFingerprint);
+
+  const desired = new Desired(db, unixMs);
+  for (const vrouter of await desired.load())
+    log.warn({ vrouter }, 'the stored hash was not that of the intents; its gateway gets everything anew');
+  const roster = new Roster(db);
+  await roster.load();
+  const events = new EventBus(unixMs);
+  const metrics = new Metrics();
+  metrics.watch({
+    gateways: () => gatewayCounts(roster),
+    vrouters: () => desired.all().length,
+    lifetime: () => readCounters(db),
+  });
+
+  const names = agentNames(options);
+  const joins = new JoinService(db, desired, roster, authority, events, metrics, controllerId, unixMs);
+  const poll = new PollService(desired, events, metrics, unixMs);
+  const renew = new RenewService(db, desired, authority, events, unixMs);
+  const credentials = await authority.server(names.all);
+  const agents = agentListener(
+    { db, authority, roster, join: joins, poll, renew, controllerId, unixMs },
+    credentials,
+    log.child({ part: 'agents' }),
+  );
+  const agentsPort = await listen(agents, options.agents, '--agents');
+  undo.defer(() => agents.close());
+  const agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
+
+  const { rootFingerprint } = authority;
+  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
+  const version = (): VersionReply => ({
+    name: 'vrouter-controller',
+    version: VERSION,
+    controllerId,
+    rootFingerprint,
+    agents: agentsUrl,
+    startedUnixMs,
+  });
+  const rest = await restServer(desk, metrics, version, options.rest.host, log.child({ part: 'rest' }));
+  const restPort = await listen(rest.app, options.rest, '--rest');
+  undo.defer(() => rest.app.close());
+  const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
+
+  const unsubscribe = events.subscribe(({ type, vrouter, subject, version: at, text }) =>
+    log.info({ event: type, vrouter, subject, version: at }, text),
+  );
+  const timers = [
+    setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
+    setInterval(() => renewServer(agents, authority, names.all).catch(failed(log)), CERTIFICATE_RENEW_MS),
+    setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
+  ];
+
+  const where = {
+    pid: process.pid,
+    version: VERSION,
+    rest: restUrl,
+    agents: agentsUrl,
+    agentsPort,
+    restPort,
+    rootFingerprint,
+  };
+  await writeFileDurably(join(options.data, 'controller.json'), `${JSON.stringify(where, null, 2)}\n`, 0o600);
+  log.info({ rest: restUrl, agents: agentsUrl, rootFingerprint }, 'listening');
+
+  const held = undo.move();
+  let stopping: Promise<void> | null = null;
+  const stop = async (): Promise<void> => {
+    for (const timer of timers) clearInterval(timer);
+    poll.stop();
+    for (const gateway of roster.all()) for (const waiting of [...gateway.held]) waiting.end('stopping');
+    rest.endStreams();
+    // Answers that are on their way get there; whoever is silent is cut off.
+    const cut = setTimeout(() => {
+      agents.server.closeAllConnections();
+      rest.app.server.closeAllConnections();
+    }, STOP_MS);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    await roster.flush();
+    await held.disposeAsync();
+    clearTimeout(cut);
+    unsubscribe();
+  };
+  return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
+}
+
+/** Listens; returns the port. */
+async function listen(app: Pick<FastifyInstance, 'listen' | 'server'>, { host, port }: Address, option: string) {
+  try {
+    await app.listen({ host, port });
+  } catch (thrown) {
+    const code = thrown instanceof Error && 'code' in thrown ? thrown.code : null;
+    const where = hostPort(host, port);
+    if (code === 'EADDRINUSE')
+      throw new ProblemError(
+        problem('port.inUse', `${where} is taken by another program; choose another port with ${option}`, option),
+      );
+    if (code === 'EACCES')
+      throw new ProblemError(
+        problem('port.denied', `${where} is not for this user; choose a port above 1023 with ${option}`, option),
+      );
+    if (code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' || code === 'EAI_AGAIN')
+      throw new ProblemError(
+        problem('address.invalid', `${host} is no address of this machine; choose another with ${option}`, option),
+      );
+    throw thrown;
+  }
+  return (app.server.address() as AddressInfo).port;
+}
+
+function gatewayCounts(roster: Roster): { registered: number; connected: number; held: number } {
+  const counts = { registered: 0, connected: 0, held: 0 };
+  for (const gateway of roster.all()) {
+    counts.registered++;
+    if (gateway.connected) counts.connected++;
+    counts.held += gateway.held.size;
+  }
+  return counts;
+}
+
+function keepUp(
+  roster: Roster,
+  desired: Desired,
+  events: EventBus,
+  unixMs: () => number,
+  log: FastifyBaseLogger,
+): void {
+  roster.flush().catch(failed(log));
+  for (const gateway of roster.sweep(unixMs())) {
+    const vrouter = desired.byId(gateway.vrouterId)?.row.name ?? gateway.vrouterId;
+    const text = `the gateway of ${vrouter} was not heard for a while`;
+    events.emit({ type: 'gateway.lost', vrouter, subject: gateway.id, version: null, text });
+  }
+}
+
+/** A server that runs for weeks needs another certificate now and then; connections that there are stay. */
+async function renewServer(app: AgentListener, authority: Authority, names: readonly string[]): Promise<void> {
+  const { key, cert } = await authority.server(names);
+  app.server.setSecureContext({ key, cert, ca: [authority.rootPem, authority.intermediatePem], minVersion: 'TLSv1.2' });
+}
+
+function failed(log: FastifyBaseLogger): (err: unknown) => void {
+  return (err) => log.error({ err }, 'housekeeping failed');
+}

@@ -1,0 +1,122 @@
+/**
+ * Everyone's desired state: store and memory together. Changes go through here one after another, so that memory never runs ahead
+ * of the disk: a transaction writes intents, log, version and whatever else the change is made of; then memory follows and held polls
+ * are woken.
+ */
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { count } from '../store/counters.ts';
+import { changesOf, intentsOf, type StoredChange, writeChange } from '../store/intents.ts';
+import type { Db, Tx } from '../store/schema.ts';
+import { allVrouters, type VrouterRow } from '../store/vrouters.ts';
+import { Draft } from './draft.ts';
+import { Head } from './head.ts';
+
+export interface Changed<T> {
+  /** The version that the change made; the one before when it touched no intent. */
+  readonly version: number;
+  readonly value: T;
+}
+
+export class Desired {
+  readonly #db: Db;
+  readonly #unixMs: () => number;
+  readonly #byName = new Map<string, Head>();
+  readonly #byId = new Map<string, Head>();
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(db: Db, unixMs: () => number) {
+    this.#db = db;
+    this.#unixMs = unixMs;
+  }
+
+  /** Reads everything. Returns the names of vrouters whose stored hash was not that of their intents. */
+  async load(): Promise<string[]> {
+    const odd: string[] = [];
+    for (const row of await allVrouters(this.#db)) {
+      const head = new Head(row);
+      const asStored = head.load(await intentsOf(this.#db, row.id), await changesOf(this.#db, row.id));
+      if (!asStored) odd.push(row.name);
+      this.#remember(head);
+    }
+    return odd;
+  }
+
+  all(): Head[] {
+    return [...this.#byName.values()].sort((a, b) => (a.row.name < b.row.name ? -1 : 1));
+  }
+
+  byId(id: string): Head | undefined {
+    return this.#byId.get(id);
+  }
+
+  /** Throws `vrouter.notFound`. */
+  get(name: string): Head {
+    const head = this.#byName.get(name);
+    if (head === undefined)
+      throw new ProblemError(problem('vrouter.notFound', 'there is no vrouter of that name', 'name'));
+    return head;
+  }
+
+  /** Makes a vrouter; `work` writes its row. Throws `vrouter.exists`. */
+  async create<T>(row: VrouterRow, work: (tx: Tx, draft: Draft) => Promise<T>): Promise<Changed<T>> {
+    return this.#serial(async () => {
+      if (this.#byName.has(row.name))
+        throw new ProblemError(problem('vrouter.exists', `there is a vrouter "${row.name}" already`, 'name'));
+      const head = new Head(row);
+      const changed = await this.#write(head, work);
+      this.#remember(head);
+      return changed;
+    });
+  }
+
+  /** Changes a vrouter; whatever `work` throws leaves everything as it was. Throws `vrouter.notFound`. */
+  async change<T>(name: string, work: (tx: Tx, draft: Draft, head: Head) => Promise<T>): Promise<Changed<T>> {
+    return this.#serial(() => {
+      const head = this.get(name);
+      return this.#write(head, (tx, draft) => work(tx, draft, head));
+    });
+  }
+
+  /** Removes a vrouter; `work` removes its rows. Throws `vrouter.notFound`. */
+  async remove(name: string, work: (tx: Tx, head: Head) => Promise<void>): Promise<void> {
+    await this.#serial(async () => {
+      const head = this.get(name);
+      await this.#db.transaction().execute((tx) => work(tx, head));
+      this.#byName.delete(name);
+      this.#byId.delete(head.row.id);
+      head.gone = true;
+      head.wake();
+    });
+  }
+
+  async #write<T>(head: Head, work: (tx: Tx, draft: Draft) => Promise<T>): Promise<Changed<T>> {
+    const { change, confirmed, value } = await this.#db.transaction().execute(async (tx) => {
+      const draft = new Draft();
+      const value = await work(tx, draft);
+      // Removing what is not there, or putting what is, would be a version without a change.
+      const ops = draft.ops().filter(({ key, body }) => (head.bodies.get(key) ?? null) !== body);
+      if (ops.length === 0) return { change: null, confirmed: 0, value };
+      const version = head.version + 1;
+      const change: StoredChange = { version, hash: head.hashAfter(ops), atUnixMs: this.#unixMs(), ops };
+      // A confirmation covers later states too, as long as nothing more goes.
+      const stays = head.row.confirmedVersion === head.version && ops.every(({ body }) => body !== null);
+      const confirmed = stays && head.version > 0 ? version : head.row.confirmedVersion;
+      await writeChange(tx, head.row.id, change, confirmed);
+      await count(tx, 'changes');
+      return { change, confirmed, value };
+    });
+    if (change !== null) head.commit(change, confirmed);
+    return { version: head.version, value };
+  }
+
+  #remember(head: Head): void {
+    this.#byName.set(head.row.name, head);
+    this.#byId.set(head.row.id, head);
+  }
+
+  #serial<T>(work: () => Promise<T>): Promise<T> {
+    const run = this.#last.then(work);
+    this.#last = run.catch(() => undefined);
+    return run;
+  }
+}

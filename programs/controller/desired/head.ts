@@ -1,0 +1,127 @@
+/** One vrouter's desired state in memory: what polls are answered from, without a look at the store. */
+import type { Intent } from '@vrouter/intent/model/intents.ts';
+import { StateHash } from '@vrouter/intent/version/hash.ts';
+import { sha256 } from '../ca/keys.ts';
+import { CHANGES_KEPT, type StoredChange, type StoredOp } from '../store/intents.ts';
+import type { VrouterRow } from '../store/vrouters.ts';
+
+export class Head {
+  readonly row: VrouterRow;
+  /** Canonical JSON of every intent, by key. */
+  readonly bodies = new Map<string, string>();
+  /** The last changes, oldest first, versions without a gap. */
+  readonly changes: StoredChange[] = [];
+  readonly #hash = new StateHash(sha256);
+  readonly #wakers = new Set<() => void>();
+  /** Set when the vrouter is deleted: held polls must not outlive it. */
+  gone = false;
+
+  constructor(row: VrouterRow) {
+    this.row = row;
+  }
+
+  get version(): number {
+    return this.row.version;
+  }
+
+  get hash(): string {
+    return this.#hash.hex();
+  }
+
+  /** Fills an empty head with what the store has. False: the stored hash was another, so the old changes are of no use. */
+  load(intents: readonly { readonly key: string; readonly body: string }[], changes: readonly StoredChange[]): boolean {
+    for (const { key, body } of intents) {
+      this.bodies.set(key, body);
+      this.#hash.add(key, JSON.parse(body));
+    }
+    const asStored = this.hash === this.row.stateHash;
+    if (asStored) this.changes.push(...changes);
+    return asStored;
+  }
+
+  /** An intent as it was put. */
+  intent<K extends Intent['kind']>(kind: K, key: string): Extract<Intent, { kind: K }> | null {
+    const body = this.bodies.get(key);
+    return body === undefined || !key.startsWith(`${kind}/`) ? null : JSON.parse(body);
+  }
+
+  /** All intents of a kind. */
+  intents<K extends Intent['kind']>(kind: K): Extract<Intent, { kind: K }>[] {
+    const found: Extract<Intent, { kind: K }>[] = [];
+    for (const [key, body] of this.bodies) if (key.startsWith(`${kind}/`)) found.push(JSON.parse(body));
+    return found;
+  }
+
+  count(kind: Intent['kind']): number {
+    let found = 0;
+    for (const key of this.bodies.keys()) if (key.startsWith(`${kind}/`)) found++;
+    return found;
+  }
+
+  /** The hash that the state will have after `ops`; the state itself stays. */
+  hashAfter(ops: readonly StoredOp[]): string {
+    this.#shift(ops, 1);
+    const after = this.#hash.hex();
+    this.#shift(ops, -1);
+    return after;
+  }
+
+  /** Takes over a change that is on the disk, and wakes whoever waits for one. */
+  commit(change: StoredChange, confirmedVersion: number): void {
+    this.#shift(change.ops, 1);
+    for (const { key, body } of change.ops) {
+      if (body === null) this.bodies.delete(key);
+      else this.bodies.set(key, body);
+    }
+    this.row.version = change.version;
+    this.row.stateHash = change.hash;
+    this.row.confirmedVersion = confirmedVersion;
+    this.changes.push(change);
+    if (this.changes.length > CHANGES_KEPT) this.changes.splice(0, this.changes.length - CHANGES_KEPT);
+    this.wake();
+  }
+
+  /**
+   * The operations that lead from `version` with hash `hash` to now, each key once; null when that is not known, so that
+   * everything must be said.
+   */
+  opsSince(version: number, hash: string | null): StoredOp[] | null {
+    if (version === this.version) return hash === this.hash ? [] : null;
+    const first = this.changes[0]?.version;
+    if (first === undefined || version < first || version > this.version) return null;
+    const at = version - first;
+    if (this.changes[at]!.hash !== hash) return null;
+    const last = new Map<string, StoredOp>();
+    for (const change of this.changes.slice(at + 1)) for (const op of change.ops) last.set(op.key, op);
+    return [...last.values()];
+  }
+
+  /** When the configuration became `version`, Unix ms; null when that is long ago. */
+  committedAt(version: number): number | null {
+    const first = this.changes[0]?.version;
+    return first === undefined ? null : (this.changes[version - first]?.atUnixMs ?? null);
+  }
+
+  /** Calls `waker` at every change until it is taken back. */
+  subscribe(waker: () => void): () => void {
+    this.#wakers.add(waker);
+    return () => this.#wakers.delete(waker);
+  }
+
+  wake(): void {
+    for (const waker of [...this.#wakers]) waker();
+  }
+
+  #shift(ops: readonly StoredOp[], direction: 1 | -1): void {
+    for (const { key, body } of ops) {
+      const before = this.bodies.get(key);
+      if (before !== undefined) this.#count(key, before, direction === 1 ? -1 : 1);
+      if (body !== null) this.#count(key, body, direction);
+    }
+  }
+
+  #count(key: string, body: string, direction: 1 | -1): void {
+    if (direction === 1) this.#hash.add(key, JSON.parse(body));
+    else this.#hash.remove(key, JSON.parse(body));
+  }
+}

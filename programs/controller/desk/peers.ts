@@ -1,0 +1,181 @@
+/** Verbs on peers. */
+import type { CreatePeerReply, createPeerRequest, Peer, PeerReply } from '@vrouter/api/rest/peers.ts';
+import { parseKey } from '@vrouter/core/bytes.ts';
+import { parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { parseName } from '@vrouter/core/names.ts';
+import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { intentKey, type PeerIntent } from '@vrouter/intent/model/intents.ts';
+import type { z } from 'zod';
+import type { Head } from '../desired/head.ts';
+import { claim, GATEWAY_OWNER, holderOf, release } from '../store/claims.ts';
+import { deletePeer, insertPeer, type PeerRow, peerByKey, peerByName, peersOf } from '../store/peers.ts';
+import type { Reader, Tx } from '../store/schema.ts';
+import { networksOf } from '../store/vrouters.ts';
+import type { Actor } from './actor.ts';
+import { giveBack, takeLowest } from './addresses.ts';
+import { must } from './check.ts';
+import { type Desk, note } from './desk.ts';
+import { describePeer, describePeerGateway, INTERFACE } from './status.ts';
+
+/**
+ * Adds a peer and gives it the lowest free address of each network. Throws `vrouter.notFound`, `name.invalid`, `key.invalid`,
+ * `prefix.invalid`, `address.invalid`, `peer.exists`, `peer.overlap`, `route.exists`, `pool.exhausted`.
+ */
+export async function createPeer(
+  desk: Desk,
+  actor: Actor,
+  vrouter: string,
+  input: z.output<typeof createPeerRequest>,
+): Promise<CreatePeerReply> {
+  const name = must(parseName(input.name, 'name'));
+  must(parseKey(input.publicKey, 'publicKey'));
+  if (input.presharedKey !== null) must(parseKey(input.presharedKey, 'presharedKey'));
+  const endpoint = input.endpoint === null ? null : must(parseEndpoint(input.endpoint, 'endpoint')).text;
+  const behind = readAllowedIps(input.allowedIps);
+  const { publicKey, presharedKey, persistentKeepalive } = input;
+  const { value, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+    const vrouterId = head.row.id;
+    await notTaken(tx, vrouterId, name, publicKey);
+    if (desk.roster.of(vrouterId)?.row.wireguardPublicKey === publicKey)
+      throw new ProblemError(
+        problem('peer.exists', "this is the gateway's own key; a peer has a key of its own", 'publicKey'),
+      );
+    await notOverlapping(tx, head, behind);
+    await claim(tx, vrouterId, name, behind);
+    const networks = await networksOf(tx, vrouterId);
+    const addresses: string[] = [];
+    for (const network of networks) addresses.push(await takeLowest(tx, network, name));
+    const allowedIps = [...addresses, ...behind];
+    draft.put({
+      kind: 'peer',
+      interface: INTERFACE,
+      publicKey,
+      name,
+      presharedKey,
+      allowedIps,
+      endpoint,
+      persistentKeepalive,
+    });
+    const row: PeerRow = {
+      vrouterId,
+      name,
+      publicKey,
+      addresses: JSON.stringify(addresses),
+      createdUnixMs: desk.unixMs(),
+    };
+    await insertPeer(tx, row);
+    await note(tx, desk, actor, 'peer.create', `${vrouter} ${name}`);
+    return { row, networks };
+  });
+  const text = `peer ${name} was added to ${vrouter}`;
+  desk.events.emit({ type: 'peer.added', vrouter, subject: name, version, text });
+  const head = desk.desired.get(vrouter);
+  const gateway = desk.roster.of(head.row.id);
+  const peer = describePeer(head, value.row, gateway);
+  return { peer, gateway: describePeerGateway(head, value.networks, gateway), version };
+}
+
+/** Throws `vrouter.notFound`. */
+export async function listPeers(desk: Desk, vrouter: string): Promise<Peer[]> {
+  const head = desk.desired.get(vrouter);
+  const gateway = desk.roster.of(head.row.id);
+  return (await peersOf(desk.db, head.row.id)).map((row) => describePeer(head, row, gateway));
+}
+
+/** By name or public key. Throws `vrouter.notFound`, `peer.notFound`. */
+export async function showPeer(desk: Desk, vrouter: string, which: string): Promise<PeerReply> {
+  const head = desk.desired.get(vrouter);
+  const row = await findPeer(desk.db, head, which);
+  const gateway = desk.roster.of(head.row.id);
+  const networks = await networksOf(desk.db, head.row.id);
+  return { peer: describePeer(head, row, gateway), gateway: describePeerGateway(head, networks, gateway) };
+}
+
+/** By name or public key; its addresses are free again. Throws `vrouter.notFound`, `peer.notFound`. */
+export async function removePeer(
+  desk: Desk,
+  actor: Actor,
+  vrouter: string,
+  which: string,
+): Promise<{ name: string; version: number }> {
+  const { value: row, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+    const found = await findPeer(tx, head, which);
+    const intent: Pick<PeerIntent, 'kind' | 'interface' | 'publicKey'> = {
+      kind: 'peer',
+      interface: INTERFACE,
+      publicKey: found.publicKey,
+    };
+    draft.remove(intentKey(intent as PeerIntent));
+    await deletePeer(tx, head.row.id, found.name);
+    await release(tx, head.row.id, found.name);
+    const freed = head.intent('peer', `peer/${INTERFACE}/${found.publicKey}`)?.allowedIps ?? [];
+    for (const network of await networksOf(tx, head.row.id)) await giveBack(tx, network, freed);
+    await note(tx, desk, actor, 'peer.delete', `${vrouter} ${found.name}`);
+    return found;
+  });
+  desk.roster.of(row.vrouterId)?.peers.delete(row.publicKey);
+  const text = `peer ${row.name} was removed from ${vrouter}`;
+  desk.events.emit({ type: 'peer.removed', vrouter, subject: row.name, version, text });
+  return { name: row.name, version };
+}
+
+/** A wg-quick(8) file for the peer, all but its private key. */
+export function wgQuick({ peer, gateway }: PeerReply): string {
+  const lines = [
+    `# ${peer.name} of ${peer.vrouter}`,
+    '[Interface]',
+    '# Put the private key here whose public key is',
+    `# ${peer.publicKey}`,
+    'PrivateKey = <yours>',
+    `Address = ${peer.addresses.join(', ')}`,
+    `MTU = ${gateway.mtu}`,
+    '',
+    '[Peer]',
+    gateway.publicKey === null
+      ? '# PublicKey = not known before a gateway has joined; ask again then'
+      : `PublicKey = ${gateway.publicKey}`,
+    ...(peer.hasPresharedKey ? ['# PresharedKey = <the one that you gave>'] : []),
+    `AllowedIPs = ${gateway.allowedIps.join(', ')}`,
+    `Endpoint = ${gateway.endpoint}`,
+    'PersistentKeepalive = 25',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+async function findPeer(db: Reader, head: Head, which: string): Promise<PeerRow> {
+  const row = (await peerByName(db, head.row.id, which)) ?? (await peerByKey(db, head.row.id, which));
+  if (row !== undefined) return row;
+  const hint = 'there is no peer of that name or public key; list the peers to see which there are';
+  throw new ProblemError(problem('peer.notFound', hint, 'peer'));
+}
+
+async function notTaken(tx: Tx, vrouterId: string, name: string, publicKey: string): Promise<void> {
+  if ((await peerByName(tx, vrouterId, name)) !== undefined)
+    throw new ProblemError(problem('peer.exists', `there is a peer "${name}" already; choose another name`, 'name'));
+  const other = await peerByKey(tx, vrouterId, publicKey);
+  if (other !== undefined)
+    throw new ProblemError(
+      problem('peer.exists', `this key is that of peer "${other.name}"; remove it first`, 'publicKey'),
+    );
+}
+
+async function notOverlapping(tx: Tx, head: Head, behind: readonly string[]): Promise<void> {
+  for (const [i, prefix] of behind.entries()) {
+    const holder = await holderOf(tx, head.row.id, prefix);
+    if (holder !== null) {
+      const whose = holder === GATEWAY_OWNER ? "the gateway's" : `that of peer "${holder}"`;
+      const hint = `${prefix} is ${whose} already; leave it out or remove it there`;
+      throw new ProblemError(problem('peer.overlap', hint, `allowedIps[${i}]`));
+    }
+    if (head.bodies.has(`route/default/${prefix}`)) {
+      const hint = `there is a route to ${prefix} already; remove it, or leave the prefix out here`;
+      throw new ProblemError(problem('route.exists', hint, `allowedIps[${i}]`));
+    }
+  }
+}
+
+/** Canonical, each once. */
+function readAllowedIps(texts: readonly string[]): string[] {
+  return [...new Set(texts.map((text, i) => formatPrefix(must(parsePrefix(text, `allowedIps[${i}]`)))))];
+}

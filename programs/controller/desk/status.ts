@@ -1,0 +1,97 @@
+/** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
+import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
+import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import { type Gateway, LOST_MS } from '../agents/gateway.ts';
+import type { Roster } from '../agents/roster.ts';
+import type { Head } from '../desired/head.ts';
+import type { PeerRow } from '../store/peers.ts';
+import type { NetworkRow } from '../store/vrouters.ts';
+
+/** The one WireGuard interface that a vrouter has so far. */
+export const INTERFACE = 'wg0';
+
+export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus {
+  const row = gateway?.row;
+  const lastPollUnixMs = row?.lastPollUnixMs ?? null;
+  const ageMs = lastPollUnixMs === null ? null : Math.max(0, nowUnixMs - lastPollUnixMs);
+  return {
+    name: head.row.name,
+    registered: gateway !== undefined,
+    connected: gateway?.connected === true && (gateway.held.size > 0 || (ageMs !== null && ageMs <= LOST_MS)),
+    gatewayId: gateway?.id ?? null,
+    hostname: row?.hostname ?? null,
+    softwareVersion: row?.softwareVersion ?? null,
+    plane: row?.plane ?? null,
+    publicKey: row?.wireguardPublicKey ?? null,
+    version: head.version,
+    storedVersion: row?.storedVersion ?? null,
+    appliedVersion: row?.appliedVersion ?? null,
+    registeredUnixMs: row?.registeredUnixMs ?? null,
+    lastPollUnixMs,
+    lastPollAgeMs: ageMs,
+    certificateExpiresUnixMs: gateway?.certificateExpiresUnixMs ?? null,
+    clockOffsetMs: gateway?.clockOffsetMs ?? null,
+    serverTimeUnixMs: nowUnixMs,
+    errors: gateway?.errors ?? [],
+    stats: gateway?.stats ?? null,
+  };
+}
+
+export function describeVrouter(
+  head: Head,
+  networks: readonly NetworkRow[],
+  peers: number,
+  roster: Roster,
+  nowUnixMs: number,
+): Vrouter {
+  const { id, name, listenPort, endpoint, mtu, createdUnixMs } = head.row;
+  return {
+    id,
+    name,
+    interface: INTERFACE,
+    networks: networks.map((network) => network.prefix),
+    addresses: networks.map((network) => network.gatewayAddress),
+    listenPort,
+    endpoint,
+    mtu,
+    peers,
+    createdUnixMs,
+    status: statusOfVrouter(head, roster.of(id), nowUnixMs),
+  };
+}
+
+export function describePeer(head: Head, row: PeerRow, gateway: Gateway | undefined): Peer {
+  const intent = head.intent('peer', `peer/${INTERFACE}/${row.publicKey}`);
+  return {
+    vrouter: head.row.name,
+    name: row.name,
+    publicKey: row.publicKey,
+    hasPresharedKey: intent !== null && intent.presharedKey !== null,
+    addresses: JSON.parse(row.addresses) as string[],
+    allowedIps: [...(intent?.allowedIps ?? [])],
+    endpoint: intent?.endpoint ?? null,
+    persistentKeepalive: intent?.persistentKeepalive ?? 0,
+    createdUnixMs: row.createdUnixMs,
+    live: liveOf(gateway, row.publicKey),
+  };
+}
+
+export function describePeerGateway(
+  head: Head,
+  networks: readonly NetworkRow[],
+  gateway: Gateway | undefined,
+): PeerGateway {
+  return {
+    publicKey: gateway?.row.wireguardPublicKey ?? null,
+    endpoint: head.row.endpoint,
+    allowedIps: networks.map((network) => network.prefix),
+    mtu: head.row.mtu,
+  };
+}
+
+function liveOf(gateway: Gateway | undefined, publicKey: string): PeerLive | null {
+  const heard = gateway?.peers.get(publicKey);
+  if (heard === undefined) return null;
+  const { endpoint, lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets } = heard.stats;
+  return { endpoint, lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets, heardUnixMs: heard.heardUnixMs };
+}

@@ -1,0 +1,21 @@
+/** The type of our REST application, and what its routes are handed. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import type { ZodTypeProvider } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Actor } from '../desk/actor.ts';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse<IncomingMessage>,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+export const vrouterParams = z.object({ name: z.string().describe('Name of the vrouter') });
+
+export function actorOf(request: FastifyRequest): Actor {
+  return { name: 'rest', source: request.ip };
+}

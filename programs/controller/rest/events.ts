@@ -1,0 +1,55 @@
+/** GET /v1/events: server-sent events (WHATWG HTML, section 9.2). */
+import type { ServerResponse } from 'node:http';
+import type { ControllerEvent } from '@vrouter/api/rest/system.ts';
+import type { EventBus } from '../events/bus.ts';
+import type { App } from './app.ts';
+
+const HEARTBEAT_MS = 15_000;
+/** A listener that does not read is cut off when this much waits for it, bytes. */
+const BACKLOG_MAX = 1024 * 1024;
+
+/** Adds the route; returns a function that ends all streams. */
+export function eventRoutes(app: App, events: EventBus): () => void {
+  const streams = new Set<ServerResponse>();
+  app.get(
+    '/v1/events',
+    {
+      schema: {
+        tags: ['system'],
+        summary: 'What happens, as server-sent events; Last-Event-ID resumes',
+        description:
+          'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text).',
+      },
+    },
+    (request, reply) => {
+      reply.hijack();
+      const stream = reply.raw;
+      stream.writeHead(200, {
+        'content-type': 'text/event-stream',
+        'cache-control': 'no-store',
+        connection: 'keep-alive',
+      });
+      stream.write('retry: 1000\n\n');
+      const last = Number(request.headers['last-event-id']);
+      if (Number.isInteger(last)) for (const event of events.since(last)) stream.write(frame(event));
+      const unsubscribe = events.subscribe((event) => {
+        stream.write(frame(event));
+        if (stream.writableLength > BACKLOG_MAX) stream.destroy();
+      });
+      const heartbeat = setInterval(() => stream.write(':\n\n'), HEARTBEAT_MS);
+      streams.add(stream);
+      stream.on('close', () => {
+        clearInterval(heartbeat);
+        unsubscribe();
+        streams.delete(stream);
+      });
+    },
+  );
+  return () => {
+    for (const stream of streams) stream.end();
+  };
+}
+
+function frame(event: ControllerEvent): string {
+  return `id: ${event.id}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`;
+}

@@ -1,0 +1,44 @@
+/**
+ * REST asks for no password yet, so being on the loopback is what stands for one. A browser on the same machine could lend that to any
+ * web page: by DNS rebinding (the Host header gives it away) or by plain cross-site requests (Origin and Sec-Fetch-Site do).
+ */
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+
+export interface RequestHeaders {
+  readonly host?: string | undefined;
+  readonly origin?: string | undefined;
+  readonly 'sec-fetch-site'?: string | string[] | undefined;
+}
+
+export function isLoopback(address: string): boolean {
+  return /^127\.\d+\.\d+\.\d+$/.test(address) || address === '::1' || address === 'localhost';
+}
+
+/** Null when the request may pass; `bound` is the address that REST listens on. */
+export function judgeRequest(headers: RequestHeaders, bound: string): Problem | null {
+  const host = headers.host === undefined ? null : hostOf(`http://${headers.host}`);
+  if (host === null || !isOurs(host, bound))
+    return problem('request.forbidden', 'the Host header names another machine; use the address that REST listens on');
+  const { origin } = headers;
+  const crossSite = problem('request.forbidden', 'requests from pages of other sites are refused');
+  if (origin !== undefined && origin.toLowerCase() !== `http://${headers.host!.toLowerCase()}`) return crossSite;
+  const site = headers['sec-fetch-site'];
+  return site === undefined || site === 'same-origin' || site === 'none' ? null : crossSite;
+}
+
+function isOurs(host: string, bound: string): boolean {
+  if (isLoopback(host) || host === bound) return true;
+  // Bound to every address: a page cannot rebind a name that is an address, nor this machine's own.
+  const everywhere = bound === '0.0.0.0' || bound === '::';
+  return everywhere && (isIP(host) !== 0 || host === hostname().toLowerCase());
+}
+
+function hostOf(url: string): string | null {
+  try {
+    return new URL(url).hostname.replace(/^\[|\]$/g, '').toLowerCase();
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,90 @@
+/** The REST application: guard, documentation, routes. The caller makes it listen. */
+import swagger from '@fastify/swagger';
+import swaggerUi from '@fastify/swagger-ui';
+import type { VersionReply } from '@vrouter/api/rest/system.ts';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import Fastify, { type FastifyBaseLogger } from 'fastify';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import type { Desk } from '../desk/desk.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { writeAudit } from '../store/audit.ts';
+import { VERSION } from '../version.ts';
+import type { App } from './app.ts';
+import { answerErrors } from './errors.ts';
+import { eventRoutes } from './events.ts';
+import { judgeRequest } from './guard.ts';
+import { peerRoutes } from './peers.ts';
+import { routeRoutes } from './routes.ts';
+import { systemRoutes } from './system.ts';
+import { vrouterRoutes } from './vrouters.ts';
+
+const BODY_MAX = 1024 * 1024;
+
+export interface RestServer {
+  readonly app: App;
+  /** Ends the event streams, which would outlive any patience. */
+  endStreams(): void;
+}
+
+/** `bound`: the address that it will listen on. */
+export async function restServer(
+  desk: Desk,
+  metrics: Metrics,
+  version: () => VersionReply,
+  bound: string,
+  log: FastifyBaseLogger,
+): Promise<RestServer> {
+  const app: App = Fastify({
+    loggerInstance: log,
+    disableRequestLogging: true,
+    bodyLimit: BODY_MAX,
+    requestTimeout: 30_000,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength: 200 },
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler(validatorCompiler);
+  app.setSerializerCompiler(serializerCompiler);
+  // Text bodies need no preflight, so a page of another site could send them.
+  app.removeContentTypeParser('text/plain');
+
+  app.addHook('onRequest', async (request) => {
+    const why = judgeRequest(request.headers, bound);
+    if (why !== null) throw new ProblemError(why);
+  });
+  app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
+  answerErrors(app, (request, why) => {
+    if (request.method === 'GET' || request.method === 'HEAD') return;
+    const action = `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}`.slice(0, 200);
+    const reason = `${why.code}: ${why.message}`.slice(0, 500);
+    const subject = (request.params as { readonly name?: string } | null)?.name ?? null;
+    const entry = { actor: 'rest', source: request.ip, action, subject, reason };
+    writeAudit(desk.db, { ...entry, atUnixMs: desk.unixMs(), outcome: 'refused' }).catch((err) =>
+      request.log.error({ err }, 'the audit could not be written'),
+    );
+  });
+
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'vrouter-controller',
+        version: VERSION,
+        description: 'Virtual routers, their gateways and peers. Every refusal is {error: {code, message, field?}}.',
+      },
+    },
+    transform: jsonSchemaTransform,
+  });
+  await app.register(swaggerUi, { routePrefix: '/docs' });
+
+  vrouterRoutes(app, desk);
+  peerRoutes(app, desk);
+  routeRoutes(app, desk);
+  const endStreams = eventRoutes(app, desk.events);
+  systemRoutes(app, desk, metrics, version);
+  return { app, endStreams };
+}

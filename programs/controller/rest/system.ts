@@ -1,0 +1,43 @@
+/** The controller itself: version, health, metrics, audit, and the way to the documentation. */
+import { errorReply } from '@vrouter/api/rest/error.ts';
+import { auditList, auditQuery, healthReply, type VersionReply, versionReply } from '@vrouter/api/rest/system.ts';
+import type { Desk } from '../desk/desk.ts';
+import type { Metrics } from '../metrics/metrics.ts';
+import { lastAudit } from '../store/audit.ts';
+import type { App } from './app.ts';
+
+const tags = ['system'];
+
+export function systemRoutes(app: App, desk: Desk, metrics: Metrics, version: () => VersionReply): void {
+  app.get(
+    '/v1/version',
+    { schema: { tags, summary: 'Who this controller is', response: { 200: versionReply } } },
+    async () => version(),
+  );
+
+  app.get(
+    '/v1/audit',
+    {
+      schema: {
+        tags,
+        summary: 'What was done and what was refused, latest first',
+        querystring: auditQuery,
+        response: { 200: auditList, '4xx': errorReply },
+      },
+    },
+    async (request) => ({ audit: await lastAudit(desk.db, request.query.last) }),
+  );
+
+  app.get('/healthz', { schema: { tags, summary: 'Whether it works', response: { 200: healthReply } } }, async () => {
+    // An answer means that the store answers too.
+    await lastAudit(desk.db, 1);
+    return { status: 'ok' as const };
+  });
+
+  app.get('/metrics', { schema: { hide: true } }, async (_request, reply) => {
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+
+  app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
+  app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+}

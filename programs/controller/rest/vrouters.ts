@@ -1,0 +1,116 @@
+/** /v1/vrouters */
+import { errorReply } from '@vrouter/api/rest/error.ts';
+import {
+  confirmShrinkReply,
+  createTokenReply,
+  createTokenRequest,
+  createVrouterReply,
+  createVrouterRequest,
+  deletedReply,
+  vrouter,
+  vrouterList,
+  vrouterStatus,
+} from '@vrouter/api/rest/vrouters.ts';
+import type { Desk } from '../desk/desk.ts';
+import { statusOfVrouter } from '../desk/status.ts';
+import {
+  confirmShrink,
+  createToken,
+  createVrouter,
+  listVrouters,
+  removeVrouter,
+  showVrouter,
+} from '../desk/vrouters.ts';
+import { type App, actorOf, vrouterParams } from './app.ts';
+
+const tags = ['vrouters'];
+const refusals = { '4xx': errorReply };
+
+export function vrouterRoutes(app: App, desk: Desk): void {
+  app.post(
+    '/v1/vrouters',
+    {
+      schema: {
+        tags,
+        summary: 'Make a virtual router and a join string for its gateway',
+        body: createVrouterRequest,
+        response: { 201: createVrouterReply, ...refusals },
+      },
+    },
+    async (request, reply) => reply.code(201).send(await createVrouter(desk, actorOf(request), request.body)),
+  );
+
+  app.get(
+    '/v1/vrouters',
+    { schema: { tags, summary: 'All virtual routers and how they are', response: { 200: vrouterList, ...refusals } } },
+    async () => ({ vrouters: await listVrouters(desk) }),
+  );
+
+  app.get(
+    '/v1/vrouters/:name',
+    { schema: { tags, summary: 'One virtual router', params: vrouterParams, response: { 200: vrouter, ...refusals } } },
+    async (request) => showVrouter(desk, request.params.name),
+  );
+
+  app.delete(
+    '/v1/vrouters/:name',
+    {
+      schema: {
+        tags,
+        summary: 'Remove a virtual router; its gateway is refused from then on',
+        params: vrouterParams,
+        response: { 200: deletedReply, ...refusals },
+      },
+    },
+    async (request) => {
+      await removeVrouter(desk, actorOf(request), request.params.name);
+      return { deleted: request.params.name, version: null };
+    },
+  );
+
+  app.get(
+    '/v1/vrouters/:name/status',
+    {
+      schema: {
+        tags,
+        summary: 'How the gateway is',
+        params: vrouterParams,
+        response: { 200: vrouterStatus, ...refusals },
+      },
+    },
+    async (request) => {
+      const head = desk.desired.get(request.params.name);
+      return statusOfVrouter(head, desk.roster.of(head.row.id), desk.unixMs());
+    },
+  );
+
+  app.post(
+    '/v1/vrouters/:name/tokens',
+    {
+      schema: {
+        tags,
+        summary: 'Make another join string; the gateway that uses it takes the place of the one there is',
+        params: vrouterParams,
+        body: createTokenRequest,
+        response: { 201: createTokenReply, ...refusals },
+      },
+    },
+    async (request, reply) => {
+      const join = await createToken(desk, actorOf(request), request.params.name, request.body);
+      return reply.code(201).send({ join });
+    },
+  );
+
+  app.post(
+    '/v1/vrouters/:name/confirm-shrink',
+    {
+      schema: {
+        tags,
+        summary: 'Let the gateway remove what it holds back because it would remove a lot',
+        params: vrouterParams,
+        response: { 200: confirmShrinkReply, ...refusals },
+      },
+    },
+    async (request) => ({ version: await confirmShrink(desk, actorOf(request), request.params.name) }),
+  );
+}

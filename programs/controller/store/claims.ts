@@ -1,0 +1,24 @@
+/** Which prefix is whose within a vrouter: two peers can never be given the same one. */
+import type { Reader, Tx } from './schema.ts';
+
+/** Owner of the gateway's own addresses and of the networks themselves. */
+export const GATEWAY_OWNER = '';
+
+/** Who holds the prefix: a peer's name, GATEWAY_OWNER, or null for nobody. */
+export async function holderOf(db: Reader, vrouterId: string, prefix: string): Promise<string | null> {
+  const row = await db
+    .selectFrom('claims')
+    .select('owner')
+    .where('vrouterId', '=', vrouterId)
+    .where('prefix', '=', prefix)
+    .executeTakeFirst();
+  return row?.owner ?? null;
+}
+
+export async function claim(tx: Tx, vrouterId: string, owner: string, prefixes: readonly string[]): Promise<void> {
+  for (const prefix of prefixes) await tx.insertInto('claims').values({ vrouterId, prefix, owner }).execute();
+}
+
+export async function release(tx: Tx, vrouterId: string, owner: string): Promise<void> {
+  await tx.deleteFrom('claims').where('vrouterId', '=', vrouterId).where('owner', '=', owner).execute();
+}

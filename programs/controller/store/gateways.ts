@@ -1,0 +1,47 @@
+/** The identities of gateways. At most one per vrouter is not revoked. */
+import type { Selectable } from 'kysely';
+import type { Reader, Tables, Tx } from './schema.ts';
+
+export type GatewayRow = Selectable<Tables['gateways']>;
+
+export async function insertGateway(tx: Tx, gateway: GatewayRow): Promise<void> {
+  await tx.insertInto('gateways').values(gateway).execute();
+}
+
+/** All that may poll. */
+export async function activeGateways(db: Reader): Promise<GatewayRow[]> {
+  return db.selectFrom('gateways').selectAll().where('revokedUnixMs', 'is', null).execute();
+}
+
+/** The gateways that a token made: more than none means that this may be a retry. */
+export async function gatewaysOfToken(db: Reader, tokenId: string): Promise<GatewayRow[]> {
+  return db.selectFrom('gateways').selectAll().where('tokenId', '=', tokenId).execute();
+}
+
+/** Revokes whichever gateway a vrouter has. Returns their ids. */
+export async function revokeGatewaysOf(tx: Tx, vrouterId: string, nowUnixMs: number): Promise<string[]> {
+  const rows = await tx
+    .selectFrom('gateways')
+    .select('id')
+    .where('vrouterId', '=', vrouterId)
+    .where('revokedUnixMs', 'is', null)
+    .execute();
+  const ids = rows.map((row) => row.id);
+  if (ids.length > 0)
+    await tx.updateTable('gateways').set({ revokedUnixMs: nowUnixMs }).where('id', 'in', ids).execute();
+  return ids;
+}
+
+/** What polls have told, written in batches. */
+export interface GatewaySeen {
+  readonly id: string;
+  readonly lastPollUnixMs: number;
+  readonly storedVersion: number;
+  readonly appliedVersion: number;
+  readonly plane: string;
+  readonly softwareVersion: string;
+}
+
+export async function saveSeen(tx: Tx, seen: readonly GatewaySeen[]): Promise<void> {
+  for (const { id, ...fields } of seen) await tx.updateTable('gateways').set(fields).where('id', '=', id).execute();
+}

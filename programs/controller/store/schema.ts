@@ -1,0 +1,99 @@
+/** The tables. Times are Unix ms; booleans are 0 and 1; lists and objects are JSON text. */
+import type { Generated, Kysely, Transaction } from 'kysely';
+
+export interface Tables {
+  /** Facts about this controller by name: its id, the root's fingerprint, the schema's version. */
+  settings: { name: string; value: string };
+  vrouters: {
+    id: string;
+    name: string;
+    listenPort: number;
+    endpoint: string;
+    mtu: number;
+    createdUnixMs: number;
+    /** The configuration's version and the hash of all its intents. */
+    version: number;
+    stateHash: string;
+    /** The version whose shrink a person has confirmed; 0 is none. */
+    confirmedVersion: number;
+  };
+  networks: {
+    vrouterId: string;
+    ordinal: number;
+    prefix: string;
+    /** The gateway's own, with prefix length. */
+    gatewayAddress: string;
+    /** Every host number below it is taken, so a search begins here. */
+    lowestFree: number;
+  };
+  /** Which prefix is whose: addresses, allowed IPs, the networks themselves. `owner` '' is the gateway, else a peer's name. */
+  claims: { vrouterId: string; prefix: string; owner: string };
+  peers: {
+    vrouterId: string;
+    name: string;
+    publicKey: string;
+    addresses: string;
+    createdUnixMs: number;
+  };
+  tokens: {
+    id: string;
+    vrouterId: string;
+    /** SHA-256 of the secret, hex. */
+    secretHash: string;
+    createdUnixMs: number;
+    expiresUnixMs: number;
+    usesLeft: number;
+  };
+  gateways: {
+    id: string;
+    vrouterId: string;
+    wireguardPublicKey: string;
+    hostname: string;
+    softwareVersion: string;
+    plane: string | null;
+    registeredUnixMs: number;
+    revokedUnixMs: number | null;
+    lastPollUnixMs: number | null;
+    storedVersion: number | null;
+    appliedVersion: number | null;
+    /** The join that made it, and what it was answered: a retry after a lost reply gets the same. */
+    tokenId: string;
+    csrFingerprint: string;
+    joinReply: string;
+  };
+  certificates: {
+    serial: string;
+    gatewayId: string;
+    notBeforeUnixMs: number;
+    notAfterUnixMs: number;
+  };
+  intents: { vrouterId: string; key: string; body: string };
+  /** One row per touched key of a version; `body` is null for a removal. `hash` is the state's after the whole version. */
+  changes: {
+    vrouterId: string;
+    version: number;
+    ordinal: number;
+    op: 'put' | 'remove';
+    key: string;
+    body: string | null;
+    hash: string;
+    atUnixMs: number;
+  };
+  /** Numbers that only grow and outlive a restart, for the metrics. */
+  counters: { name: string; value: number };
+  audit: {
+    id: Generated<number>;
+    atUnixMs: number;
+    actor: string;
+    source: string | null;
+    action: string;
+    subject: string | null;
+    outcome: 'done' | 'refused';
+    reason: string | null;
+  };
+}
+
+export type Db = Kysely<Tables>;
+/** Either the database or a transaction on it: verbs that only read take both. */
+export type Reader = Kysely<Tables> | Transaction<Tables>;
+export type Tx = Transaction<Tables>;

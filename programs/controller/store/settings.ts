@@ -1,0 +1,19 @@
+/** Facts about this controller, by name. */
+import type { Reader } from './schema.ts';
+
+export type SettingName = 'controllerId' | 'rootFingerprint';
+
+export async function readSetting(db: Reader, name: SettingName): Promise<string | null> {
+  const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
+  return row?.value ?? null;
+}
+
+/** Writes a fact that is not known yet; what is known stays. Returns what holds. */
+export async function settle(db: Reader, name: SettingName, value: string): Promise<string> {
+  await db
+    .insertInto('settings')
+    .values({ name, value })
+    .onConflict((c) => c.column('name').doNothing())
+    .execute();
+  return (await readSetting(db, name)) ?? value;
+}

@@ -1,0 +1,53 @@
+/** Virtual routers and their networks. */
+import type { Selectable } from 'kysely';
+import type { Reader, Tables, Tx } from './schema.ts';
+
+export type VrouterRow = Selectable<Tables['vrouters']>;
+export type NetworkRow = Selectable<Tables['networks']>;
+
+export async function insertVrouter(tx: Tx, row: VrouterRow, networks: readonly NetworkRow[]): Promise<void> {
+  await tx.insertInto('vrouters').values(row).execute();
+  if (networks.length > 0)
+    await tx
+      .insertInto('networks')
+      .values([...networks])
+      .execute();
+}
+
+export async function allVrouters(db: Reader): Promise<VrouterRow[]> {
+  return db.selectFrom('vrouters').selectAll().orderBy('name').execute();
+}
+
+export async function findVrouter(db: Reader, name: string): Promise<VrouterRow | undefined> {
+  return db.selectFrom('vrouters').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+export async function vrouterById(db: Reader, id: string): Promise<VrouterRow | undefined> {
+  return db.selectFrom('vrouters').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+/** Removes it and, by reference, all that hangs on it. */
+export async function deleteVrouter(tx: Tx, id: string): Promise<void> {
+  await tx.deleteFrom('vrouters').where('id', '=', id).execute();
+}
+
+export async function networksOf(db: Reader, vrouterId: string): Promise<NetworkRow[]> {
+  return db.selectFrom('networks').selectAll().where('vrouterId', '=', vrouterId).orderBy('ordinal').execute();
+}
+
+export async function allNetworks(db: Reader): Promise<NetworkRow[]> {
+  return db.selectFrom('networks').selectAll().orderBy('vrouterId').orderBy('ordinal').execute();
+}
+
+export async function setLowestFree(tx: Tx, network: NetworkRow, lowestFree: number): Promise<void> {
+  await tx
+    .updateTable('networks')
+    .set({ lowestFree })
+    .where('vrouterId', '=', network.vrouterId)
+    .where('ordinal', '=', network.ordinal)
+    .execute();
+}
+
+export async function setConfirmedVersion(tx: Tx, id: string, confirmedVersion: number): Promise<void> {
+  await tx.updateTable('vrouters').set({ confirmedVersion }).where('id', '=', id).execute();
+}

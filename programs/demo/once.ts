@@ -1,0 +1,89 @@
+/** The demo as a check: the same network, one exchange that must work, and the same exchange that must fail without one of the peers. */
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type ExchangeOptions, exchange } from './traffic/exchange.ts';
+import { type Network, VROUTER } from './world/network.ts';
+import { waitFor } from './world/wait.ts';
+
+const traffic: Omit<ExchangeOptions, 'run'> = { count: 200, size: 512, pps: 2000, patienceMs: 2000 };
+
+export interface OnceReport {
+  readonly gateway: string;
+  readonly peers: number;
+  /** Which programs played the peers. */
+  readonly programs: readonly string[];
+  /** Peers with whom the gateway has shaken hands. */
+  readonly handshakes: number;
+  /** Median echo round trip between a peer and the gateway's own address. */
+  readonly ping_ms: number;
+  readonly enrol_ms: number | null;
+  readonly converge_ms: number;
+  readonly delivered: number;
+  readonly lost: number;
+  /** What the same exchange delivered after one peer was removed; must be 0. */
+  readonly delivered_after_removal: number;
+}
+
+/** Rejects with ProblemError when anything is not as it must be. */
+export async function runOnce(network: Network, progress: (what: string) => void): Promise<OnceReport> {
+  const [alice, bob] = network.peers as [Network['peers'][number], Network['peers'][number]];
+  progress('ping');
+  const { vrouters } = await network.controller.vrouters();
+  const gateway = vrouters.find((vrouter) => vrouter.name === VROUTER)!;
+  const rtts = await alice.ping(gateway.addresses[0]!.replace(/\/.*/, ''), 5);
+  progress('packets both ways');
+  const first = await exchange(alice, bob, { ...traffic, run: 1 });
+  const lost = first.sent - first.delivered;
+  if (lost > 0 || first.damaged > 0 || first.duplicates > 0)
+    fail(`of ${first.sent} packets ${lost} were lost, ${first.damaged} damaged, ${first.duplicates} came twice`);
+  progress('counters');
+  await countersAgree(network);
+  const rows = await network.gateway.peers();
+  const handshakes = rows.filter((row) => row.lastHandshakeUnixMs !== null).length;
+  progress('the same without one peer');
+  await network.removePeer(bob.name);
+  const second = await exchange(alice, bob, { ...traffic, run: 2, patienceMs: 500 });
+  if (second.delivered > 0) fail(`${second.delivered} packets crossed after ${bob.name} was removed`);
+  return {
+    gateway: VROUTER,
+    peers: network.peers.length,
+    programs: network.peers.map((peer) => peer.program),
+    handshakes,
+    ping_ms: round(median(rtts)),
+    enrol_ms: network.enrolMs === null ? null : round(network.enrolMs),
+    converge_ms: round(network.convergeMs),
+    delivered: first.delivered,
+    lost,
+    delivered_after_removal: second.delivered,
+  };
+}
+
+/** What the gateway counted of each peer is what the peer counted itself, byte for byte. */
+async function countersAgree(network: Network): Promise<void> {
+  let differences: string[] = [];
+  const agree = async (): Promise<true | null> => {
+    const rows = await network.gateway.peers();
+    differences = [];
+    for (const peer of network.peers) {
+      const own = await peer.report();
+      const row = rows.find(({ name }) => name === peer.name);
+      if (row?.rxBytes !== own.txBytes || row?.txBytes !== own.rxBytes)
+        differences.push(
+          `${peer.name} sent ${own.txBytes} and received ${own.rxBytes} bytes, the gateway counted ${row?.rxBytes} and ${row?.txBytes}`,
+        );
+    }
+    return differences.length === 0 ? true : null;
+  };
+  await waitFor('the counters to agree', 3000, agree).catch(() => fail(differences.join('; ')));
+}
+
+function fail(message: string): never {
+  throw new ProblemError(problem('plane.failed', message));
+}
+
+function median(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+function round(ms: number): number {
+  return Math.round(ms * 100) / 100;
+}

@@ -1,0 +1,172 @@
+/**
+ * The demo's small network, brought up in order: controller, vrouter and join string, gateway, peers. What is already in the data
+ * folder goes on where it stopped.
+ */
+import { generateKeyPairSync } from 'node:crypto';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { CreatePeerReply } from '@vrouter/api/rest/peers.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import type { DemoPeer } from '../peers/kinds.ts';
+import { startUserspacePeer } from '../peers/userspace.ts';
+import { hasWireguardGo, startWireguardGoPeer } from '../peers/wireguard-go.ts';
+import { Child } from './child.ts';
+import { ControllerApi } from './controller-api.ts';
+import { GatewayApi } from './gateway-api.ts';
+import type { DemoPorts } from './ports.ts';
+import { waitFor } from './wait.ts';
+
+export const VROUTER = 'demo';
+const START_MS = 20_000;
+
+const programs = fileURLToPath(new URL('../../', import.meta.url));
+
+export interface NetworkOptions {
+  readonly folder: string;
+  readonly ports: DemoPorts;
+  /** Told what is being done, for people who wait. */
+  progress(what: string): void;
+}
+
+export class Network {
+  readonly controller: ControllerApi;
+  readonly gateway: GatewayApi;
+  readonly peers: DemoPeer[] = [];
+  /** From the gateway's start to its first applied configuration, ms; null when it was enrolled already. */
+  enrolMs: number | null = null;
+  /** From asking the controller for the last peer to the data plane having it, ms. */
+  convergeMs = 0;
+  readonly #options: NetworkOptions;
+  readonly #children: Child[] = [];
+
+  constructor(options: NetworkOptions) {
+    this.#options = options;
+    this.controller = new ControllerApi(options.ports.rest);
+    this.gateway = new GatewayApi(this.path('gateway', 'vrouterd.sock'));
+  }
+
+  path(...parts: string[]): string {
+    return join(this.#options.folder, ...parts);
+  }
+
+  /** Programs that must not end by themselves. */
+  get children(): readonly Child[] {
+    return this.#children;
+  }
+
+  async start(): Promise<void> {
+    for (const folder of ['logs', 'peers']) mkdirSync(this.path(folder), { recursive: true, mode: 0o700 });
+    this.#options.progress('controller');
+    await this.#startController();
+    this.#options.progress('gateway');
+    await this.#startGateway();
+    this.#options.progress('peers');
+    for (const name of ['alice', 'bob']) await this.#startPeer(name);
+  }
+
+  /** Ends everything that was started, last first. The engine is asked to stop as well: nobody is left to look after it. */
+  async stop(): Promise<void> {
+    await Promise.all(this.peers.map((peer) => peer.stop()));
+    await this.gateway.stopEngine().catch(() => {});
+    for (const child of [...this.#children].reverse()) await child.stop();
+  }
+
+  async removePeer(name: string): Promise<void> {
+    const { version } = await this.controller.removePeer(VROUTER, name);
+    if (version !== null) await this.#applied(version);
+  }
+
+  async #startController(): Promise<void> {
+    const { rest, agents } = this.#options.ports;
+    const listeners = ['--rest', `127.0.0.1:${rest}`, '--agents', `127.0.0.1:${agents}`];
+    const child = this.#spawn('controller', 'controller/main.ts', ['--data', this.path('controller'), ...listeners]);
+    await this.#waitFor(child, 'the controller to answer', () => this.controller.healthy());
+  }
+
+  async #startGateway(): Promise<void> {
+    const known = (await this.controller.vrouters()).vrouters.find((vrouter) => vrouter.name === VROUTER);
+    const args = ['--bootstrap', '--data', this.path('gateway')];
+    let joins = false;
+    if (known === undefined) {
+      const created = await this.controller.createVrouter({ name: VROUTER, listenPort: this.#options.ports.wireguard });
+      args.push('--join', created.join.string);
+      joins = true;
+    } else if (!known.status.registered) {
+      args.push('--join', (await this.controller.createToken(VROUTER)).join.string);
+      joins = true;
+    }
+    const began = performance.now();
+    const child = this.#spawn('gateway', 'vrouterd/main.ts', args);
+    await this.#waitFor(child, 'the gateway to have its configuration', async () => {
+      const { connected, version, appliedVersion } = await this.controller.status(VROUTER);
+      return connected && appliedVersion === version ? true : null;
+    });
+    if (joins) this.enrolMs = performance.now() - began;
+  }
+
+  async #startPeer(name: string): Promise<void> {
+    const filePath = this.path('peers', `${name}.conf`);
+    const there = (await this.controller.peers(VROUTER)).peers.some((peer) => peer.name === name);
+    if (there && !existsSync(filePath)) await this.controller.removePeer(VROUTER, name);
+    if (!there || !existsSync(filePath)) {
+      const keys = newKeyPair();
+      const began = performance.now();
+      const created = await this.controller.createPeer(VROUTER, { name, publicKey: keys.publicKey });
+      await this.#applied(created.version);
+      this.convergeMs = performance.now() - began;
+      writeFileSync(filePath, wgQuickFile(keys.privateKey, created), { mode: 0o600 });
+    }
+    const log = this.path('logs', `peer-${name}.log`);
+    const real = name === 'bob' && (await hasWireguardGo());
+    this.peers.push(await (real ? startWireguardGoPeer : startUserspacePeer)(name, filePath, log));
+  }
+
+  async #applied(version: number): Promise<void> {
+    await waitFor(`version ${version} on the data plane`, START_MS, async () => {
+      const { appliedVersion } = await this.controller.status(VROUTER);
+      return appliedVersion !== null && appliedVersion >= version ? true : null;
+    });
+  }
+
+  #spawn(name: string, program: string, args: readonly string[]): Child {
+    const logPath = this.path('logs', `${name}.log`);
+    const child = new Child({ name, command: process.execPath, args: [join(programs, program), ...args], logPath });
+    this.#children.push(child);
+    return child;
+  }
+
+  async #waitFor<T>(child: Child, what: string, ask: () => Promise<T | null>): Promise<T> {
+    const ended = child.ended.then(() => {
+      throw child.failure('ended');
+    });
+    return Promise.race([waitFor(what, START_MS, ask), ended]);
+  }
+}
+
+/** A fresh X25519 pair, base64. */
+export function newKeyPair(): { readonly privateKey: string; readonly publicKey: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('x25519');
+  // The raw key is the last 32 bytes of either DER encoding (RFC 8410).
+  const raw = (der: Buffer): string => der.subarray(-32).toString('base64');
+  return {
+    privateKey: raw(privateKey.export({ format: 'der', type: 'pkcs8' })),
+    publicKey: raw(publicKey.export({ format: 'der', type: 'spki' })),
+  };
+}
+
+/** All that a peer ever knows. */
+export function wgQuickFile(privateKey: string, { peer, gateway }: CreatePeerReply): string {
+  if (gateway.publicKey === null) throw new ProblemError(problem('vrouter.notFound', 'no gateway has joined yet'));
+  return `[Interface]
+PrivateKey = ${privateKey}
+Address = ${peer.addresses.join(', ')}
+MTU = ${gateway.mtu}
+
+[Peer]
+PublicKey = ${gateway.publicKey}
+Endpoint = ${gateway.endpoint}
+AllowedIPs = ${gateway.allowedIps.join(', ')}
+PersistentKeepalive = 25
+`;
+}

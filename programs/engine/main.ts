@@ -1,0 +1,88 @@
+/** vrouter-engine: the packet engine as a process of its own, driven over a unix socket. Everything is introduced to everything here. */
+import { randomBytes } from 'node:crypto';
+import { toProblem } from '@vrouter/core/problem.ts';
+import { millis } from '@vrouter/core/time.ts';
+import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
+import { Engine } from '@vrouter/engine/engine.ts';
+import { cryptoBackend, fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
+import { openUdp, udpBackend } from '@vrouter/host/udp/open.ts';
+import { Command, CommanderError, Option } from 'commander';
+import { pino } from 'pino';
+import { Alarm } from './alarm.ts';
+import { ControlServer } from './server.ts';
+import { version } from './version.ts';
+
+const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
+
+function readOptions(): { socket: string; logLevel: string } {
+  const program = new Command('vrouter-engine')
+    .description('The packet engine of vrouter: one process that moves packets, driven by vrouterd over a unix socket.')
+    .requiredOption('--socket <path>', 'unix socket to listen on; only the owner may connect')
+    .addOption(new Option('--log-level <level>', 'how much to tell on stderr').choices(levels).default('info'))
+    .version(version())
+    .allowExcessArguments(false)
+    .exitOverride();
+  try {
+    return program.parse().opts();
+  } catch (thrown) {
+    // Help and version are successes; every other complaint is about usage.
+    if (thrown instanceof CommanderError) process.exit(thrown.exitCode === 0 ? 0 : 2);
+    throw thrown;
+  }
+}
+
+async function main(): Promise<void> {
+  const options = readOptions();
+  const log = pino({ name: 'vrouter-engine', level: options.logLevel }, pino.destination({ fd: 2, sync: true }));
+  const alarm = new Alarm(() => engine.alarm());
+  const engine = new Engine(
+    {
+      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+      crypto: systemCrypto(),
+      rng: systemRng(),
+      fingerprint,
+      openUdp,
+      setAlarm: (at) => alarm.set(at),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    },
+    randomBytes(8).toString('hex'),
+  );
+  const session = new ControlSession(engine);
+  const greeting = hello(version(), process.pid, engine.epoch);
+
+  let stopping = false;
+  const stop = async (why: string): Promise<void> => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ why }, 'stopping');
+    await server.stop();
+    await engine.close();
+    alarm.cancel();
+    log.info('stopped');
+  };
+  const fail = (thrown: unknown): never => {
+    const { code, message } = toProblem(thrown);
+    log.fatal({ code, err: thrown }, message);
+    process.exit(1);
+  };
+  const server = new ControlServer({
+    path: options.socket,
+    session,
+    hello: greeting,
+    log,
+    onStop: () => void stop('asked').catch(fail),
+  });
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal).catch(fail));
+
+  try {
+    await prepareSocketPath(options.socket);
+    await server.start();
+  } catch (thrown) {
+    fail(thrown);
+  }
+  const { epoch } = engine;
+  log.info({ socket: options.socket, epoch, crypto: cryptoBackend(), udp: udpBackend(), pid: process.pid }, 'ready');
+}
+
+await main();

@@ -1,0 +1,227 @@
+/**
+ * The gateway's side of its controller: joins when there is a join string and no certificate yet, then polls for ever; judges what
+ * comes, stores it, and hands it on. What it holds back waits for a person.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { PollReply } from '@vrouter/api/agent/agent.ts';
+import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
+import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
+import type { Logger } from 'pino';
+import type { Events } from '../events.ts';
+import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
+import { Backoff } from './backoff.ts';
+import { enrol } from './enrol.ts';
+import type { Identity } from './identity.ts';
+import type { JoinString } from './join-string.ts';
+import { Poller, type PollHost, type PollReport, type PollState } from './poll.ts';
+import { ControllerState, type SyncChange } from './sync.ts';
+
+export interface AgentParts {
+  readonly store: Store;
+  readonly identity: Identity;
+  readonly join: JoinString | null;
+  readonly events: Events;
+  readonly log: Logger;
+  /** Makes a stored change true; resolves when it has been tried. */
+  apply(change: SyncChange): Promise<void>;
+  /** How the gateway is, but for versions. */
+  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full'>>;
+}
+
+type ControllerStatus = StatusReply['controller'];
+
+const sha256 = (text: string): Uint8Array => createHash('sha256').update(text, 'utf8').digest();
+
+export class ControllerAgent implements PollHost {
+  readonly #parts: AgentParts;
+  readonly #state: ControllerState;
+  readonly #stop = new AbortController();
+  #running: Promise<void> = Promise.resolve();
+  #poller: Poller | null = null;
+  #enrolment: Enrolment | null;
+  #pollState: ControllerStatus['state'] = 'none';
+  #lastError: string | null = null;
+  #lastPollUnixMs: number | null;
+  #clockOffsetMs: number | null = null;
+  #full = false;
+  #held: PlanReply['held'] = null;
+  #confirmedVersion: number | null = null;
+
+  constructor(parts: AgentParts, stored: readonly StoredIntent[]) {
+    this.#parts = parts;
+    this.#enrolment = parts.store.enrolment();
+    const sync = parts.store.syncState();
+    const bodies = stored.filter(({ source }) => source === 'controller');
+    this.#state = new ControllerState(
+      sha256,
+      sync.version,
+      bodies.map(({ key, body }) => [key, body] as const),
+    );
+    this.#lastPollUnixMs = sync.lastPollUnixMs;
+  }
+
+  /** Joins if need be and polls, in the background. Without a join string and an enrolment there is nothing to do. */
+  start(): void {
+    this.#running = this.#run(this.#stop.signal).catch((thrown: unknown) => {
+      if (!this.#stop.signal.aborted) this.#fail('refused', thrown);
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.#running;
+  }
+
+  get enrolment(): Enrolment | null {
+    return this.#enrolment;
+  }
+
+  get storedVersion(): number {
+    return this.#state.version;
+  }
+
+  get held(): PlanReply['held'] {
+    return this.#held;
+  }
+
+  status(): ControllerStatus {
+    return {
+      url: this.#enrolment?.controllerUrl ?? this.#parts.join?.controllerUrl ?? null,
+      state: this.#pollState,
+      lastPollUnixMs: this.#lastPollUnixMs,
+      lastError: this.#lastError,
+      certificateExpiresUnixMs: this.#poller?.certificateExpiresUnixMs() ?? null,
+      clockOffsetMs: this.#clockOffsetMs,
+    };
+  }
+
+  /** Agrees to what is held: the next poll takes it. Throws ProblemError `intent.notFound` when nothing is. */
+  confirmHeld(): { readonly version: number } {
+    if (this.#held === null) throw new ProblemError(problem('intent.notFound', 'nothing is held back'));
+    const { version } = this.#held;
+    this.#confirmedVersion = version;
+    return { version };
+  }
+
+  async report(): Promise<PollReport> {
+    return {
+      ...(await this.#parts.report()),
+      storedVersion: this.#state.version,
+      storedHash: this.#state.hash(),
+      full: this.#full,
+    };
+  }
+
+  async take(reply: PollReply): Promise<boolean> {
+    this.#lastPollUnixMs = Date.now();
+    const outcome = this.#state.judge(
+      reply,
+      this.#confirmedVersion !== null && reply.version >= this.#confirmedVersion,
+    );
+    switch (outcome.kind) {
+      case 'unchanged':
+        this.#full = false;
+        return true;
+      case 'resync':
+        this.#parts.log.warn({ why: outcome.why }, 'asking for the whole state');
+        // A whole state that does not fit either is a fault that asking again at once will not mend.
+        if (reply.baseVersion === null)
+          this.state('unreachable', `the controller's state is not what it says: ${outcome.why}`);
+        this.#full = true;
+        return reply.baseVersion !== null;
+      case 'held':
+        this.#hold(outcome);
+        return false;
+      case 'change': {
+        const { change } = outcome;
+        const sync = { version: change.version, hash: change.hash, lastPollUnixMs: this.#lastPollUnixMs };
+        this.#parts.store.commit('controller', change, sync);
+        this.#state.accept(change);
+        this.#full = false;
+        this.#held = null;
+        this.#confirmedVersion = null;
+        const text = `version ${change.version}: ${change.put.length} put, ${change.remove.length} removed`;
+        this.#parts.events.emit('poll', text);
+        this.#parts.log.info(
+          { version: change.version, put: change.put.length, removed: change.remove.length },
+          'stored',
+        );
+        await this.#parts.apply(change);
+        return true;
+      }
+    }
+  }
+
+  state(state: PollState, error: string | null): void {
+    if (state !== this.#pollState) this.#parts.events.emit('poll', error === null ? state : `${state}: ${error}`);
+    this.#pollState = state;
+    this.#lastError = error;
+  }
+
+  clockOffset(ms: number): void {
+    const before = this.#clockOffsetMs;
+    this.#clockOffsetMs = ms;
+    if (Math.abs(ms) > 30_000 && (before === null || Math.abs(before) <= 30_000))
+      this.#parts.log.warn(
+        { offsetMs: Math.round(ms) },
+        "our clock and the controller's differ; WireGuard needs it to go forward",
+      );
+  }
+
+  #hold(outcome: { version: number; removes: number; reason: string }): void {
+    if (this.#held?.version !== outcome.version) {
+      const text = `version ${outcome.version} is held: ${outcome.reason}; vrouterctl plan confirm takes it`;
+      this.#parts.log.warn({ version: outcome.version, removes: outcome.removes }, text);
+      this.#parts.events.emit('held', text);
+    }
+    this.#held = { version: outcome.version, removes: outcome.removes, reason: outcome.reason };
+  }
+
+  async #run(signal: AbortSignal): Promise<void> {
+    const { identity, join } = this.#parts;
+    if (identity.credentials() === null || this.#enrolment === null) {
+      if (join === null) {
+        this.#parts.log.info('no controller: neither enrolled nor given a join string');
+        return;
+      }
+      await this.#join(join, signal);
+    } else if (join !== null && join.rootFingerprint !== this.#enrolment.rootFingerprint) {
+      const message =
+        'this gateway is enrolled with another controller; give it a data folder of its own to join a new one';
+      throw new ProblemError(problem('data.inUse', message, 'join'));
+    }
+    const credentials = identity.credentials();
+    if (credentials === null || this.#enrolment === null) return;
+    const { controllerUrl, gatewayId } = this.#enrolment;
+    const bootId = randomBytes(16).toString('hex');
+    this.#poller = new Poller(controllerUrl, gatewayId, bootId, credentials, identity, this, this.#parts.log);
+    await this.#poller.run(signal);
+  }
+
+  /** Tries until it works, or until the controller's answer can only be mended by a person. */
+  async #join(join: JoinString, signal: AbortSignal): Promise<void> {
+    const { identity, store, events, log } = this.#parts;
+    const backoff = new Backoff(500, 30_000);
+    this.#pollState = 'joining';
+    while (!signal.aborted) {
+      try {
+        this.#enrolment = await enrol(join, identity, store, signal);
+        events.emit('poll', `joined ${join.controllerUrl} as ${this.#enrolment.name}`);
+        log.info({ name: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId }, 'joined');
+        return;
+      } catch (thrown) {
+        if (signal.aborted) return;
+        if (toProblem(thrown).code !== 'controller.unreachable') throw thrown;
+        this.#fail('unreachable', thrown);
+        await delay(backoff.nextMs(), undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  #fail(state: PollState, thrown: unknown): void {
+    const why = toProblem(thrown);
+    this.state(state, `${why.message} (${why.code})`);
+    this.#parts.log.error({ code: why.code, why: why.message }, 'controller');
+  }
+}

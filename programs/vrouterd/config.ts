@@ -1,0 +1,90 @@
+/** What vrouterd is told: options, a YAML file, or both; an option wins over the file. */
+import { existsSync, readFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { parse, YAMLParseError } from 'yaml';
+import { z } from 'zod';
+
+const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
+
+/** The file. Unknown keys are refused: a misspelt one would otherwise be silently ignored. */
+const configFile = z.strictObject({
+  data: z.string().optional(),
+  join: z.string().optional(),
+  socket: z.string().optional(),
+  plane: z.enum(['userspace']).optional(),
+  engine: z.strictObject({ socket: z.string().optional(), start: z.boolean().optional() }).optional(),
+  logLevel: z.enum(logLevels).optional(),
+  /** Intents of this host's own, source `file`; see the intent package's README. */
+  intents: z.array(z.unknown()).optional(),
+});
+
+export interface Options {
+  readonly bootstrap?: boolean;
+  readonly config?: string;
+  readonly data?: string;
+  readonly join?: string;
+  readonly socket?: string;
+  readonly engineSocket?: string;
+  readonly engineStart?: boolean;
+  readonly logLevel?: string;
+}
+
+export interface Config {
+  readonly configPath: string | null;
+  readonly dataFolder: string;
+  readonly join: string | null;
+  readonly socketPath: string;
+  readonly engineSocketPath: string;
+  readonly engineLogPath: string;
+  readonly engineStart: boolean;
+  readonly plane: 'userspace';
+  readonly logLevel: string;
+  readonly intents: readonly unknown[];
+}
+
+/** Throws ProblemError `config.invalid`, with the path of the field. */
+export function readConfig(options: Options): Config {
+  const file = options.config === undefined ? {} : readConfigFile(resolve(options.config));
+  const dataFolder = resolve(
+    options.data ?? file.data ?? (options.bootstrap === true ? '.vrouter/gateway' : '/var/lib/vrouter'),
+  );
+  if (options.bootstrap !== true && file.plane === undefined)
+    throw invalid(
+      'say which plane to use: --bootstrap (userspace, no privileges), or `plane: userspace` in the configuration file',
+    );
+  const level = options.logLevel ?? file.logLevel ?? 'info';
+  if (!logLevels.some((known) => known === level))
+    throw invalid(`the log level is one of ${logLevels.join(', ')}`, 'logLevel');
+  return {
+    configPath: options.config === undefined ? null : resolve(options.config),
+    dataFolder,
+    join: options.join ?? file.join ?? null,
+    socketPath: resolve(options.socket ?? file.socket ?? join(dataFolder, 'vrouterd.sock')),
+    engineSocketPath: resolve(options.engineSocket ?? file.engine?.socket ?? join(dataFolder, 'engine.sock')),
+    engineLogPath: join(dataFolder, 'engine.log'),
+    engineStart: options.engineStart ?? file.engine?.start ?? true,
+    plane: 'userspace',
+    logLevel: level,
+    intents: file.intents ?? [],
+  };
+}
+
+function readConfigFile(path: string): z.infer<typeof configFile> {
+  if (!existsSync(path)) throw invalid(`there is no ${path}`);
+  let raw: unknown;
+  try {
+    raw = parse(readFileSync(path, 'utf8')) ?? {};
+  } catch (thrown) {
+    if (thrown instanceof YAMLParseError) throw invalid(`${path}: ${thrown.message}`);
+    throw thrown;
+  }
+  const parsed = configFile.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const issue = parsed.error.issues[0]!;
+  throw invalid(`${path}: ${issue.message}`, issue.path.join('.'));
+}
+
+function invalid(message: string, field?: string): ProblemError {
+  return new ProblemError(problem('config.invalid', message, field));
+}

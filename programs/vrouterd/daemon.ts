@@ -1,0 +1,260 @@
+/**
+ * The daemon: what people said on one side, a driver on the other, between them the store, the index and the reconcile loop. This
+ * file introduces them to each other; what each does is in its own folder.
+ */
+import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
+import { ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import type { Secret } from '@vrouter/core/secret.ts';
+import type { CountingDriver, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
+import type { Applied } from '@vrouter/drivers/contract/driver.ts';
+import { makeSecret } from '@vrouter/host/crypto/system.ts';
+import { Desired } from '@vrouter/intent/index/desired.ts';
+import type { IntentSource } from '@vrouter/intent/model/intents.ts';
+import type { Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+import type { Logger } from 'pino';
+import { ControllerAgent } from './agent/agent.ts';
+import type { Identity } from './agent/identity.ts';
+import { parseJoinString } from './agent/join-string.ts';
+import { readIntent, type SyncChange } from './agent/sync.ts';
+import type { EngineSupervisor } from './children/engine.ts';
+import type { Config } from './config.ts';
+import { fileIntents } from './doors/file/intents.ts';
+import { Events } from './events.ts';
+import { LastHeard } from './reconcile/last-heard.ts';
+import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
+import type { Store } from './store/store.ts';
+import { VERSION } from './version.ts';
+
+/** How long a poll waits for what it brought to be tried, ms; the rest is reported by a later poll. */
+const APPLY_WAIT_MS = 2000;
+/** Most peers whose statistics go up with one poll; the others have their turn with the next. */
+const STATS_PEERS = 2000;
+/** Numbers of tables other than `default`'s, which is 0. */
+const FIRST_TABLE = 1;
+
+export interface DaemonParts {
+  readonly config: Config;
+  readonly store: Store;
+  readonly identity: Identity;
+  /** Of every WireGuard interface of this gateway. */
+  readonly privateKey: Secret;
+  readonly driver: CountingDriver;
+  readonly engine: EngineSupervisor;
+  readonly log: Logger;
+}
+
+/** An intent that cannot be used as it came. */
+export interface BadIntent {
+  readonly code: string;
+  readonly message: string;
+}
+
+export class Daemon implements ReconcileObserver {
+  readonly config: Config;
+  readonly store: Store;
+  readonly engine: EngineSupervisor;
+  readonly events = new Events();
+  readonly desired: Desired;
+  readonly reconciler: Reconciler;
+  readonly agent: ControllerAgent;
+  readonly startedUnixMs = Date.now();
+  readonly badIntents = new Map<string, BadIntent>();
+  appliedVersion = 0;
+  readonly #driver: CountingDriver;
+  readonly #log: Logger;
+  readonly #lastHeard: LastHeard;
+  #statsFrom = 0;
+
+  constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
+    this.config = config;
+    this.store = store;
+    this.engine = engine;
+    this.#driver = driver;
+    this.#log = log;
+    this.#lastHeard = new LastHeard(store);
+    const outside = {
+      tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, FIRST_TABLE)),
+      privateKey: (): Secret => privateKey,
+      secret: (base64: string): Secret => makeSecret(Uint8Array.fromBase64(base64)),
+    };
+    this.desired = new Desired(outside, driver.capabilities().kinds);
+    this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
+    const stored = store.intents();
+    for (const { source, key: of, body } of stored) this.#say(source, of, body);
+    this.desired.replaceSource('file', fileIntents(config.intents));
+    const join = config.join === null ? null : parseJoinString(config.join);
+    if (join !== null && !join.ok) throw new ProblemError(join.error);
+    const parts = { store, identity, join: join?.value ?? null, events: this.events, log };
+    this.agent = new ControllerAgent(
+      { ...parts, apply: (change) => this.#apply(change), report: () => this.#report() },
+      stored,
+    );
+  }
+
+  /** First the last good configuration, then the controller. */
+  async start(): Promise<void> {
+    this.reconciler.start();
+    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
+    this.agent.start();
+  }
+
+  /** The engine goes on forwarding. */
+  async stop(): Promise<void> {
+    await this.agent.stop();
+    await this.reconciler.stop();
+    this.#lastHeard.save(this.reconciler.observed().values());
+    this.store[Symbol.dispose]();
+  }
+
+  /** Fresh facts about every peer; what was known before when the plane is away. */
+  async peers(): Promise<readonly Observed<WireguardPeerObject>[]> {
+    const known = peersOf(this.reconciler.observed().values());
+    return this.#refresh(known);
+  }
+
+  async counters(): Promise<PlaneCounters> {
+    return this.#driver.counters(AbortSignal.timeout(2000));
+  }
+
+  confirmHeld(): { readonly version: number } {
+    return this.agent.confirmHeld();
+  }
+
+  /** Ends the engine, and with it all forwarding, until `startEngine`. */
+  async stopEngine(): Promise<{ readonly stopped: boolean }> {
+    return { stopped: await this.engine.stop() };
+  }
+
+  /** Starts the engine again and fills it. */
+  async startEngine(): Promise<{ readonly started: boolean }> {
+    this.engine.allow();
+    this.reconciler.kick();
+    return { started: await this.reconciler.settled(10_000) };
+  }
+
+  applied(steps: readonly Step[], results: readonly Applied[]): void {
+    this.#lastHeard.applied(results, steps);
+    this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
+    for (const [index, step] of steps.entries()) {
+      const result = results[index];
+      const outcome = result?.ok === false ? `failed: ${result.error.message} (${result.error.code})` : 'done';
+      this.events.emit(result?.ok === false ? 'problem' : 'step', `${step.op} ${step.key} [${step.effect}] ${outcome}`);
+    }
+  }
+
+  drifted(steps: readonly Step[]): void {
+    this.#log.warn({ steps: steps.length, first: steps[0]?.key }, 'somebody else changed the plane; put back');
+    for (const step of steps) this.events.emit('problem', `drift: ${step.op} ${step.key}`);
+  }
+
+  planeAway(why: { readonly message: string }): void {
+    this.events.emit('engine', `away: ${why.message}`);
+  }
+
+  async #apply(change: SyncChange): Promise<void> {
+    for (const key of change.remove) {
+      this.badIntents.delete(key);
+      this.desired.remove('controller', key);
+    }
+    for (const { key, body } of change.put) this.#say('controller', key, body);
+    this.reconciler.kick();
+    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = change.version;
+  }
+
+  /** One intent that cannot be read holds back no other; what it said before is taken back. */
+  #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
+    const intent = readIntent(key, body);
+    if (intent.ok) {
+      this.badIntents.delete(key);
+      this.desired.put(source, intent.value);
+      return;
+    }
+    this.desired.remove(source, key);
+    this.badIntents.set(key, { code: intent.error.code, message: intent.error.message });
+    this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
+  }
+
+  async #report() {
+    const late = this.appliedVersion < this.agent.storedVersion;
+    if (late && (await this.reconciler.settled(0))) this.appliedVersion = this.agent.storedVersion;
+    return {
+      appliedVersion: this.appliedVersion,
+      stats: await this.#stats(),
+      errors: this.problems().slice(0, 100),
+      plane: this.#driver.capabilities().plane,
+      version: VERSION,
+    };
+  }
+
+  /** All that is not as it was said, and why. */
+  problems(): { key: string; code: string; message: string }[] {
+    const bad = [...this.badIntents].map(([key, { code, message }]) => ({ key, code, message }));
+    const said = this.desired
+      .problems()
+      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
+    const failing = this.reconciler
+      .failing()
+      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
+    return [...bad, ...said, ...failing];
+  }
+
+  async #stats(): Promise<GatewayStats | null> {
+    try {
+      const counters = await this.counters();
+      const peers = peersOf(this.reconciler.observed().values());
+      const turn = peers.length <= STATS_PEERS ? peers : this.#nextTurn(peers);
+      const rows = await this.#refresh(turn);
+      this.#lastHeard.save(rows);
+      return {
+        epoch: counters.epoch,
+        peers: rows.map(toPeerStats),
+        drops: counters.drops,
+        objects: this.desired.size,
+        reconciles: this.reconciler.stats.reconciles,
+        driftRepaired: this.reconciler.stats.driftRepaired,
+      };
+    } catch (thrown) {
+      this.#log.debug({ why: toProblem(thrown).message }, 'no statistics for this poll');
+      return null;
+    }
+  }
+
+  #nextTurn<T>(all: readonly T[]): readonly T[] {
+    const from = this.#statsFrom % all.length;
+    this.#statsFrom = from + STATS_PEERS;
+    return [...all, ...all].slice(from, from + STATS_PEERS);
+  }
+
+  async #refresh(peers: readonly Observed<WireguardPeerObject>[]): Promise<readonly Observed<WireguardPeerObject>[]> {
+    if (peers.length === 0) return peers;
+    try {
+      const keys = peers.map((peer) => peer.key);
+      const rows = await this.#driver.observe(keys, AbortSignal.timeout(2000));
+      this.reconciler.refresh(rows);
+      return peersOf(rows);
+    } catch {
+      return peers;
+    }
+  }
+}
+
+function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {
+  const peers: Observed<WireguardPeerObject>[] = [];
+  for (const row of rows) if (row.object.kind === 'wireguardPeer') peers.push(row as Observed<WireguardPeerObject>);
+  return peers;
+}
+
+function toPeerStats({ object, learned }: Observed<WireguardPeerObject>): PeerStats {
+  const count = (name: string): number => Number(learned[name] ?? 0);
+  return {
+    interface: object.link,
+    publicKey: object.publicKey,
+    endpoint: typeof learned.endpoint === 'string' ? learned.endpoint : null,
+    lastHandshakeUnixMs: typeof learned.lastHandshakeUnixMs === 'number' ? learned.lastHandshakeUnixMs : null,
+    rxBytes: count('rxBytes'),
+    txBytes: count('txBytes'),
+    rxPackets: count('rxPackets'),
+    txPackets: count('txPackets'),
+  };
+}

@@ -1,0 +1,13 @@
+/** The configuration file's own intents, as source `file`. A bad one stops the start: the person who wrote it is there to mend it. */
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import type { Intent } from '@vrouter/intent/model/intents.ts';
+import { parseIntent } from '@vrouter/intent/validate/intent.ts';
+
+export function fileIntents(raw: readonly unknown[]): Intent[] {
+  return raw.map((one, index) => {
+    const parsed = parseIntent(one);
+    if (parsed.ok) return parsed.value;
+    const { code, message, field } = parsed.error;
+    throw new ProblemError(problem(code, message, `intents[${index}]${field === undefined ? '' : `.${field}`}`));
+  });
+}

@@ -1,0 +1,59 @@
+/** HTTP on the daemon's unix socket, for vrouterctl: views of what is, and the few verbs that are this host's own. */
+import { chmodSync } from 'node:fs';
+import { statusOf } from '@vrouter/api/status.ts';
+import { toProblem } from '@vrouter/core/problem.ts';
+import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
+import fastify, { type FastifyInstance } from 'fastify';
+import type { Daemon } from '../../daemon.ts';
+import type { Metrics } from '../../metrics.ts';
+import { VERSION } from '../../version.ts';
+import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply } from './views.ts';
+
+/** Builds the server; `listen` opens it. */
+export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
+  const server = fastify({ forceCloseConnections: true });
+  server.setErrorHandler((thrown, _request, reply) => {
+    const error = toProblem(thrown);
+    void reply.code(statusOf(error.code).http).send({ error });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const error = { code: 'input.invalid', message: `there is no ${request.method} ${request.url}` };
+    void reply.code(404).send({ error });
+  });
+  server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
+  server.get('/v1/status', () => statusReply(daemon));
+  server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon) }));
+  server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
+  server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));
+  server.get('/v1/stats', () => statsReply(daemon));
+  server.get('/v1/plan', () => planReply(daemon));
+  server.post('/v1/plan/confirm', () => daemon.confirmHeld());
+  server.post('/v1/engine/stop', () => daemon.stopEngine());
+  server.post('/v1/engine/start', () => daemon.startEngine());
+  server.get('/metrics', async (_request, reply) => {
+    await metrics.update(daemon);
+    return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
+  });
+  server.get('/v1/watch', (request, reply) => {
+    reply.hijack();
+    reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    const stop = daemon.events.watch((event) => {
+      // A watcher that does not read is let go rather than remembered for.
+      if (!reply.raw.write(`data: ${JSON.stringify(event)}\n\n`)) reply.raw.destroy();
+    });
+    request.raw.on('close', stop);
+  });
+  return server;
+}
+
+/** Opens the server at `path`, mode 0600. Throws ProblemError `port.inUse` when another daemon answers there. */
+export async function listen(server: FastifyInstance, path: string): Promise<void> {
+  await prepareSocketPath(path);
+  const umask = process.umask(0o177);
+  try {
+    await server.listen({ path });
+  } finally {
+    process.umask(umask);
+  }
+  chmodSync(path, 0o600);
+}

@@ -1,0 +1,81 @@
+#!/usr/bin/env node
+import { join } from 'node:path';
+import { statusOf } from '@vrouter/api/status.ts';
+/** `vrouterd`: everything introduced to everything, top to bottom. */
+import { toProblem } from '@vrouter/core/problem.ts';
+import { UserspaceDriver } from '@vrouter/drivers/userspace/driver.ts';
+import { makeSecret } from '@vrouter/host/crypto/system.ts';
+import { lockFolder } from '@vrouter/host/files/lock.ts';
+import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
+import { Command, CommanderError } from 'commander';
+import { destination, pino } from 'pino';
+import { Identity } from './agent/identity.ts';
+import { EngineSupervisor } from './children/engine.ts';
+import { type Options, readConfig } from './config.ts';
+import { Daemon } from './daemon.ts';
+import { listen, localServer } from './doors/local/server.ts';
+import { Metrics } from './metrics.ts';
+import { openDatabase } from './store/database.ts';
+import { Store } from './store/store.ts';
+import { VERSION } from './version.ts';
+
+const command = new Command('vrouterd')
+  .description('The gateway daemon: holds what should be true, sees what is true, and moves the one to the other.')
+  .version(VERSION)
+  .option('--bootstrap', 'userspace WireGuard, no privileges needed')
+  .option('--config <file>', 'YAML configuration; options win over it')
+  .option('--data <folder>', 'state and keys (default: /var/lib/vrouter, with --bootstrap .vrouter/gateway)')
+  .option('--join <string>', 'https://host:8443/#token~fingerprint, from the controller; needed once')
+  .option('--socket <path>', 'unix socket for vrouterctl (default: vrouterd.sock in the data folder)')
+  .option('--engine-socket <path>', 'unix socket of vrouter-engine (default: engine.sock in the data folder)')
+  .option('--no-engine-start', 'only connect to an engine, never start one')
+  .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
+  .addHelpText(
+    'after',
+    `
+A stopped daemon leaves the engine forwarding; \`vrouterctl engine stop\` ends it. Logs go to standard error, one JSON line each.
+
+Examples:
+  vrouterd --bootstrap --join 'https://router.example:8443/#vrj_...~5f0c...'
+  vrouterd --config /etc/vrouter/vrouterd.yaml`,
+  )
+  .exitOverride();
+
+async function main(): Promise<void> {
+  const options = command.parse().opts<Options>();
+  const config = readConfig(options);
+  const log = pino({ name: 'vrouterd', level: config.logLevel }, destination({ fd: 2, sync: true }));
+  ensurePrivateFolder(config.dataFolder);
+  using _lock = lockFolder(config.dataFolder);
+  const store = new Store(openDatabase(join(config.dataFolder, 'vrouterd.db')));
+  const identity = new Identity(config.dataFolder);
+  const privateKey = makeSecret(await identity.wireguardKey());
+  const engine = new EngineSupervisor(
+    { socketPath: config.engineSocketPath, logPath: config.engineLogPath, start: config.engineStart },
+    log,
+  );
+  const driver = new UserspaceDriver((signal) => engine.connect(signal));
+  const daemon = new Daemon({ config, store, identity, privateKey, driver, engine, log });
+  const local = localServer(daemon, new Metrics());
+  await listen(local, config.socketPath);
+  await daemon.start();
+  log.info({ version: VERSION, socket: config.socketPath, plane: config.plane }, 'running');
+  const signal = await new Promise<string>((resolve) => {
+    for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
+  });
+  log.info({ signal }, 'stopping; the engine goes on');
+  await local.close();
+  await daemon.stop();
+  await driver.close();
+}
+
+try {
+  await main();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
+  else {
+    const { code, message, field } = toProblem(thrown);
+    process.stderr.write(`vrouterd: ${message} (${code}${field === undefined ? '' : `, ${field}`})\n`);
+    process.exitCode = statusOf(code).exit;
+  }
+}

@@ -1,0 +1,70 @@
+/** What the daemon tells Prometheus. Peers are counted, not named: their addresses are nobody's business in a metrics store. */
+import { Gauge, Registry } from 'prom-client';
+import type { Daemon } from './daemon.ts';
+import { VERSION } from './version.ts';
+
+export class Metrics {
+  readonly registry = new Registry();
+  readonly #gauges = new Map<string, Gauge>();
+
+  constructor() {
+    this.#add('vrouterd_info', 'Always 1; the labels tell the version and the plane', ['version', 'plane']);
+    this.#add('vrouterd_objects', 'Objects that should be on the plane');
+    this.#add('vrouterd_failing', 'Intents and objects that are not as they were said');
+    this.#add('vrouterd_reconciles_total', 'Reconcile runs that had something to do');
+    this.#add('vrouterd_drift_repaired_total', "Steps that undid somebody else's change");
+    this.#add('vrouterd_stored_version', 'Configuration version that is stored');
+    this.#add('vrouterd_applied_version', 'Configuration version that the plane was seen to have');
+    this.#add('vrouterd_controller_connected', '1 while the last poll was answered');
+    this.#add('vrouterd_certificate_expiry_seconds', 'Seconds until the certificate expires');
+    this.#add('vrouter_plane_up', '1 while the plane answers');
+    this.#add('vrouter_peers', 'WireGuard peers on the plane');
+    this.#add('vrouter_peers_recent', 'Peers with a handshake in the last 180 s');
+    this.#add('vrouter_drops_total', 'Dropped packets by reason', ['reason']);
+    this.#add('vrouter_node_packets_total', 'Packets by node of the graph', ['node']);
+    this.#add('vrouter_interface_bytes_total', 'Inner bytes by interface and direction', ['interface', 'direction']);
+  }
+
+  async update(daemon: Daemon): Promise<void> {
+    const status = daemon.agent.status();
+    this.#set('vrouterd_info', 1, { version: VERSION, plane: daemon.config.plane });
+    this.#set('vrouterd_objects', daemon.desired.size);
+    this.#set('vrouterd_failing', daemon.problems().length);
+    this.#set('vrouterd_reconciles_total', daemon.reconciler.stats.reconciles);
+    this.#set('vrouterd_drift_repaired_total', daemon.reconciler.stats.driftRepaired);
+    this.#set('vrouterd_stored_version', daemon.agent.storedVersion);
+    this.#set('vrouterd_applied_version', daemon.appliedVersion);
+    this.#set('vrouterd_controller_connected', status.state === 'connected' ? 1 : 0);
+    if (status.certificateExpiresUnixMs !== null)
+      this.#set('vrouterd_certificate_expiry_seconds', (status.certificateExpiresUnixMs - Date.now()) / 1000);
+    try {
+      await this.#plane(daemon);
+      this.#set('vrouter_plane_up', 1);
+    } catch {
+      this.#set('vrouter_plane_up', 0);
+    }
+  }
+
+  async #plane(daemon: Daemon): Promise<void> {
+    const counters = await daemon.counters();
+    const peers = await daemon.peers();
+    const recent = Date.now() - 180_000;
+    this.#set('vrouter_peers', peers.length);
+    this.#set('vrouter_peers_recent', peers.filter((peer) => Number(peer.learned.lastHandshakeUnixMs) > recent).length);
+    for (const [reason, count] of Object.entries(counters.drops)) this.#set('vrouter_drops_total', count, { reason });
+    for (const [node, count] of Object.entries(counters.nodes))
+      this.#set('vrouter_node_packets_total', count, { node });
+    for (const link of counters.links) {
+      this.#set('vrouter_interface_bytes_total', link.rxBytes, { interface: link.name, direction: 'rx' });
+      this.#set('vrouter_interface_bytes_total', link.txBytes, { interface: link.name, direction: 'tx' });
+    }
+  }
+
+  #add(name: string, help: string, labelNames: readonly string[] = []): void {
+    this.#gauges.set(name, new Gauge({ name, help, labelNames: [...labelNames], registers: [this.registry] }));
+  }
+
+  #set(name: string, value: number, labels: { readonly [label: string]: string } = {}): void {
+    this.#gauges.get(name)!.set(labels, value);
+  }
+}

@@ -1,0 +1,65 @@
+/**
+ * The gateway's own memory: one SQLite file. What the daemon must know to apply its last good configuration before anyone has been
+ * heard. Keys are not in it; they are files of their own (see ../agent/identity.ts).
+ */
+import { chmodSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+
+/** Each entry leads from version i to i + 1. Never edited once landed: add another. */
+const migrations: readonly string[] = [
+  `CREATE TABLE controller_state (
+     id INTEGER PRIMARY KEY CHECK (id = 1),
+     node_id TEXT NOT NULL, name TEXT NOT NULL, assigned_ip TEXT, wireguard_public_key TEXT NOT NULL,
+     controller_url TEXT NOT NULL, controller_id TEXT NOT NULL, root_fingerprint TEXT NOT NULL
+   ) STRICT;
+   CREATE TABLE interfaces (
+     name TEXT PRIMARY KEY, sw_if_index INTEGER, type TEXT NOT NULL, endpoints TEXT NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE routes (
+     vrf TEXT NOT NULL, prefix TEXT NOT NULL, next_hop TEXT NOT NULL, PRIMARY KEY (vrf, prefix)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE sync_state (
+     id INTEGER PRIMARY KEY CHECK (id = 1), last_version INTEGER NOT NULL, state_hash TEXT, last_poll_unix_ms INTEGER
+   ) STRICT;
+   CREATE TABLE intents (
+     age INTEGER PRIMARY KEY AUTOINCREMENT, source TEXT NOT NULL, key TEXT NOT NULL, body TEXT NOT NULL, UNIQUE (source, key)
+   ) STRICT;
+   CREATE TABLE allocations (
+     kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name), UNIQUE (kind, number)
+   ) STRICT, WITHOUT ROWID;`,
+];
+
+/** Opens (and, when it is older, migrates) the database at `path`, mode 0600. Throws `data.corrupt`, or `data.unwritable`. */
+export function openDatabase(path: string): DatabaseSync {
+  let db: DatabaseSync;
+  try {
+    db = new DatabaseSync(path);
+    chmodSync(path, 0o600);
+    db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
+  } catch (thrown) {
+    throw new ProblemError(problem('data.unwritable', `cannot open ${path}: ${String(thrown)}`));
+  }
+  const at = Number(db.prepare('PRAGMA user_version').get()?.user_version);
+  if (at > migrations.length) {
+    db.close();
+    const hint = `${path} was written by a newer vrouterd (schema ${at}, this one knows ${migrations.length}); start that one`;
+    throw new ProblemError(problem('data.corrupt', hint));
+  }
+  for (let version = at; version < migrations.length; version++)
+    transaction(db, () => db.exec(`${migrations[version]}; PRAGMA user_version = ${version + 1}`));
+  return db;
+}
+
+/** Runs `work` in one transaction: all of it, or nothing. */
+export function transaction<T>(db: DatabaseSync, work: () => T): T {
+  db.exec('BEGIN IMMEDIATE');
+  try {
+    const result = work();
+    db.exec('COMMIT');
+    return result;
+  } catch (thrown) {
+    db.exec('ROLLBACK');
+    throw thrown;
+  }
+}

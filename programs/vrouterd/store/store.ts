@@ -1,0 +1,183 @@
+/** The verbs on the gateway's database. Every method is one transaction; a crash leaves the state before or after it, never between. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Json } from '@vrouter/core/json.ts';
+import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
+import { transaction } from './database.ts';
+
+/** Who we are to our controller. */
+export interface Enrolment {
+  readonly gatewayId: string;
+  readonly name: string;
+  readonly assignedIp: string | null;
+  readonly wireguardPublicKey: string;
+  readonly controllerUrl: string;
+  readonly controllerId: string;
+  readonly rootFingerprint: string;
+}
+
+export interface SyncState {
+  readonly version: number;
+  readonly hash: string | null;
+  readonly lastPollUnixMs: number | null;
+}
+
+/** An intent as its source worded it. */
+export interface StoredIntent {
+  readonly source: IntentSource;
+  readonly key: IntentKey;
+  readonly body: Json;
+}
+
+export interface IntentChange {
+  readonly put: readonly Pick<StoredIntent, 'key' | 'body'>[];
+  readonly remove: readonly IntentKey[];
+}
+
+export interface InterfaceRecord {
+  readonly name: string;
+  readonly index: number | null;
+  readonly type: string;
+  /** Where each peer (base64 key) was last heard; the hint that lets a new plane greet them first. */
+  readonly endpoints: { readonly [publicKey: string]: string };
+}
+
+export class Store implements Disposable {
+  readonly #db: DatabaseSync;
+  readonly #putIntent: StatementSync;
+  readonly #removeIntent: StatementSync;
+  readonly #putSync: StatementSync;
+  readonly #putRoute: StatementSync;
+  readonly #removeRoute: StatementSync;
+
+  constructor(db: DatabaseSync) {
+    this.#db = db;
+    this.#putIntent = db.prepare(
+      `INSERT INTO intents (source, key, body) VALUES (?, ?, ?) ON CONFLICT (source, key) DO UPDATE SET body = excluded.body`,
+    );
+    this.#removeIntent = db.prepare('DELETE FROM intents WHERE source = ? AND key = ?');
+    this.#putSync = db.prepare(
+      'INSERT OR REPLACE INTO sync_state (id, last_version, state_hash, last_poll_unix_ms) VALUES (1, ?, ?, ?)',
+    );
+    this.#putRoute = db.prepare('INSERT OR REPLACE INTO routes (vrf, prefix, next_hop) VALUES (?, ?, ?)');
+    this.#removeRoute = db.prepare('DELETE FROM routes WHERE vrf = ? AND prefix = ?');
+  }
+
+  enrolment(): Enrolment | null {
+    const row = this.#db.prepare('SELECT * FROM controller_state WHERE id = 1').get();
+    if (row === undefined) return null;
+    return {
+      gatewayId: String(row.node_id),
+      name: String(row.name),
+      assignedIp: row.assigned_ip === null ? null : String(row.assigned_ip),
+      wireguardPublicKey: String(row.wireguard_public_key),
+      controllerUrl: String(row.controller_url),
+      controllerId: String(row.controller_id),
+      rootFingerprint: String(row.root_fingerprint),
+    };
+  }
+
+  /** A new enrolment starts from nothing: what an earlier controller said goes with it. */
+  saveEnrolment(e: Enrolment): void {
+    transaction(this.#db, () => {
+      this.#db
+        .prepare(
+          `INSERT OR REPLACE INTO controller_state (id, node_id, name, assigned_ip, wireguard_public_key, controller_url,
+             controller_id, root_fingerprint) VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
+        )
+        .run(
+          e.gatewayId,
+          e.name,
+          e.assignedIp,
+          e.wireguardPublicKey,
+          e.controllerUrl,
+          e.controllerId,
+          e.rootFingerprint,
+        );
+      this.#db.prepare(`DELETE FROM intents WHERE source = 'controller'`).run();
+      this.#db.prepare('DELETE FROM sync_state').run();
+    });
+  }
+
+  syncState(): SyncState {
+    const row = this.#db.prepare('SELECT * FROM sync_state WHERE id = 1').get();
+    if (row === undefined) return { version: 0, hash: null, lastPollUnixMs: null };
+    const polled = row.last_poll_unix_ms;
+    return {
+      version: Number(row.last_version),
+      hash: row.state_hash === null ? null : String(row.state_hash),
+      lastPollUnixMs: polled === null ? null : Number(polled),
+    };
+  }
+
+  /** Stores a source's intents and the version that they make in one transaction: a crash never leaves one without the other. */
+  commit(source: IntentSource, change: IntentChange, sync: SyncState | null): void {
+    transaction(this.#db, () => {
+      for (const key of change.remove) this.#removeIntent.run(source, key);
+      for (const { key, body } of change.put) this.#putIntent.run(source, key, JSON.stringify(body));
+      if (sync !== null) this.#putSync.run(sync.version, sync.hash, sync.lastPollUnixMs);
+    });
+  }
+
+  /** Every stored intent, in the order in which they were first said. */
+  intents(): StoredIntent[] {
+    const rows = this.#db.prepare('SELECT source, key, body FROM intents ORDER BY age').all();
+    return rows.map((row) => ({
+      source: String(row.source) as IntentSource,
+      key: String(row.key) as IntentKey,
+      body: JSON.parse(String(row.body)) as Json,
+    }));
+  }
+
+  /** The number of `name` among its kind, the same for ever: the lowest free one from `lowest` on when it is new. */
+  allocate(kind: string, name: string, lowest: number): number {
+    const found = this.#db.prepare('SELECT number FROM allocations WHERE kind = ? AND name = ?').get(kind, name);
+    if (found !== undefined) return Number(found.number);
+    return transaction(this.#db, () => {
+      const row = this.#db
+        .prepare(
+          `SELECT MIN(n) AS free FROM (SELECT ? AS n UNION SELECT number + 1 FROM allocations WHERE kind = ? AND number >= ?)
+           WHERE n NOT IN (SELECT number FROM allocations WHERE kind = ?)`,
+        )
+        .get(lowest, kind, lowest, kind);
+      const number = Number(row?.free);
+      this.#db.prepare('INSERT INTO allocations (kind, name, number) VALUES (?, ?, ?)').run(kind, name, number);
+      return number;
+    });
+  }
+
+  interfaces(): InterfaceRecord[] {
+    return this.#db
+      .prepare('SELECT * FROM interfaces')
+      .all()
+      .map((row) => ({
+        name: String(row.name),
+        index: row.sw_if_index === null ? null : Number(row.sw_if_index),
+        type: String(row.type),
+        endpoints: JSON.parse(String(row.endpoints)) as { [publicKey: string]: string },
+      }));
+  }
+
+  /** Replaces what is known of the plane's interfaces. */
+  saveInterfaces(records: readonly InterfaceRecord[]): void {
+    transaction(this.#db, () => {
+      this.#db.exec('DELETE FROM interfaces');
+      const insert = this.#db.prepare(
+        'INSERT INTO interfaces (name, sw_if_index, type, endpoints) VALUES (?, ?, ?, ?)',
+      );
+      for (const r of records) insert.run(r.name, r.index, r.type, JSON.stringify(r.endpoints));
+    });
+  }
+
+  /** Notes routes that the plane now has (`nextHop` set) or no longer has (null). */
+  saveRoutes(changes: readonly { vrf: string; prefix: string; nextHop: string | null }[]): void {
+    if (changes.length === 0) return;
+    transaction(this.#db, () => {
+      for (const { vrf, prefix, nextHop } of changes)
+        nextHop === null ? this.#removeRoute.run(vrf, prefix) : this.#putRoute.run(vrf, prefix, nextHop);
+    });
+  }
+
+  [Symbol.dispose](): void {
+    this.#db.close();
+  }
+}

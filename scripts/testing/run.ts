@@ -1,0 +1,69 @@
+/** Runs test files, each in a process of its own, two at a time, and tells what passed, what failed and what did not run. */
+import { relative } from 'node:path';
+import { Readable } from 'node:stream';
+import type { EventData } from 'node:test';
+import { run } from 'node:test';
+import { spec } from 'node:test/reporters';
+import { root } from '../files.ts';
+
+export interface Skip {
+  readonly test: string;
+  readonly reason: string;
+}
+
+export interface TestRun {
+  readonly passed: number;
+  /** `file:line name` each. */
+  readonly failures: readonly string[];
+  readonly skips: readonly Skip[];
+}
+
+export interface RunOptions {
+  /** Files at a time. */
+  readonly concurrency: number;
+  /** Longest that one test may take, ms: a hang becomes a failure instead of a silent end of the day. */
+  readonly limitMs: number;
+}
+
+/** `files` are relative to the clone; the report for people goes to `out`. */
+export async function runTestFiles(
+  files: readonly string[],
+  out: NodeJS.WritableStream,
+  options: RunOptions = { concurrency: 2, limitMs: 300_000 },
+): Promise<TestRun> {
+  let passed = 0;
+  const failures: string[] = [];
+  const skips: Skip[] = [];
+  const events = run({ files: [...files], cwd: root, concurrency: options.concurrency, timeout: options.limitMs });
+  events.on('test:pass', (data: EventData.TestPass) => {
+    if (data.name === data.file) failures.push(`${where(data)} has no tests`);
+    else if (data.skip !== undefined && data.skip !== false)
+      skips.push({ test: where(data), reason: because(data.skip) });
+    else if (data.todo !== undefined && data.todo !== false) skips.push({ test: where(data), reason: 'to do' });
+    else if (data.details.type !== 'suite') passed++;
+  });
+  events.on('test:fail', (data: EventData.TestFail) => {
+    // What failed below has been counted by itself.
+    if (failureType(data.details.error) !== 'subtestsFailed') failures.push(where(data));
+  });
+  const report = new spec();
+  for await (const text of Readable.from(events).pipe(report)) out.write(text);
+  return { passed, failures, skips };
+}
+
+function where(data: {
+  readonly file?: string | undefined;
+  readonly line?: number | undefined;
+  readonly name: string;
+}): string {
+  const file = data.file === undefined ? '' : relative(root, data.file);
+  return data.name === data.file ? file : `${file}:${data.line ?? 0} ${data.name}`;
+}
+
+function because(skip: string | boolean): string {
+  return typeof skip === 'string' && skip !== '' ? skip : 'no reason given';
+}
+
+function failureType(error: unknown): unknown {
+  return typeof error === 'object' && error !== null && 'failureType' in error ? error.failureType : undefined;
+}

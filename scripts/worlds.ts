@@ -1,0 +1,34 @@
+/** Brings the programs that the worlds talk to, where that is ours to do: as root, on a machine with apt-get. */
+import { spawnSync } from 'node:child_process';
+import { programPath } from '../tests/world/needs.ts';
+
+/** Program → the Debian package that has it. */
+const packages: { readonly [program: string]: string } = {
+  ip: 'iproute2',
+  tshark: 'tshark',
+  wg: 'wireguard-tools',
+  'wireguard-go': 'wireguard-go',
+};
+
+/**
+ * Installs what is missing, speaking on stderr. A failure is no error: the worlds that need the package are then reported as not run.
+ * On machines without root or apt-get nothing is touched.
+ */
+export function ensureWorlds(): void {
+  const missing = Object.keys(packages).filter((program) => programPath(program) === null);
+  if (missing.length === 0 || process.getuid?.() !== 0 || programPath('apt-get') === null) return;
+  const wanted = missing.map((program) => packages[program]!);
+  console.error(`installing Debian packages for the worlds: ${wanted.join(' ')}`);
+  const done = apt('update') && apt('install', '-y', '--no-install-recommends', ...wanted);
+  if (!done) console.error('that did not work; the worlds that need them will be listed as not run');
+}
+
+function apt(...args: readonly string[]): boolean {
+  // Standard output belongs to the test report, so apt's goes to standard error.
+  const { status } = spawnSync('apt-get', ['-q', ...args], {
+    stdio: ['ignore', 2, 2],
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    timeout: 600_000,
+  });
+  return status === 0;
+}

@@ -1,0 +1,60 @@
+/**
+ * What a world needs of the machine. A test says `test('...', { skip: needs('root', 'netns') }, ...)`; where something is missing it
+ * is skipped with the reason, `npm test` lists it at the end, and with CI=true counts it as a failure.
+ */
+import { spawnSync } from 'node:child_process';
+import { accessSync, constants } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** A property of the machine, or the name of a program that must be on PATH. */
+export type Need = 'root' | 'netns' | 'userns' | 'tun' | (string & {});
+
+const known = new Map<string, string | null>();
+
+/** Null when the machine has all of it, else why not, in one line: what node:test wants as `skip`. Looked up once per process. */
+export function needs(...what: readonly Need[]): string | false {
+  const reasons: string[] = [];
+  for (const need of what) {
+    if (!known.has(need)) known.set(need, lookUp(need));
+    const reason = known.get(need);
+    if (reason != null) reasons.push(reason);
+  }
+  return reasons.length === 0 ? false : reasons.join(', ');
+}
+
+/** Where a program is on PATH; null when it is not. */
+export function programPath(name: string): string | null {
+  // The sbin folders hold `ip` and its like, and are often not on the PATH of ordinary users.
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+    if (folder !== '' && can(join(folder, name), constants.X_OK)) return join(folder, name);
+  }
+  return null;
+}
+
+function lookUp(need: Need): string | null {
+  switch (need) {
+    case 'root':
+      return process.getuid?.() === 0 ? null : 'not root';
+    case 'netns':
+      return worked('unshare', '-n', 'true') ? null : 'no network namespaces (unshare -n fails)';
+    case 'userns':
+      return worked('unshare', '-Urn', 'true') ? null : 'no user namespaces (unshare -Urn fails)';
+    case 'tun':
+      return can('/dev/net/tun', constants.R_OK | constants.W_OK) ? null : 'no /dev/net/tun';
+    default:
+      return programPath(need) === null ? `no ${need}` : null;
+  }
+}
+
+function worked(program: string, ...args: readonly string[]): boolean {
+  return spawnSync(program, args, { stdio: 'ignore', timeout: 10_000 }).status === 0;
+}
+
+function can(path: string, mode: number): boolean {
+  try {
+    accessSync(path, mode);
+    return true;
+  } catch {
+    return false;
+  }
+}
