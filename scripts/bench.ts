@@ -4,20 +4,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { BenchResult } from '../bench/result.ts';
 import { filesBelow, root } from './files.ts';
-
-/** What a bench answers; bench/result.ts is the same shape with its reasons. */
-interface BenchResult {
-  readonly bench: string;
-  /** False when no real peer took part; there is no ratio then. */
-  readonly real: boolean;
-  readonly ours: Numbers;
-  readonly peers: { readonly [peer: string]: Numbers };
-  /** Above 1 where ours is better. */
-  readonly ratio?: { readonly [peer: string]: number };
-  readonly note?: string;
-}
-type Numbers = { readonly [name: string]: unknown };
 
 const args = process.argv.slice(2);
 const json = args.includes('--json');
@@ -37,7 +25,16 @@ async function measure(name: string): Promise<void> {
   if (json) {
     console.error(table);
     const { bench: title, real, ours, peers, ratio, note } = result;
-    console.log(JSON.stringify({ bench: title, real, ours, peers, ...(real ? { ratio } : {}), note }));
+    console.log(
+      JSON.stringify({
+        bench: title,
+        real,
+        ours,
+        peers,
+        ...(real ? { ratio } : {}),
+        ...(note === undefined ? {} : { note }),
+      }),
+    );
   } else console.log(table);
 }
 
@@ -79,7 +76,7 @@ function tableOf(result: BenchResult): string {
       ...[result.ours, ...peers.map(([, numbers]) => numbers)].map((of) => cell(of[name])),
     ]),
   ];
-  if (result.real) rows.push(['ratio', '', ...peers.map(([peer]) => cell(result.ratio?.[peer]))]);
+  if (result.real) rows.push(['ratio', '', ...peers.map(([peer]) => cell(result.ratio[peer]))]);
   const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
   const lines = rows.map((row) =>
     row
@@ -91,8 +88,6 @@ function tableOf(result: BenchResult): string {
   return lines.join('\n');
 }
 
-function cell(value: unknown): string {
-  if (typeof value === 'number') return String(Number(value.toPrecision(4)));
-  if (value === undefined || value === null) return '-';
-  return typeof value === 'string' ? value : JSON.stringify(value);
+function cell(value: number | undefined): string {
+  return value === undefined ? '-' : String(Number(value.toPrecision(4)));
 }

@@ -4,10 +4,14 @@
  */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-import { type Fuzzer, fuzz, loadFuzzers, saveInput } from './fuzzing.ts';
+import { Worker } from 'node:worker_threads';
+import { type FuzzOrder, type FuzzOutcome, newShare, toldInput } from './fuzz-share.ts';
+import { type Fuzzer, loadFuzzers, saveInput } from './fuzzing.ts';
 
 /** How long one parser is fuzzed before the next has its turn, ms. */
-const TURN_MS = 1000;
+const TURN_MS = 2000;
+/** An input that takes longer than this is stuck, ms. */
+const STUCK_MS = 10_000;
 
 const options = readArgs();
 const fuzzers = await loadFuzzers(options.filter);
@@ -15,31 +19,45 @@ if (fuzzers.length === 0) fail(`no fuzzer's name contains "${options.filter}"`);
 else if (options.replay !== undefined) {
   for (const fuzzer of fuzzers) fuzzer.fuzzOne(new Uint8Array(readFileSync(options.replay)));
   console.log(`${options.replay}: nothing thrown by ${fuzzers.map((fuzzer) => fuzzer.name).join(', ')}`);
-} else fuzzInTurns(fuzzers);
+} else await fuzzInTurns(fuzzers);
 
-function fuzzInTurns(all: readonly Fuzzer[]): void {
+async function fuzzInTurns(all: readonly Fuzzer[]): Promise<void> {
   const endAt = performance.now() + options.seconds * 1000;
   const rounds = new Map(all.map((fuzzer) => [fuzzer.name, 0]));
   for (let seed = options.seed; performance.now() < endAt; seed++) {
-    for (const fuzzer of all) {
-      const turnEndsAt = Math.min(endAt, performance.now() + TURN_MS);
-      const outcome = fuzz(fuzzer, seed, (round) => round % 64 !== 0 || performance.now() < turnEndsAt);
-      if ('input' in outcome) {
-        const path = saveInput(fuzzer.name, outcome.input);
-        console.error(
-          `${fuzzer.name}: seed ${seed}, round ${outcome.round}, ${outcome.input.length} bytes kept in ${path}`,
-        );
+    for (const { name } of all) {
+      const turnMs = Math.min(TURN_MS, endAt - performance.now());
+      if (turnMs <= 0) break;
+      const outcome = await turn({ name, seed, turnMs, share: newShare() });
+      if (outcome.input !== undefined) {
+        const path = saveInput(name, outcome.input);
+        console.error(`${name}: seed ${seed}, round ${outcome.rounds}, ${outcome.input.length} bytes kept in ${path}`);
         console.error(outcome.error);
         process.exitCode = 1;
         return;
       }
-      rounds.set(fuzzer.name, rounds.get(fuzzer.name)! + outcome.rounds);
+      rounds.set(name, rounds.get(name)! + outcome.rounds);
     }
     if (process.stderr.isTTY)
       process.stderr.write(`\rseed ${seed}, ${Math.ceil((endAt - performance.now()) / 1000)} s left `);
   }
   for (const [name, count] of rounds)
     console.log(`${name.padEnd(24)} ${count} rounds from seed ${options.seed}, nothing thrown`);
+}
+
+/** One turn in a worker, because a parser that never comes back is a bug to be found too. */
+function turn(order: FuzzOrder): Promise<FuzzOutcome> {
+  const worker = new Worker(new URL('./fuzz-worker.ts', import.meta.url), { workerData: order });
+  return new Promise<FuzzOutcome>((resolve, reject) => {
+    let before = -1;
+    const watch = setInterval(() => {
+      const { count, input } = toldInput(order.share);
+      if (count === before) resolve({ rounds: count, input, error: `did not come back within ${STUCK_MS / 1000} s` });
+      before = count;
+    }, STUCK_MS);
+    worker.once('message', resolve).once('error', reject);
+    worker.once('exit', () => clearInterval(watch));
+  }).finally(() => worker.terminate());
 }
 
 function readArgs(): { filter: string; seconds: number; seed: number; replay?: string } {

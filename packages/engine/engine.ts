@@ -1,5 +1,5 @@
 /** The packet machine, whole: graph, tables and breath, wired. Everything it needs of the world comes in one object. */
-import type { Problem } from '@vrouter/core/problem.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
 import { PacketBatch } from './batch/packet-batch.ts';
@@ -72,6 +72,12 @@ export class Engine {
 
   /** Does the actions in order, one answer each: null when done, else why not. One that fails changes nothing and stops nothing. */
   apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
+    if (this.#closed)
+      return Promise.resolve(actions.map(() => problem('engine.unreachable', 'the engine is stopping')));
+    return this.#enqueue(actions);
+  }
+
+  #enqueue(actions: readonly Action[]): Promise<(Problem | null)[]> {
     const done = this.#last.then(() => this.#applyAll(actions));
     // Whoever asked hears of a failure; the next in the queue must not.
     this.#last = done.catch(() => null);
@@ -112,12 +118,15 @@ export class Engine {
 
   /** Takes everything down: sockets closed, keys erased. Safe to call again. */
   async close(): Promise<void> {
-    const rows = this.dump();
     this.#closed = true;
+    // What was asked for before still comes to its end.
+    await this.#last;
     const actions: Action[] = [];
-    for (const row of rows) if (row.is === 'peer') actions.push({ do: 'peer.remove', ...row });
-    for (const row of rows) if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', ...row });
-    await this.apply(actions);
+    for (const row of this.dump()) {
+      if (row.is === 'peer') actions.unshift({ do: 'peer.remove', link: row.link, publicKey: row.publicKey });
+      if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', link: row.link });
+    }
+    await this.#enqueue(actions);
   }
 
   async #applyAll(actions: readonly Action[]): Promise<(Problem | null)[]> {

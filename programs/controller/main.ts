@@ -13,7 +13,7 @@ const FORCE_MS = 2000;
 try {
   const options = readOptions(process.argv.slice(2));
   const log = pino({ name: 'vrouter-controller', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
-  log.info({ version: VERSION, pid: process.pid, data: options.data }, 'starting');
+  log.info({ version: VERSION, data: options.data }, 'starting');
   const running = await startController(options, log);
   let stops = 0;
   const stop = async (signal: NodeJS.Signals): Promise<void> => {

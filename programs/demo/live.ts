@@ -12,7 +12,8 @@ export async function runLive(network: Network, interrupted: Promise<void>): Pro
   const state: LiveState = { delivered: 0, lost: 0, before: new Map(), clientFile };
   const stop = new AbortController();
   const failed = Promise.withResolvers<never>();
-  for (const child of network.children) child.onUnexpectedEnd((why) => failed.reject(why));
+  for (const name of ['controller', 'gateway'] as const)
+    network.child(name).onUnexpectedEnd((why) => failed.reject(why));
   const working = Promise.all([sendOn(network, state, stop.signal), showOn(network, state, stop.signal)]);
   try {
     await Promise.race([interrupted, failed.promise, working]);

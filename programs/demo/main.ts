@@ -11,7 +11,7 @@ import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { runLive } from './live.ts';
 import { runOnce } from './once.ts';
 import { Network } from './world/network.ts';
-import { checkPortsFree, demoPorts } from './world/ports.ts';
+import { checkPortsFree, portsOf } from './world/ports.ts';
 
 interface Options {
   readonly once?: boolean;
@@ -46,9 +46,9 @@ async function main(options: Options): Promise<void> {
   try {
     ensurePrivateFolder(folder);
     using _lock = lockFolder(folder);
-    const ports = demoPorts(options.port ?? null);
+    const ports = portsOf(folder, options.port ?? null);
     await checkPortsFree(ports);
-    const network = new Network({ folder, ports, progress });
+    const network = new Network({ folder, ports, progress, wireguardGo: true });
     const interrupted = Promise.withResolvers<void>();
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.resolve());
     try {

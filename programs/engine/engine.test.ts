@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -182,6 +182,27 @@ test('a socket left behind by a killed engine is taken over', { timeout: 30_000 
   assert.equal(await next.ended, 0);
 });
 
+test('an engine outlives whoever started it: nobody reads its log, the terminal hangs up', {
+  timeout: 30_000,
+}, async () => {
+  const engine = await start(['--socket', freshSocket(), '--log-level', 'trace']);
+  engine.child.stderr!.destroy();
+  engine.child.stdout!.destroy();
+  for (let i = 0; i < 3; i++) {
+    const socket = connect(engine.socket);
+    socket.resume();
+    // Answered with a warning in the log.
+    socket.write(Uint8Array.of(0xff, 0xff, 0xff, 0xff));
+    await once(socket, 'close');
+  }
+  engine.child.kill('SIGHUP');
+  await sleep(100);
+  const { client } = await dial(engine.socket);
+  assert.equal((await client.hello).pid, engine.child.pid);
+  await client.stop();
+  assert.equal(await engine.ended, 0);
+});
+
 test('garbage is answered and disconnected, and harms nobody else', { timeout: 30_000 }, async () => {
   const engine = await startEngine();
   const { client } = await dial(engine.socket);
@@ -238,7 +259,7 @@ test('a client that does not read stops itself and nobody else', { timeout: 60_0
   await sleep(1500);
   const rows: readonly DumpRow[] = await client.dump();
   assert.equal(rows.length, 20_001);
-  const status = (await import('node:fs')).readFileSync(`/proc/${engine.child.pid}/status`, 'utf8');
+  const status = readFileSync(`/proc/${engine.child.pid}/status`, 'utf8');
   const residentKib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1]);
   assert.ok(residentKib < 400 * 1024, `${residentKib} KiB`);
   deaf.destroy();

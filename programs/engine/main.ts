@@ -74,6 +74,8 @@ async function main(): Promise<void> {
     onStop: () => void stop('asked').catch(fail),
   });
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => void stop(signal).catch(fail));
+  // Whoever started us may close its terminal or die; packets go on.
+  process.on('SIGHUP', () => log.info('SIGHUP ignored'));
 
   try {
     await prepareSocketPath(options.socket);

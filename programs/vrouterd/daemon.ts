@@ -30,6 +30,8 @@ import { VERSION } from './version.ts';
 const APPLY_WAIT_MS = 2000;
 /** Most peers whose statistics go up with one poll; the others have their turn with the next. */
 const STATS_PEERS = 2000;
+/** Between two looks at what the plane has learnt of its peers, ms. */
+const LEARN_MS = 5000;
 /** Numbers of tables other than `default`'s, which is 0. */
 const FIRST_TABLE = 1;
 
@@ -65,6 +67,7 @@ export class Daemon implements ReconcileObserver {
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
   #statsFrom = 0;
+  #learning: NodeJS.Timeout | undefined;
 
   constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
     this.config = config;
@@ -95,12 +98,15 @@ export class Daemon implements ReconcileObserver {
   /** First the last good configuration, then the controller. */
   async start(): Promise<void> {
     this.reconciler.start();
+    // Also while no controller asks for statistics: where peers are must be known before it is needed.
+    this.#learning = setInterval(() => void this.peers(), LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
     this.agent.start();
   }
 
   /** The engine goes on forwarding. */
   async stop(): Promise<void> {
+    clearInterval(this.#learning);
     await this.agent.stop();
     await this.reconciler.stop();
     this.#lastHeard.save(this.reconciler.observed().values());
@@ -205,7 +211,6 @@ export class Daemon implements ReconcileObserver {
       const peers = peersOf(this.reconciler.observed().values());
       const turn = peers.length <= STATS_PEERS ? peers : this.#nextTurn(peers);
       const rows = await this.#refresh(turn);
-      this.#lastHeard.save(rows);
       return {
         epoch: counters.epoch,
         peers: rows.map(toPeerStats),
@@ -232,6 +237,7 @@ export class Daemon implements ReconcileObserver {
       const keys = peers.map((peer) => peer.key);
       const rows = await this.#driver.observe(keys, AbortSignal.timeout(2000));
       this.reconciler.refresh(rows);
+      this.#lastHeard.save(rows);
       return peersOf(rows);
     } catch {
       return peers;

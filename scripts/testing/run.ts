@@ -1,6 +1,5 @@
 /** Runs test files, each in a process of its own, two at a time, and tells what passed, what failed and what did not run. */
 import { relative } from 'node:path';
-import { Readable } from 'node:stream';
 import type { EventData } from 'node:test';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
@@ -34,7 +33,16 @@ export async function runTestFiles(
   let passed = 0;
   const failures: string[] = [];
   const skips: Skip[] = [];
-  const events = run({ files: [...files], cwd: root, concurrency: options.concurrency, timeout: options.limitMs });
+  const stuck = new AbortController();
+  const events = run({
+    signal: stuck.signal,
+    files: [...files],
+    cwd: root,
+    concurrency: options.concurrency,
+    timeout: options.limitMs,
+    // A test that ended by the limit leaves behind what it waited for, which would keep its process, and us, for ever.
+    execArgv: ['--test-force-exit'],
+  });
   events.on('test:pass', (data: EventData.TestPass) => {
     if (data.name === data.file) failures.push(`${where(data)} has no tests`);
     else if (data.skip !== undefined && data.skip !== false)
@@ -43,11 +51,16 @@ export async function runTestFiles(
     else if (data.details.type !== 'suite') passed++;
   });
   events.on('test:fail', (data: EventData.TestFail) => {
+    const type = failureType(data.details.error);
+    if (type === 'testAborted') failures.push(`${where(data)} stood still`);
     // What failed below has been counted by itself.
-    if (failureType(data.details.error) !== 'subtestsFailed') failures.push(where(data));
+    else if (type !== 'subtestsFailed') failures.push(where(data));
   });
-  const report = new spec();
-  for await (const text of Readable.from(events).pipe(report)) out.write(text);
+  // A test that spins never comes to its own limit: its process is ended from here, and with it the run.
+  const watch = setTimeout(() => stuck.abort(), options.limitMs * 1.5);
+  events.on('data', () => watch.refresh());
+  for await (const text of events.pipe(new spec())) out.write(text);
+  clearTimeout(watch);
   return { passed, failures, skips };
 }
 

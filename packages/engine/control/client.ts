@@ -20,6 +20,9 @@ export interface ByteStream {
   close(): void;
 }
 
+/** Far below what a frame or a request may hold. */
+const ACTIONS_PER_REQUEST = 1000;
+
 /** What a request is without its id. */
 type Body =
   | { readonly method: 'apply'; readonly actions: readonly Action[] }
@@ -70,11 +73,16 @@ export class EngineClient {
     });
   }
 
-  /** One answer per action: null when done, else why not. */
+  /** One answer per action: null when done, else why not. Many actions go in several requests, one after the other. */
   async apply(actions: readonly Action[]): Promise<readonly (Problem | null)[]> {
-    const reply = await this.#ask({ method: 'apply', actions });
-    if ('results' in reply && reply.results.length === actions.length) return reply.results;
-    throw this.#nonsense();
+    const results: (Problem | null)[] = [];
+    for (let at = 0; at < actions.length; at += ACTIONS_PER_REQUEST) {
+      const part = actions.slice(at, at + ACTIONS_PER_REQUEST);
+      const reply = await this.#ask({ method: 'apply', actions: part });
+      if (!('results' in reply) || reply.results.length !== part.length) throw this.#nonsense();
+      for (const result of reply.results) results.push(result);
+    }
+    return results;
   }
 
   /** All rows, or those of the named that exist. */

@@ -37,7 +37,10 @@ export type Action =
       /** Base64, null for none; left out to keep what is there. */
       readonly presharedKey?: string | null;
       readonly allowedIps: readonly string[];
-      /** Left out to keep what has been learnt. */
+      /**
+       * Where to send until the peer has been heard; one that was heard already keeps what was learnt. A new peer with an endpoint is
+       * greeted at once: it may hold a session with an engine that died.
+       */
       readonly endpoint?: string | null;
       readonly persistentKeepalive: number;
     }

@@ -1,8 +1,14 @@
-/** From JSON that anybody may have sent to requests of the protocol: every field looked at, nothing trusted. Ranges and texts are the tables' to judge. */
+/**
+ * From JSON that anybody may have sent to requests of the protocol: every field looked at, nothing trusted. Ranges and the insides of
+ * texts are the tables' to judge.
+ */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 import type { Action, RowId } from './messages.ts';
 import { FieldReader } from './reader.ts';
+
+/** Actions in one request; more would make an answer that fits no frame. */
+export const MAX_ACTIONS = 10_000;
 
 const verbs = [
   'vrf.set',
@@ -39,8 +45,12 @@ export function parseRequest(value: unknown): Result<ParsedRequest> {
   const id = read.number('id');
   const method = read.oneOf('method', ['apply', 'dump', 'counters', 'stop'] as const);
   switch (method) {
-    case 'apply':
-      return finish(read, { id, method, actions: read.list('actions') });
+    case 'apply': {
+      const actions = read.list('actions');
+      if (actions.length > MAX_ACTIONS)
+        return err(problem('input.invalid', `at most ${MAX_ACTIONS} actions go into one request`, 'actions'));
+      return finish(read, { id, method, actions });
+    }
     case 'dump': {
       if (!read.has('only')) return finish(read, { id, method });
       const only: RowId[] = [];

@@ -140,17 +140,20 @@ export class WireguardTable {
     const endpoint = typeof action.endpoint === 'string' ? parseEndpoint(action.endpoint, 'endpoint') : null;
     if (endpoint !== null && !endpoint.ok) return endpoint.error;
     this.#clock.read();
+    const known = port.device.peer(publicKey.value);
+    const first = known === undefined || known.endpoint === null ? endpoint?.value : undefined;
     const peer = port.device.setPeer(
       {
         publicKey: publicKey.value,
         presharedKey,
         allowedIps,
-        endpoint: endpoint?.value,
+        endpoint: first,
         persistentKeepaliveSeconds: action.persistentKeepalive,
       },
       this.#clock.now,
     );
     if (peer === null) return problem('input.invalid', 'this is the public key of the device itself', 'publicKey');
+    if (known === undefined && first !== undefined) port.device.greet(peer, this.#clock.now);
     const fingerprints = this.#records.get(port)!.presharedKeyFingerprints;
     if (presharedKey !== undefined)
       fingerprints.set(action.publicKey, presharedKey === null ? null : this.#surroundings.fingerprint(presharedKey));

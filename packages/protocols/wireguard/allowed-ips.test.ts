@@ -123,7 +123,7 @@ test('like a list that is searched through, for any change and family', () => {
         const wanted = [...model].filter(([, value]) => value.owner === owner.name).map(([key]) => key);
         assert.deepEqual(listed(trie, owner).sort(), wanted.sort());
       }
-      const addresses = [...probes.map(([address]) => Uint8Array.from(address))];
+      const addresses: Uint8Array[] = probes.map(([address]) => Uint8Array.from(address));
       for (const { prefix: one } of model.values()) addresses.push(one.address);
       for (const address of addresses) {
         let best: { prefix: Prefix; owner: string } | undefined;

@@ -1,4 +1,7 @@
-/** Real cryptography for this folder's tests, on node:crypto; slow and plain on purpose, so that it checks the fast one's users. */
+/**
+ * Real cryptography for this folder's tests, on node:crypto. It hands out Node Buffers, of which `slice` is no copy, as they come:
+ * that is what a Uint8Array may be.
+ */
 import {
   createCipheriv,
   createDecipheriv,
@@ -73,15 +76,12 @@ class PlainCipher implements TransportCipher {
   #destroyed = false;
 
   constructor(key: Uint8Array) {
-    this.#key = key.slice();
+    this.#key = new Uint8Array(key);
   }
 
   seal(buffer: Uint8Array, at: number, length: number, counterLow: number, counterHigh: number): void {
     this.#alive();
-    buffer.set(
-      seal(this.#key, nonceOf(counterLow, counterHigh), buffer.slice(at, at + length), new Uint8Array(0)),
-      at,
-    );
+    buffer.set(seal(this.#key, nonceOf(counterLow, counterHigh), buffer.slice(at, at + length), new Uint8Array(0)), at);
   }
 
   open(buffer: Uint8Array, at: number, length: number, counterLow: number, counterHigh: number): boolean {
@@ -112,13 +112,13 @@ export class TestCrypto implements WireguardCrypto {
   blake2s(...parts: readonly Uint8Array[]): Uint8Array {
     const hash = createHash('blake2s256');
     for (const part of parts) hash.update(part);
-    return new Uint8Array(hash.digest());
+    return hash.digest();
   }
 
   hmacBlake2s(key: Uint8Array, ...parts: readonly Uint8Array[]): Uint8Array {
     const hmac = createHmac('blake2s256', key);
     for (const part of parts) hmac.update(part);
-    return new Uint8Array(hmac.digest());
+    return hmac.digest();
   }
 
   macBlake2s(key: Uint8Array, data: Uint8Array): Uint8Array {
@@ -127,14 +127,12 @@ export class TestCrypto implements WireguardCrypto {
 
   publicKey(privateKey: Uint8Array): Uint8Array {
     const der = createPublicKey(privateObject(privateKey)).export({ format: 'der', type: 'spki' });
-    return new Uint8Array(der.subarray(SPKI.length));
+    return der.subarray(SPKI.length);
   }
 
   sharedSecret(privateKey: Uint8Array, publicKey: Uint8Array): Uint8Array | null {
     try {
-      return new Uint8Array(
-        diffieHellman({ privateKey: privateObject(privateKey), publicKey: publicObject(publicKey) }),
-      );
+      return diffieHellman({ privateKey: privateObject(privateKey), publicKey: publicObject(publicKey) });
     } catch {
       return null;
     }

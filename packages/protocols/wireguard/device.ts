@@ -134,6 +134,12 @@ export class WireguardDevice {
     return true;
   }
 
+  /** Shakes hands at the next `tick` if it is known where the peer is, whether or not there is something to send. */
+  greet(peer: WireguardPeer, now: Millis): void {
+    peer.attemptStartedAt = now;
+    if (peer.endpoint !== null) this.#timers.arm(peer, Timer.retransmit, now);
+  }
+
   peer(publicKey: Uint8Array): WireguardPeer | undefined {
     return this.#peers.get(publicKey.toBase64());
   }
@@ -310,13 +316,12 @@ export class WireguardDevice {
     // A key of zeros is no key (5.4.3), so the two compare alike.
     const before = peer.presharedKey ?? new Uint8Array(KEY_BYTES);
     if (equalConstantTime(before, key ?? new Uint8Array(KEY_BYTES))) return;
-    peer.presharedKey = key?.slice() ?? null;
+    peer.presharedKey = key === null ? null : new Uint8Array(key);
     before.fill(0);
     const known = peer.current !== null || peer.next !== null || peer.pending !== null;
     expireSending(peer);
     this.#handshakes.forget(peer);
-    peer.attemptStartedAt = now;
-    if (known && peer.endpoint !== null) this.#timers.arm(peer, Timer.retransmit, now);
+    if (known) this.greet(peer, now);
   }
 }
 

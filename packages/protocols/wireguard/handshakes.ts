@@ -109,14 +109,7 @@ export class Handshakes {
     const label = tai64n(clock.unixMs);
     // A clock that went back must not lock us out: what we send only grows.
     peer.sentTimestamp.set(isLater(label, peer.sentTimestamp) ? label : nextLabel(peer.sentTimestamp));
-    const written = writeInitiation(
-      this.#crypto,
-      this.identity,
-      remote,
-      this.#ephemeral(),
-      index,
-      peer.sentTimestamp.slice(),
-    );
+    const written = writeInitiation(this.#crypto, this.identity, remote, this.#ephemeral(), index, peer.sentTimestamp);
     if (written === null) {
       this.#indices.release(index);
       return;

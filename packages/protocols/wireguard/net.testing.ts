@@ -225,7 +225,10 @@ export class Host implements WireguardSink {
 }
 
 /** Two hosts that know each other: a has 10.0.0.1 and fd00::1, b has 10.0.0.2 and fd00::2 inside. */
-export function couple(seed = 1, weather: Weather = FAIR): { net: Net; a: Host; b: Host; ab: WireguardPeer; ba: WireguardPeer } {
+export function couple(
+  seed = 1,
+  weather: Weather = FAIR,
+): { net: Net; a: Host; b: Host; ab: WireguardPeer; ba: WireguardPeer } {
   const net = new Net(seed, weather);
   const a = net.host('a', '192.0.2.1:1001');
   const b = net.host('b', '192.0.2.2:1002');

@@ -4,8 +4,7 @@ import { test } from 'node:test';
 import { seededRng } from '@vrouter/core/rng.ts';
 import { couple, endpoint, FAIR, fromA, fromB, type Host } from './net.testing.ts';
 
-const said = (host: Host): string[] =>
-  host.delivered.map(({ bytes }) => new TextDecoder().decode(bytes.subarray(20)));
+const said = (host: Host): string[] => host.delivered.map(({ bytes }) => new TextDecoder().decode(bytes.subarray(20)));
 
 for (let seed = 1; seed <= 40; seed++) {
   test(`seed ${seed}: nothing comes twice or changed, and the storm leaves no mark`, () => {

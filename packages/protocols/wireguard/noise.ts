@@ -41,7 +41,7 @@ export interface RemoteStatic extends PublicFacts {
 export function makeIdentity(crypto: NoiseCrypto, privateKey: Uint8Array): Identity {
   return {
     ...publicFacts(crypto, crypto.publicKey(privateKey)),
-    privateKey: privateKey.slice(),
+    privateKey: new Uint8Array(privateKey),
     chain: crypto.blake2s(CONSTRUCTION),
   };
 }
@@ -71,8 +71,9 @@ export class SymmetricState {
 
   constructor(crypto: NoiseCrypto, chain: Uint8Array, hash: Uint8Array) {
     this.#crypto = crypto;
-    this.#chain = chain.slice();
-    this.#hash = hash.slice();
+    // Not `slice`: of a Node Buffer, which cryptography may hand out, that is no copy.
+    this.#chain = new Uint8Array(chain);
+    this.#hash = new Uint8Array(hash);
   }
 
   copy(): SymmetricState {
@@ -131,7 +132,7 @@ export class SymmetricState {
 
   /** The chaining key as a key of its own; the state is erased. */
   takeChain(): Uint8Array {
-    const chain = this.#chain.slice();
+    const chain = new Uint8Array(this.#chain);
     this.erase();
     return chain;
   }

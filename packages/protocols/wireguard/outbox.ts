@@ -86,7 +86,7 @@ export class Outbox {
       peer.staged.shift();
       this.#drops[WireguardDrop.stagedOverflow]! += 1;
     }
-    peer.staged.push({ bytes: buffer.slice(at, at + length), mtu });
+    peer.staged.push({ bytes: new Uint8Array(buffer.subarray(at, at + length)), mtu });
   }
 
   /** Seals in place with a session that can send; the datagram's length, which starts at `at - 16`. */

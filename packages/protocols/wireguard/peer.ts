@@ -87,7 +87,7 @@ export class WireguardPeer {
   readonly #sums: Float64Array = new Float64Array(4);
 
   constructor(publicKey: Uint8Array) {
-    this.publicKey = publicKey.slice();
+    this.publicKey = new Uint8Array(publicKey);
   }
 
   /** UDP payload bytes of authenticated messages from the peer, handshakes and keepalives included. */

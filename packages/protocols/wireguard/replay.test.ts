@@ -44,19 +44,23 @@ test('like a set of everything seen, also across the halves and near the end', (
   const near = fc.integer({ min: -9000, max: 9000 });
   const base = fc.constantFrom(20_000n, 1n << 32n, (1n << 53n) + 1n, (1n << 61n) + 5n, (1n << 64n) - 20_000n);
   fc.assert(
-    fc.property(base, fc.array(fc.oneof(near, fc.integer({ min: -40, max: 40 })), { maxLength: 80 }), (start, steps) => {
-      const window = new ReplayWindow();
-      const seen = new Set<bigint>();
-      let top = 0n;
-      for (const step of steps) {
-        const counter = start + BigInt(step);
-        const fine = !seen.has(counter) && counter + BigInt(WINDOW) >= top;
-        assert.equal(accept(window, counter), fine, `${counter} after ${[...seen]}`);
-        if (!fine) continue;
-        seen.add(counter);
-        if (counter > top) top = counter;
-      }
-    }),
+    fc.property(
+      base,
+      fc.array(fc.oneof(near, fc.integer({ min: -40, max: 40 })), { maxLength: 80 }),
+      (start, steps) => {
+        const window = new ReplayWindow();
+        const seen = new Set<bigint>();
+        let top = 0n;
+        for (const step of steps) {
+          const counter = start + BigInt(step);
+          const fine = !seen.has(counter) && counter + BigInt(WINDOW) >= top;
+          assert.equal(accept(window, counter), fine, `${counter} after ${[...seen]}`);
+          if (!fine) continue;
+          seen.add(counter);
+          if (counter > top) top = counter;
+        }
+      },
+    ),
     { seed: 6479, numRuns: 300 },
   );
 });

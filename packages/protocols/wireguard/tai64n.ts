@@ -26,7 +26,7 @@ export function isLater(a: Uint8Array, b: Uint8Array): boolean {
 
 /** The next label that is later and has only rounded nanoseconds. */
 export function nextLabel(label: Uint8Array): Uint8Array {
-  const next = label.slice();
+  const next = new Uint8Array(label);
   const nanoseconds = getUint32(label, 8) + GRAIN;
   if (nanoseconds < 1e9) {
     putUint32(next, 8, nanoseconds);

@@ -44,7 +44,7 @@ const loaded = (index: number, ephemeral: Uint8Array): Rng => ({
   fill: (into) => into.set(ephemeral.subarray(0, into.length)),
 });
 
-const clock = { now: millis(5000), unixMs: 1_700_000_000_123.456789 };
+const clock = { now: millis(5000), unixMs: 1_700_000_000_123.4568 };
 const iAt = endpoint('192.0.2.1:1');
 const rAt = endpoint('192.0.2.2:2');
 

@@ -13,7 +13,7 @@ import {
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { formatPrefix, networkOf } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import Fastify, { type FastifyBaseLogger, type FastifyRequest } from 'fastify';
+import Fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import type { Authority, ServerCredentials } from '../ca/authority.ts';
 import { answerErrors } from '../rest/errors.ts';
@@ -65,7 +65,7 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
       handshakeTimeout: 10_000,
     },
     loggerInstance: log,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: 30_000,
     keepAliveTimeout: 75_000,
     forceCloseConnections: true,

@@ -87,6 +87,10 @@ export function vrouterRoutes(app: App, desk: Desk): void {
   app.post(
     '/v1/vrouters/:name/tokens',
     {
+      // The body may be left out; then there is nothing to parse.
+      preValidation: async (request) => {
+        request.body ??= createTokenRequest.parse({});
+      },
       schema: {
         tags,
         summary: 'Make another join string; the gateway that uses it takes the place of the one there is',

@@ -25,6 +25,8 @@ const programs = fileURLToPath(new URL('../../', import.meta.url));
 export interface NetworkOptions {
   readonly folder: string;
   readonly ports: DemoPorts;
+  /** Let wireguard-go play a peer where it can be had. */
+  readonly wireguardGo: boolean;
   /** Told what is being done, for people who wait. */
   progress(what: string): void;
 }
@@ -38,7 +40,7 @@ export class Network {
   /** From asking the controller for the last peer to the data plane having it, ms. */
   convergeMs = 0;
   readonly #options: NetworkOptions;
-  readonly #children: Child[] = [];
+  readonly #children = new Map<'controller' | 'gateway', Child>();
 
   constructor(options: NetworkOptions) {
     this.#options = options;
@@ -51,16 +53,18 @@ export class Network {
   }
 
   /** Programs that must not end by themselves. */
-  get children(): readonly Child[] {
-    return this.#children;
+  child(name: 'controller' | 'gateway'): Child {
+    const child = this.#children.get(name);
+    if (child === undefined) throw new Error(`the ${name} was not started`);
+    return child;
   }
 
   async start(): Promise<void> {
     for (const folder of ['logs', 'peers']) mkdirSync(this.path(folder), { recursive: true, mode: 0o700 });
     this.#options.progress('controller');
-    await this.#startController();
+    await this.startController();
     this.#options.progress('gateway');
-    await this.#startGateway();
+    await this.startGateway();
     this.#options.progress('peers');
     for (const name of ['alice', 'bob']) await this.#startPeer(name);
   }
@@ -69,7 +73,7 @@ export class Network {
   async stop(): Promise<void> {
     await Promise.all(this.peers.map((peer) => peer.stop()));
     await this.gateway.stopEngine().catch(() => {});
-    for (const child of [...this.#children].reverse()) await child.stop();
+    for (const child of [...this.#children.values()].reverse()) await child.stop();
   }
 
   async removePeer(name: string): Promise<void> {
@@ -77,16 +81,23 @@ export class Network {
     if (version !== null) await this.#applied(version);
   }
 
-  async #startController(): Promise<void> {
+  /** Starts the controller, also again after its end. */
+  async startController(): Promise<void> {
     const { rest, agents } = this.#options.ports;
     const listeners = ['--rest', `127.0.0.1:${rest}`, '--agents', `127.0.0.1:${agents}`];
     const child = this.#spawn('controller', 'controller/main.ts', ['--data', this.path('controller'), ...listeners]);
     await this.#waitFor(child, 'the controller to answer', () => this.controller.healthy());
   }
 
-  async #startGateway(): Promise<void> {
-    const known = (await this.controller.vrouters()).vrouters.find((vrouter) => vrouter.name === VROUTER);
+  /** Starts the gateway's daemon, also again after its end; it joins when it has not yet. */
+  async startGateway(how: { readonly controllerIsAway?: boolean } = {}): Promise<void> {
     const args = ['--bootstrap', '--data', this.path('gateway')];
+    if (how.controllerIsAway === true) {
+      const child = this.#spawn('gateway', 'vrouterd/main.ts', args);
+      await this.#waitFor(child, 'the gateway to answer', () => this.gateway.status());
+      return;
+    }
+    const known = (await this.controller.vrouters()).vrouters.find((vrouter) => vrouter.name === VROUTER);
     let joins = false;
     if (known === undefined) {
       const created = await this.controller.createVrouter({ name: VROUTER, listenPort: this.#options.ports.wireguard });
@@ -99,8 +110,9 @@ export class Network {
     const began = performance.now();
     const child = this.#spawn('gateway', 'vrouterd/main.ts', args);
     await this.#waitFor(child, 'the gateway to have its configuration', async () => {
-      const { connected, version, appliedVersion } = await this.controller.status(VROUTER);
-      return connected && appliedVersion === version ? true : null;
+      const { appliedVersion, storedVersion } = await this.gateway.status();
+      const { version } = await this.controller.status(VROUTER);
+      return appliedVersion === version && storedVersion === version ? true : null;
     });
     if (joins) this.enrolMs = performance.now() - began;
   }
@@ -118,7 +130,7 @@ export class Network {
       writeFileSync(filePath, wgQuickFile(keys.privateKey, created), { mode: 0o600 });
     }
     const log = this.path('logs', `peer-${name}.log`);
-    const real = name === 'bob' && (await hasWireguardGo());
+    const real = this.#options.wireguardGo && name === 'bob' && (await hasWireguardGo());
     this.peers.push(await (real ? startWireguardGoPeer : startUserspacePeer)(name, filePath, log));
   }
 
@@ -129,10 +141,10 @@ export class Network {
     });
   }
 
-  #spawn(name: string, program: string, args: readonly string[]): Child {
+  #spawn(name: 'controller' | 'gateway', program: string, args: readonly string[]): Child {
     const logPath = this.path('logs', `${name}.log`);
     const child = new Child({ name, command: process.execPath, args: [join(programs, program), ...args], logPath });
-    this.#children.push(child);
+    this.#children.set(name, child);
     return child;
   }
 

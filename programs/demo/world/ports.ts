@@ -1,7 +1,9 @@
 /** The ports of the demo, and whether they are free. */
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 
 export interface DemoPorts {
@@ -15,6 +17,23 @@ export function demoPorts(wish: number | null): DemoPorts {
   return wish === null
     ? { rest: 8080, agents: 8443, wireguard: 51820 }
     : { rest: wish, agents: wish + 1, wireguard: wish + 2 };
+}
+
+/**
+ * The ports of the network in a folder: the wish when it is new, else those that it was made with, which its peers' files name.
+ * Throws ProblemError `input.invalid` when the wish is another.
+ */
+export function portsOf(folder: string, wish: number | null): DemoPorts {
+  const path = join(folder, 'ports.json');
+  const wished = demoPorts(wish);
+  if (!existsSync(path)) {
+    writeFileSync(path, `${JSON.stringify(wished)}\n`, { mode: 0o600 });
+    return wished;
+  }
+  const made = JSON.parse(readFileSync(path, 'utf8')) as DemoPorts;
+  if (wish === null || made.rest === wished.rest) return made;
+  const message = `the network in ${folder} was made with REST on port ${made.rest}; leave out --port, or choose another --data`;
+  throw new ProblemError(problem('input.invalid', message, 'port'));
 }
 
 /** Throws ProblemError `port.inUse`, with what to do, before anything has been started. */

@@ -26,7 +26,7 @@ export interface AgentParts {
   /** Makes a stored change true; resolves when it has been tried. */
   apply(change: SyncChange): Promise<void>;
   /** How the gateway is, but for versions. */
-  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full'>>;
+  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'clockOffsetMs'>>;
 }
 
 type ControllerStatus = StatusReply['controller'];
@@ -110,6 +110,7 @@ export class ControllerAgent implements PollHost {
       storedVersion: this.#state.version,
       storedHash: this.#state.hash(),
       full: this.#full,
+      clockOffsetMs: this.#clockOffsetMs,
     };
   }
 

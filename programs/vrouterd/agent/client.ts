@@ -1,11 +1,21 @@
 /** HTTPS to a controller: JSON out, JSON in, checked against the schema; the controller's problems come back as ours. */
 import { createHash, X509Certificate } from 'node:crypto';
-import { type DiscoverReply, discoverReply } from '@vrouter/api/agent/agent.ts';
+import { type DiscoverReply, discoverReply, pollRefusal } from '@vrouter/api/agent/agent.ts';
 import { type ProblemCode, problemCodes } from '@vrouter/core/codes.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Agent, request } from 'undici';
 import type { z } from 'zod';
 import type { AgentCredentials } from './identity.ts';
+
+/** The controller wants this poll's successor to carry another nonce. */
+export class PollRefused extends ProblemError {
+  readonly nextNonce: string;
+
+  constructor(message: string, nextNonce: string) {
+    super(problem('poll.replay', message));
+    this.nextNonce = nextNonce;
+  }
+}
 
 export class ControllerClient {
   readonly #url: string;
@@ -91,6 +101,8 @@ async function call<S extends z.ZodType>(
   } catch {
     throw new ProblemError(problem('controller.unreachable', `${url} answered ${status} without JSON`));
   }
+  const refusal = pollRefusal.safeParse(json);
+  if (refusal.success) throw new PollRefused(refusal.data.error.message, refusal.data.nextNonce);
   if (status >= 400) throw new ProblemError(theirProblem(json, status));
   const parsed = reply.safeParse(json);
   if (parsed.success) return parsed.data;

@@ -4,10 +4,10 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PollReply, type PollRequest, pollReply, renewReply } from '@vrouter/api/agent/agent.ts';
-import { ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import { toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import { Backoff } from './backoff.ts';
-import { ControllerClient } from './client.ts';
+import { ControllerClient, PollRefused } from './client.ts';
 import { type AgentCredentials, certificateTimes, type Identity } from './identity.ts';
 import { makeKeyAndRequest } from './request.ts';
 
@@ -101,8 +101,7 @@ export class Poller {
     const reply = await this.#post(request, signal);
     this.#nonce = reply.nextNonce;
     this.#host.state('connected', null);
-    // A held answer says nothing about how long the way back took; a quick one does (Cristian's method).
-    if (Date.now() - sent < 500) this.#offset(reply.serverTimeUnixMs - (sent + Date.now()) / 2);
+    this.#offset(reply.serverTimeUnixMs, sent, Date.now(), reply.heldMs ?? 0);
     const takenWell = await this.#host.take(reply);
     return takenWell ? reply.pollAfterMs : Math.max(POLL_MS, reply.pollAfterMs);
   }
@@ -119,9 +118,9 @@ export class Poller {
 
   #failed(thrown: unknown): number {
     const why = toProblem(thrown);
-    if (why.code === 'poll.replay') {
-      // Our idea of the nonce is stale: the controller was restored, or forgot. It answers a first poll.
-      this.#nonce = nonceOf(thrown);
+    if (thrown instanceof PollRefused) {
+      // The controller was restarted or restored, and has another idea of what comes next. Once, that costs nothing.
+      this.#nonce = thrown.nextNonce;
       return this.#backoff.nextMs() / 10;
     }
     const refused =
@@ -156,8 +155,9 @@ export class Poller {
     await old.close();
   }
 
-  #offset(ms: number): void {
-    this.#offsets.push(ms);
+  /** Half of what the round trip took besides being held is the way back (Cristian's method). */
+  #offset(serverUnixMs: number, sentUnixMs: number, receivedUnixMs: number, heldMs: number): void {
+    this.#offsets.push(serverUnixMs - receivedUnixMs + (receivedUnixMs - sentUnixMs - heldMs) / 2);
     if (this.#offsets.length > 8) this.#offsets.shift();
     const sorted = [...this.#offsets].sort((a, b) => a - b);
     this.#host.clockOffset(sorted[Math.floor(sorted.length / 2)]!);
@@ -168,9 +168,4 @@ export class Poller {
 function renewAt(credentials: AgentCredentials): number {
   const { notBefore, notAfter } = certificateTimes(credentials.chain);
   return notBefore + (notAfter - notBefore) * (0.45 + 0.1 * Math.random());
-}
-
-function nonceOf(thrown: unknown): string | null {
-  const problem = thrown instanceof ProblemError ? thrown.problem : null;
-  return problem !== null && 'nextNonce' in problem && typeof problem.nextNonce === 'string' ? problem.nextNonce : null;
 }

@@ -1,0 +1,394 @@
+/** The whole client flow against the real process, over real TLS. */
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { renewReply } from '@vrouter/api/agent/agent.ts';
+import type { CreatePeerReply, PeerList } from '@vrouter/api/rest/peers.ts';
+import type { CreateVrouterReply, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import { StateHash } from '@vrouter/intent/version/hash.ts';
+import { Authority } from './ca/authority.ts';
+import { sha256 } from './ca/keys.ts';
+import { readRequest } from './ca/request.ts';
+import { makeRequest, prepareJoin, register, TestGateway, wireguardKey } from './testing/gateway.ts';
+import { ControllerProcess, spawnController } from './testing/spawn.ts';
+
+const data = mkdtempSync(join(tmpdir(), 'vrouter-controller-'));
+let controller: ControllerProcess;
+const gateways: TestGateway[] = [];
+
+before(async () => {
+  controller = await ControllerProcess.start(data);
+});
+
+after(async () => {
+  for (const gateway of gateways) gateway.close();
+  await controller.end('SIGKILL');
+  rmSync(data, { recursive: true, force: true });
+});
+
+async function makeVrouter(name: string): Promise<string> {
+  const { status, json } = await controller.call('POST', '/v1/vrouters', { name });
+  assert.equal(status, 201, JSON.stringify(json));
+  return (json as CreateVrouterReply).join.string;
+}
+
+async function joined(name: string): Promise<TestGateway> {
+  const gateway = await TestGateway.join(await makeVrouter(name));
+  gateways.push(gateway);
+  return gateway;
+}
+
+async function addPeer(vrouter: string, name: string): Promise<CreatePeerReply> {
+  const body = { name, publicKey: await wireguardKey() };
+  const { status, json } = await controller.call('POST', `/v1/vrouters/${vrouter}/peers`, body);
+  assert.equal(status, 201, JSON.stringify(json));
+  return json as CreatePeerReply;
+}
+
+function codeOf(answer: { json: unknown }): string {
+  return (answer.json as { error: { code: string } }).error.code;
+}
+
+function hashOf(state: ReadonlyMap<string, unknown>): string {
+  const hash = new StateHash(sha256);
+  for (const [key, intent] of state) hash.add(key, intent);
+  return hash.hex();
+}
+
+test('join, first state, delta, and the hash of each', async () => {
+  const gateway = await joined('flow');
+  assert.equal(gateway.reply.assignedIp, '10.77.0.1');
+  assert.equal(gateway.reply.name, 'flow');
+  const first = await gateway.poll();
+  assert.equal(first.baseVersion, null);
+  assert.equal(first.version, 1);
+  assert.deepEqual([...gateway.state.keys()].sort(), [
+    'address/wg0/10.77.0.1/24',
+    'address/wg0/fd77::1/64',
+    'gatewayInterface/wg0',
+  ]);
+  assert.equal(first.hash, hashOf(gateway.state));
+
+  const { peer, version } = await addPeer('flow', 'laptop');
+  assert.deepEqual(peer.addresses, ['10.77.0.2/32', 'fd77::2/128']);
+  const second = await gateway.poll();
+  assert.equal(second.baseVersion, 1);
+  assert.equal(second.version, version);
+  assert.deepEqual(
+    second.ops.map((op) => op.key),
+    [`peer/wg0/${peer.publicKey}`],
+  );
+  assert.equal(second.hash, hashOf(gateway.state));
+
+  assert.equal(
+    (await controller.call('DELETE', `/v1/vrouters/flow/peers/${encodeURIComponent(peer.publicKey)}`)).status,
+    200,
+  );
+  const third = await gateway.poll();
+  assert.deepEqual(third.ops, [{ op: 'remove', key: `peer/wg0/${peer.publicKey}` }]);
+  assert.equal(third.hash, hashOf(gateway.state));
+  const nothing = await gateway.poll();
+  assert.deepEqual(nothing.ops, []);
+  assert.equal(nothing.baseVersion, 3);
+  assert.equal(nothing.pollAfterMs, 5000, 'who does not wait here is told to pause');
+});
+
+test('a hash or version that is not ours gets everything', async () => {
+  const gateway = await joined('resync');
+  await gateway.poll();
+  await addPeer('resync', 'a');
+  gateway.storedHash = 'ab'.repeat(32);
+  assert.equal((await gateway.poll()).baseVersion, null);
+  gateway.storedVersion = 99;
+  assert.equal((await gateway.poll()).baseVersion, null);
+  assert.equal((await gateway.poll({ full: true })).baseVersion, null);
+  assert.equal((await gateway.poll()).baseVersion, 2);
+});
+
+test('a held poll is answered at once by a change', async () => {
+  const gateway = await joined('held');
+  await gateway.poll();
+  const latencies: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const held = gateway.send(gateway.next({ waitMs: 20_000 }));
+    await delay(60);
+    await addPeer('held', `p${i}`);
+    const committed = performance.now();
+    const reply = gateway.take(await held);
+    latencies.push(performance.now() - committed);
+    assert.equal(reply.ops.length, 1);
+    assert.equal(reply.version, 2 + i);
+    assert.ok((reply.heldMs ?? 0) >= 50);
+  }
+  assert.ok(Math.min(...latencies) < 100, `ms after the answer to REST: ${latencies.join(' ')}`);
+  const timeout = await gateway.poll({ waitMs: 150 });
+  assert.deepEqual(timeout.ops, []);
+});
+
+test('an identical retry gets the same answer, anything else is a replay', async () => {
+  const gateway = await joined('replay');
+  const body = gateway.next();
+  const first = await gateway.send(body);
+  const again = await gateway.send(body);
+  assert.deepEqual(again, first);
+  gateway.take(first);
+  const changed = await gateway.send({ ...body, appliedVersion: 7 });
+  assert.equal(changed.status, 409);
+  assert.equal(codeOf(changed), 'poll.replay');
+  const { nextNonce } = changed.json as { nextNonce: string };
+  assert.equal((await gateway.send({ ...gateway.next(), nonce: 'made up' })).status, 409);
+  const stale = await gateway.send({ ...gateway.next(), seq: 1, nonce: nextNonce });
+  assert.equal(stale.status, 409);
+  gateway.nonce = (stale.json as { nextNonce: string }).nextNonce;
+  assert.equal((await gateway.send(gateway.next())).status, 200);
+});
+
+test('who is not the gateway that its certificate says is refused', async () => {
+  const gateway = await joined('identity');
+  const other = await gateway.send(gateway.next({ gatewayId: '00000000-0000-4000-8000-000000000000' }));
+  assert.equal(other.status, 403);
+  assert.equal(codeOf(other), 'poll.identity');
+  // Another authority that calls itself and the gateway by the same names.
+  const folder = join(data, 'impostor');
+  const impostor = await Authority.open(folder, null, Date.now);
+  const request = await makeRequest();
+  const csr = await readRequest(request.csr);
+  assert.ok(csr.ok);
+  const forged = await impostor.gateway(gateway.reply.gatewayId, csr.value.publicKey);
+  gateway.rekey(request.key, forged.chain);
+  assert.equal(codeOf(await gateway.send(gateway.next())), 'certificate.required');
+});
+
+test('malformed, unknown, wrong, used and expired tokens are told the same', async () => {
+  const good = await prepareJoin(await makeVrouter('tokens'));
+  const id = good.token.slice(4, 12);
+  const secret = good.token.slice(13);
+  const tries = ['nonsense', `vrj_aaaaaaaa_${secret}`, `vrj_${id}_${'A'.repeat(43)}`];
+  const answers = [];
+  for (const token of tries) answers.push(await register({ ...good, token }));
+  assert.equal((await register(good)).status, 200, 'failures do not burn the token');
+  answers.push(await register({ ...good, wireguardPublicKey: await wireguardKey() }));
+  answers.push(await register({ ...good, request: await makeRequest() }));
+  for (const answer of answers) {
+    assert.equal(answer.status, 403);
+    assert.deepEqual(answer.json, answers[0]!.json);
+  }
+  assert.equal(codeOf(answers[0]!), 'join.refused');
+  const audit = (await controller.call('GET', '/v1/audit?last=8')).json as { audit: { reason: string | null }[] };
+  const reasons = audit.audit.map((row) => row.reason);
+  for (const reason of ['malformed', 'unknown', 'wrongSecret', 'used']) assert.ok(reasons.includes(reason), reason);
+  assert.ok(!JSON.stringify(audit).includes(secret), 'no secret is written down');
+});
+
+test('a join that lost its answer is repeated alike', async () => {
+  const joining = await prepareJoin(await makeVrouter('retry'));
+  const first = await register(joining);
+  const second = await register(joining);
+  assert.equal(second.status, 200);
+  const certificate = (answer: { json: unknown }) => (answer.json as { certificateChain: string[] }).certificateChain;
+  assert.deepEqual(certificate(second), certificate(first));
+});
+
+test('a new gateway takes the place of the old one, which is refused from then on', async () => {
+  const old = await joined('replace');
+  await old.poll();
+  const held = old.send(old.next({ waitMs: 20_000 }));
+  await delay(30);
+  const { json } = await controller.call('POST', '/v1/vrouters/replace/tokens');
+  const fresh = await TestGateway.join((json as CreateVrouterReply).join.string);
+  gateways.push(fresh);
+  assert.equal(codeOf(await held), 'poll.identity');
+  assert.equal(codeOf(await old.send(old.next())), 'poll.identity');
+  assert.equal((await fresh.poll()).version, 1);
+});
+
+test('a certificate is renewed, for a new key too', async () => {
+  const gateway = await joined('renew');
+  const request = await makeRequest();
+  const answer = await gateway.post('/vrouter/renew', { csr: request.csr });
+  assert.equal(answer.status, 200, JSON.stringify(answer.json));
+  gateway.rekey(request.key, renewReply.parse(answer.json).certificateChain);
+  assert.equal((await gateway.poll()).version, 1);
+  assert.equal(codeOf(await gateway.post('/vrouter/renew', { csr: 'no request' })), 'input.invalid');
+});
+
+test('status, statistics and errors of a gateway are seen over REST', async () => {
+  const gateway = await joined('seen');
+  const { peer } = await addPeer('seen', 'phone');
+  await gateway.poll();
+  const stats = {
+    epoch: 'e1',
+    peers: [
+      {
+        interface: 'wg0',
+        publicKey: peer.publicKey,
+        endpoint: '192.0.2.7:4000',
+        lastHandshakeUnixMs: 1_700_000_000_000,
+        rxBytes: 10,
+        txBytes: 20,
+        rxPackets: 1,
+        txPackets: 2,
+      },
+    ],
+    drops: { noRoute: 3 },
+    objects: 9,
+    reconciles: 1,
+    driftRepaired: 0,
+  };
+  const errors = [{ key: 'link/wg0', code: 'plane.failed', message: 'no' }];
+  await gateway.poll({ stats, errors, appliedVersion: 2, clockOffsetMs: 12 });
+  const status = (await controller.call('GET', '/v1/vrouters/seen/status')).json as VrouterStatus;
+  assert.equal(status.registered && status.connected, true);
+  assert.equal(status.appliedVersion, 2);
+  assert.equal(status.plane, 'fake');
+  assert.equal(status.clockOffsetMs, 12);
+  assert.deepEqual(status.errors, errors);
+  assert.equal(status.stats?.drops.noRoute, 3);
+  const row = (await controller.call('GET', '/v1/vrouters/seen/peers/phone')).json as CreatePeerReply;
+  assert.equal(row.peer.live?.endpoint, '192.0.2.7:4000');
+  assert.equal(row.peer.live?.rxBytes, 10);
+  assert.ok(row.gateway.publicKey !== null);
+  const events = await fetch(`${controller.rest}/v1/events`, { headers: { 'last-event-id': '0' } });
+  const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
+  let text = '';
+  while (!text.includes('version.applied')) text += (await reader.read()).value ?? assert.fail(text);
+  await reader.cancel();
+});
+
+test('kill -9 and a start end in the same state, and polling goes on', async () => {
+  const gateway = await joined('crash');
+  await gateway.poll();
+  const { peer, version } = await addPeer('crash', 'before');
+  const ports = [Number(new URL(controller.rest).port), Number(new URL(controller.agents).port)] as const;
+  await controller.end('SIGKILL');
+  controller = await ControllerProcess.start(data, ports);
+  const replayed = await gateway.send(gateway.next()).catch(() => gateway.send(gateway.next()));
+  assert.equal(replayed.status, 409, 'nonces live in memory');
+  gateway.nonce = (replayed.json as { nextNonce: string }).nextNonce;
+  const reply = await gateway.poll();
+  assert.equal(reply.baseVersion, 1, 'deltas survive');
+  assert.equal(reply.version, version);
+  assert.deepEqual(
+    reply.ops.map((op) => op.key),
+    [`peer/wg0/${peer.publicKey}`],
+  );
+  assert.equal(reply.hash, hashOf(gateway.state));
+  const next = await addPeer('crash', 'after');
+  assert.equal(next.version, version + 1);
+  assert.deepEqual(next.peer.addresses, ['10.77.0.3/32', 'fd77::3/128']);
+});
+
+test('whatever was acknowledged before a kill -9 is there after it', async () => {
+  await makeVrouter('torn');
+  const acknowledged: string[] = [];
+  for (let round = 0; round < 3; round++) {
+    const writers = [0, 1, 2].map(async (writer) => {
+      for (let i = 0; ; i++) {
+        const name = `r${round}w${writer}n${i}`;
+        const answer = await controller
+          .call('POST', '/v1/vrouters/torn/peers', { name, publicKey: await wireguardKey() })
+          .catch(() => null);
+        if (answer === null) return;
+        assert.equal(answer.status, 201);
+        acknowledged.push(name);
+      }
+    });
+    await delay(150 + 70 * round);
+    await controller.end('SIGKILL');
+    await Promise.all(writers);
+    controller = await ControllerProcess.start(data);
+  }
+  const { peers } = (await controller.call('GET', '/v1/vrouters/torn/peers')).json as PeerList;
+  const names = new Set(peers.map((peer) => peer.name));
+  assert.ok(acknowledged.length > 10);
+  for (const name of acknowledged) assert.ok(names.has(name), name);
+  assert.ok(names.size <= acknowledged.length + 9, 'at most what was under way more');
+  assert.equal(new Set(peers.flatMap((peer) => peer.addresses)).size, 2 * peers.length);
+  const gateway = await TestGateway.join(
+    ((await controller.call('POST', '/v1/vrouters/torn/tokens')).json as CreateVrouterReply).join.string,
+  );
+  gateways.push(gateway);
+  const reply = await gateway.poll();
+  assert.equal(reply.version, 1 + peers.length, 'one version per change');
+  assert.equal(reply.hash, hashOf(gateway.state));
+});
+
+test('a confirmed shrink is said in the next full state, and no longer once more is removed', async () => {
+  const gateway = await joined('shrink');
+  await addPeer('shrink', 'a');
+  await addPeer('shrink', 'b');
+  await gateway.poll();
+  await controller.call('DELETE', '/v1/vrouters/shrink/peers/a');
+  const { json } = await controller.call('POST', '/v1/vrouters/shrink/confirm-shrink');
+  assert.deepEqual(json, { version: 4 });
+  const confirmed = await gateway.send(gateway.next());
+  const reply = gateway.take(confirmed);
+  assert.equal(reply.baseVersion, null);
+  assert.equal(reply.confirmShrink, true);
+  await controller.call('DELETE', '/v1/vrouters/shrink/peers/b');
+  assert.equal((await gateway.poll({ full: true })).confirmShrink, false);
+});
+
+test('a deleted vrouter has no gateway', async () => {
+  const gateway = await joined('deleted');
+  await gateway.poll();
+  const held = gateway.send(gateway.next({ waitMs: 20_000 }));
+  await delay(30);
+  assert.equal((await controller.call('DELETE', '/v1/vrouters/deleted')).status, 200);
+  assert.equal(codeOf(await held), 'poll.identity');
+  assert.equal(codeOf(await gateway.send(gateway.next())), 'poll.identity');
+});
+
+test('a second controller on the folder or the port says so and ends', async () => {
+  for (const [args, code] of [
+    [['--data', data], 'data.inUse'],
+    [['--data', join(data, 'other'), '--rest', new URL(controller.rest).host, '--agents', '127.0.0.1:0'], 'port.inUse'],
+    [
+      ['--data', join(data, 'other'), '--agents', new URL(controller.agents).host, '--rest', '127.0.0.1:0'],
+      'port.inUse',
+    ],
+  ] as const) {
+    const child = spawnController(args);
+    let text = '';
+    child.stderr!.on('data', (chunk: Buffer) => {
+      text += chunk.toString();
+    });
+    const [status] = await once(child, 'exit');
+    assert.equal(status, 1, text);
+    assert.match(text, new RegExp(`\\(${code}\\)`));
+  }
+});
+
+test('usage is answered with exit 2, and REST stays on the loopback', async () => {
+  for (const args of [
+    [],
+    ['--data', data, '--nonsense'],
+    ['--data', data, '--rest', '0.0.0.0:0'],
+    ['--data', data, '--agents', 'x'],
+  ]) {
+    const [status] = await once(spawnController(args), 'exit');
+    assert.equal(status, 2, args.join(' '));
+  }
+});
+
+test('keys are for their owner alone', () => {
+  for (const path of ['ca/root.pem', 'ca/intermediate.pem', 'controller.db', 'controller.json'])
+    assert.equal(statSync(join(data, path)).mode & 0o077, 0, path);
+});
+
+test('SIGTERM answers held polls and ends within two seconds', async () => {
+  const gateway = await joined('stop');
+  await gateway.poll();
+  const held = gateway.send(gateway.next({ waitMs: 20_000 }));
+  await delay(50);
+  const ms = await controller.end('SIGTERM');
+  assert.ok(ms < 2000, `${ms} ms`);
+  assert.equal(controller.child.exitCode, 0);
+  const answer = await held;
+  assert.equal(answer.status, 200);
+  assert.ok(gateway.take(answer).pollAfterMs > 0, 'everyone comes back, but not all at once');
+});

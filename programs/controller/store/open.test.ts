@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { after, test } from 'node:test';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import { sqliteDialect } from './dialect/sqlite.ts';
+import { migrations } from './migrations.ts';
+import { openStore } from './open.ts';
+import { readSetting, settle } from './settings.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'vrouter-store-'));
+after(() => rmSync(folder, { recursive: true, force: true }));
+const open = (name: string) => openStore(sqliteDialect(join(folder, name)), name);
+
+test('a fact that is settled stays, over restarts', async () => {
+  const first = await open('a.db');
+  assert.equal(await readSetting(first, 'controllerId'), null);
+  assert.equal(await settle(first, 'controllerId', 'one'), 'one');
+  await first.destroy();
+  const second = await open('a.db');
+  assert.equal(await settle(second, 'controllerId', 'two'), 'one');
+  await second.destroy();
+});
+
+test('a store of a newer controller is refused with advice', async () => {
+  await (await open('newer.db')).destroy();
+  const raw = new DatabaseSync(join(folder, 'newer.db'));
+  raw.exec(`UPDATE settings SET value = '${migrations.length + 1}' WHERE name = 'schema'`);
+  raw.close();
+  await assert.rejects(
+    () => open('newer.db'),
+    (thrown) =>
+      thrown instanceof ProblemError && thrown.problem.code === 'data.corrupt' && /newer/.test(thrown.message),
+  );
+});
+
+test('what is no database is refused and left as it is', async () => {
+  writeFileSync(join(folder, 'text.db'), 'not a database, but long enough to be taken for one by its size alone');
+  await assert.rejects(
+    async () => open('text.db'),
+    (thrown) => thrown instanceof ProblemError && thrown.problem.code.startsWith('data.'),
+  );
+});
+
+test('commits are on the disk before they return', async () => {
+  const db = await open('sync.db');
+  const raw = new DatabaseSync(join(folder, 'sync.db'));
+  assert.equal(raw.prepare('PRAGMA journal_mode').get()?.['journal_mode'], 'wal');
+  raw.close();
+  await db.destroy();
+});

@@ -1,0 +1,74 @@
+/** The real controller as a process of its own, on free ports and a temporary folder; for tests. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+const START_MS = 15_000;
+
+export class ControllerProcess {
+  readonly child: ChildProcess;
+  readonly rest: string;
+  readonly agents: string;
+  readonly rootFingerprint: string;
+
+  private constructor(child: ChildProcess, where: { rest: string; agents: string; rootFingerprint: string }) {
+    this.child = child;
+    this.rest = where.rest;
+    this.agents = where.agents;
+    this.rootFingerprint = where.rootFingerprint;
+  }
+
+  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. */
+  static async start(data: string, ports: readonly [number, number] = [0, 0]): Promise<ControllerProcess> {
+    const child = spawnController([
+      '--data',
+      data,
+      '--rest',
+      `127.0.0.1:${ports[0]}`,
+      '--agents',
+      `127.0.0.1:${ports[1]}`,
+    ]);
+    let log = '';
+    child.stderr!.on('data', (chunk: Buffer) => {
+      log += chunk.toString();
+    });
+    const end = Date.now() + START_MS;
+    while (!log.includes('"msg":"listening"')) {
+      if (child.exitCode !== null || Date.now() > end) {
+        child.kill('SIGKILL');
+        throw new Error(`the controller did not start:\n${log}`);
+      }
+      await delay(10);
+    }
+    return new ControllerProcess(child, JSON.parse(readFileSync(join(data, 'controller.json'), 'utf8')));
+  }
+
+  /** Sends a signal and waits for the end; how long that took, ms. */
+  async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<number> {
+    const from = performance.now();
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      const exit = once(this.child, 'exit');
+      this.child.kill(signal);
+      await exit;
+    }
+    return performance.now() - from;
+  }
+
+  /** A REST call; the parsed answer and its status. */
+  async call(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+    const response = await fetch(this.rest + path, {
+      method,
+      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+    });
+    const text = await response.text();
+    return { status: response.status, json: text.startsWith('{') ? JSON.parse(text) : text };
+  }
+}
+
+export function spawnController(args: readonly string[]): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+}

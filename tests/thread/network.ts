@@ -1,0 +1,53 @@
+/** A whole network for a test: every program for real, in a folder and on ports of its own, gone at the end. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Network } from '../../programs/demo/world/network.ts';
+import { checkPortsFree, demoPorts } from '../../programs/demo/world/ports.ts';
+
+/** `wireguardGo`: let one peer be wireguard-go where that can be had; a test of our own programs need not depend on it. */
+export interface TestNetworkOptions {
+  readonly wireguardGo: boolean;
+}
+
+/** Brings a network up, runs the body, and takes it down whatever happens. */
+export async function withNetwork(
+  options: TestNetworkOptions,
+  body: (network: Network) => Promise<void>,
+): Promise<void> {
+  const folder = mkdtempSync(join(tmpdir(), 'vr-'));
+  const ports = demoPorts(await freeBase());
+  const network = new Network({ folder, ports, progress: () => {}, wireguardGo: options.wireguardGo });
+  try {
+    await network.start();
+    await body(network);
+  } finally {
+    await network.stop();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A port N with N + 1 and N + 2 free as well. */
+async function freeBase(): Promise<number> {
+  for (let attempt = 0; ; attempt++) {
+    const base = await systemPort();
+    try {
+      await checkPortsFree(demoPorts(base));
+      return base;
+    } catch (thrown) {
+      if (attempt === 20) throw thrown;
+    }
+  }
+}
+
+function systemPort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.on('error', reject);
+    server.listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address !== null ? address.port % 60_000 : 0));
+    });
+  });
+}
