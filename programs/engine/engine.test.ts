@@ -128,6 +128,16 @@ test('two clients talk through the engine over real UDP, and the daemon may come
   b.send(echoPacket({ src: 'fd77::3', dst: 'fd77::1' }));
   await within('echo replies', () => a.inbox.length === 1 && b.inbox.length === 1);
 
+  // Bundled by the kernel on both ways, on a link whose padding does not fit between neighbours.
+  const wider = { do: 'link.set', name: 'wg0', type: 'wireguard', vrf: 'default', mtu: 1500, adminUp: true } as const;
+  assert.deepEqual(await first.client.apply([wider]), [null]);
+  const bundle = Array.from({ length: 200 }, (_, i) => new Uint8Array(1392).fill(i));
+  a.sendAll(bundle.map((payload) => udpPacket({ src: '10.77.0.2', dst: '10.77.0.3' }, payload)));
+  await within('200 bundled packets', () => b.inbox.length === 201);
+  for (const [i, payload] of bundle.entries())
+    assert.deepEqual(b.inbox[i + 1], udpPacket({ src: '10.77.0.2', dst: '10.77.0.3', ttl: 63 }, payload));
+  b.inbox.length = 1;
+
   // The daemon dies without a word; packets keep flowing.
   first.socket.destroy();
   const data = new Uint8Array(1200).fill(0x55);
@@ -141,12 +151,12 @@ test('two clients talk through the engine over real UDP, and the daemon may come
   const second = await dial(engine.socket);
   assert.equal((await second.client.hello).epoch, epoch, 'the same life');
   const { links, drops } = await second.client.counters();
-  assert.deepEqual([links[0]!.rxPackets, links[0]!.txPackets, links[0]!.drops], [203, 203, 0]);
+  assert.deepEqual([links[0]!.rxPackets, links[0]!.txPackets, links[0]!.drops], [403, 403, 0]);
   assert.deepEqual(drops, {});
   const peer = (await second.client.dump()).find((row) => row.is === 'peer' && row.publicKey === a.publicKey);
   assert.ok(peer?.is === 'peer' && peer.lastHandshakeUnixMs !== null);
   assert.ok(Math.abs(peer.lastHandshakeUnixMs - Date.now()) < 20_000);
-  assert.equal(peer.rxPackets, 201);
+  assert.equal(peer.rxPackets, 401);
   await second.client.stop();
   await second.client.closed;
   assert.equal(await engine.ended, 0);
@@ -218,7 +228,7 @@ test('garbage is answered and disconnected, and harms nobody else', { timeout: 3
   for (const [what, bytes] of rows) {
     const socket = connect(engine.socket);
     const decoder = new FrameDecoder();
-    socket.on('data', (chunk) => decoder.push(chunk));
+    socket.on('data', (chunk: Buffer) => decoder.push(chunk));
     socket.write(bytes);
     await once(socket, 'close');
     const hello = decoder.next();

@@ -55,6 +55,16 @@ export class WireguardClient {
 
   /** Sends an inner packet, which may have to wait for the handshake that it starts. */
   send(packet: Uint8Array): void {
+    this.sendAll([packet]);
+  }
+
+  /** Sends inner packets with as few calls as the socket allows, so that the kernel may bundle them. */
+  sendAll(packets: readonly Uint8Array[]): void {
+    for (const packet of packets) this.#seal(packet);
+    this.flush();
+  }
+
+  #seal(packet: Uint8Array): void {
     const peer = this.device.peer(this.#gateway!)!;
     const region = makeRegion(16 + packet.length + 31);
     region.bytes.set(packet, 16);
@@ -62,7 +72,6 @@ export class WireguardClient {
     const sealed = this.device.send(peer, region.bytes, region.view, 16, packet.length, MTU, this.#clock, this);
     assert.ok(sealed >= 0, `send said ${sealed}`);
     if (sealed > 0) this.datagram(peer.endpoint!, region.bytes, 0, sealed);
-    this.flush();
   }
 
   receive(): void {

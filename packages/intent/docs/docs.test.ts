@@ -20,7 +20,7 @@ function sections(file: string): Section[] {
   return text.split(/^##+ /m).flatMap((part) => {
     const head = /^`(\w+)` - (now|later)\n/.exec(part);
     if (head === null) return [];
-    const rows = [...part.matchAll(/^\| (`.*?) \| (.*?) \|/gm)].map(
+    const rows = [...part.matchAll(/^\| (`.*?) +\| (.*?) +\|/gm)].map(
       (row) => [[...row[1]!.matchAll(/`(\w+)`/g)].map((name) => name[1]!), row[2]!] as const,
     );
     return [{ kind: head[1]!, now: head[2] === 'now', text: part, rows }];
@@ -82,5 +82,5 @@ test('every intent comes to objects that are drawn, and every object has someone
   );
   const table = readFileSync(new URL('objects.md', import.meta.url), 'utf8');
   for (const kind of drawn)
-    assert.match(table, new RegExp(`\\| \`${kind}\` \\| [^|]+ \\| (U|S|-)`), `${kind} is served by nobody`);
+    assert.match(table, new RegExp(`\\| \`${kind}\` +\\| [^|]+ \\| (U|S|-)`), `${kind} is served by nobody`);
 });

@@ -43,3 +43,18 @@ test('key and value both count', () => {
   assert.notEqual(of([['vrf/a', 1]]), of([['vrf/b', 1]]));
   assert.notEqual(of([['vrf/a', 1]]), of([['vrf/a', 2]]));
 });
+
+test('a clone goes its own way', () => {
+  const hash = new StateHash(sha256);
+  hash.add('vrf/a', 1);
+  const copy = hash.clone();
+  copy.add('vrf/b', 2);
+  assert.equal(hash.hex(), of([['vrf/a', 1]]));
+  assert.equal(
+    copy.hex(),
+    of([
+      ['vrf/a', 1],
+      ['vrf/b', 2],
+    ]),
+  );
+});

@@ -167,6 +167,22 @@ test('a new pre-shared key makes that peer shake hands, and no other', () => {
   assert.ok(a.verdicts.includes(-WireguardDrop.notAuthentic));
 });
 
+test('a late confirmation of the old session does not end the handshake for the new key', () => {
+  const { net, a, b, ba } = couple();
+  a.say(fromA());
+  net.at(2);
+  assert.ok(ba.next, 'answered, not confirmed');
+  const presharedKey = new Uint8Array(32).fill(9);
+  b.device.setPeer({ publicKey: a.device.publicKey, presharedKey }, b.now);
+  b.say(fromB());
+  net.at(100);
+  assert.deepEqual(texts(b), ['ping']);
+  assert.ok(ba.pending, 'the handshake goes on');
+  a.device.setPeer({ publicKey: b.device.publicKey, presharedKey }, a.now);
+  net.at(8000);
+  assert.deepEqual(texts(a), ['pong']);
+});
+
 test('a removed peer leaves nothing: no keys, no routes, no timers', () => {
   const { net, a, b, ab } = couple();
   a.say(fromA());

@@ -209,8 +209,11 @@ export class WireguardDevice {
     peer.endpoint = from;
     if (pair === peer.next) {
       confirmNext(peer, this.#indices);
-      this.#handshakes.complete(peer, clock);
-      this.#outbox.flush(peer, clock, sink);
+      // A session whose sending has ended meanwhile must not end the handshake that replaces it.
+      if (pair.maySend) {
+        this.#handshakes.complete(peer, clock);
+        this.#outbox.flush(peer, clock, sink);
+      }
     }
     if (pair.initiator && !peer.refreshTried && pair.needsRefresh(now)) {
       peer.refreshTried = true;

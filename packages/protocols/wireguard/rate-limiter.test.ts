@@ -37,6 +37,7 @@ test('an IPv6 source is its /64', () => {
   for (let i = 0; i < 5; i++) assert.equal(limiter.allow(ip(`2001:db8::${i}`), millis(0)), true);
   assert.equal(limiter.allow(ip('2001:db8::99'), millis(0)), false);
   assert.equal(limiter.allow(ip('2001:db8:0:1::99'), millis(0)), true);
+  for (let i = 0; i < 9; i++) assert.equal(limiter.allow(ip(`::ffff:192.0.2.${i}`), millis(0)), true);
 });
 
 test('memory is bounded: newcomers wait while all are busy, and idle sources are forgotten', () => {

@@ -27,7 +27,7 @@ export class RateLimiter {
 
   /** Takes a token of the source's. False: it has none left, or nobody new can be remembered. */
   allow(address: IpBytes, now: Millis): boolean {
-    const name = (address.length === 16 ? address.subarray(0, 8) : address).join('.');
+    const name = sourceName(address);
     const bucket = this.#buckets.get(name);
     if (bucket === undefined) {
       this.#forget(now);
@@ -50,4 +50,11 @@ export class RateLimiter {
       this.#buckets.delete(name);
     }
   }
+}
+
+/** A dual-stack socket may show IPv4 as ::ffff:0:0/96 (RFC 4291 section 2.5.5.2), which is not one site. */
+function sourceName(address: IpBytes): string {
+  if (address.length === 4) return address.join('.');
+  const mapped = address[10] === 0xff && address[11] === 0xff && address.subarray(0, 10).every((byte) => byte === 0);
+  return (mapped ? address.subarray(12) : address.subarray(0, 8)).join('.');
 }

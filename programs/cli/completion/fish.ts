@@ -8,8 +8,8 @@ export function fishScript(spots: readonly Spot[], valueOptions: readonly string
     return [
       ...spot.commands.map(({ text, about }) => `complete -c vrouterctl -f ${here} -a ${text} -d ${quote(about)}`),
       ...spot.options.map(({ text, about }) => {
-        const wants = fileOptions.some((file) => file === text) ? ' -rF' : valueOptions.includes(text) ? ' -x' : '';
-        return `complete -c vrouterctl -f ${here} -l ${text.slice(2)}${wants} -d ${quote(about)}`;
+        const wants = fileOptions.some((file) => file === text) ? '-rF' : valueOptions.includes(text) ? '-x' : '-f';
+        return `complete -c vrouterctl ${wants} ${here} -l ${text.slice(2)} -d ${quote(about)}`;
       }),
     ];
   });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { ProblemError } from '@vrouter/core/problem.ts';
+import { sql } from 'kysely';
 import { sqliteDialect } from './dialect/sqlite.ts';
 import { migrations } from './migrations.ts';
 import { openStore } from './open.ts';
@@ -46,8 +47,9 @@ test('what is no database is refused and left as it is', async () => {
 
 test('commits are on the disk before they return', async () => {
   const db = await open('sync.db');
-  const raw = new DatabaseSync(join(folder, 'sync.db'));
-  assert.equal(raw.prepare('PRAGMA journal_mode').get()?.['journal_mode'], 'wal');
-  raw.close();
+  const ask = async (name: string) => Object.values((await sql.raw(`PRAGMA ${name}`).execute(db)).rows[0] as object)[0];
+  assert.equal(await ask('journal_mode'), 'wal');
+  assert.equal(await ask('synchronous'), 2, 'FULL');
+  assert.equal(await ask('foreign_keys'), 1);
   await db.destroy();
 });

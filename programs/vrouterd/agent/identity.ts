@@ -65,15 +65,20 @@ export class Identity {
     rmSync(join(this.#folder, 'pending.pem'), { force: true });
   }
 
-  /** The request under way, made by `make` and kept when there is none. */
+  /** The request under way, made by `make` and kept when there is none; the same bytes each time. */
   async pending(make: () => Promise<KeyAndRequest>): Promise<KeyAndRequest> {
-    const pem = this.#read('pending.pem');
-    const key = pem === null ? undefined : blocks(pem, 'PRIVATE KEY')[0];
-    const csr = pem === null ? undefined : blocks(pem, 'CERTIFICATE REQUEST')[0];
-    if (key !== undefined && csr !== undefined) return { key, csr };
+    const kept = this.#readPending();
+    if (kept !== null) return kept;
     const made = await make();
     await this.#write('pending.pem', `${made.key.trimEnd()}\n${made.csr.trimEnd()}\n`);
-    return made;
+    return this.#readPending() ?? made;
+  }
+
+  #readPending(): KeyAndRequest | null {
+    const pem = this.#read('pending.pem') ?? '';
+    const key = blocks(pem, 'PRIVATE KEY')[0];
+    const csr = blocks(pem, 'CERTIFICATE REQUEST')[0];
+    return key === undefined || csr === undefined ? null : { key, csr };
   }
 
   #read(name: string): string | null {

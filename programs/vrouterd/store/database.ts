@@ -30,12 +30,15 @@ const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;`,
 ];
 
+/** A database that ends with the process, for tests. */
+const MEMORY = ':memory:';
+
 /** Opens (and, when it is older, migrates) the database at `path`, mode 0600. Throws `data.corrupt`, or `data.unwritable`. */
 export function openDatabase(path: string): DatabaseSync {
   let db: DatabaseSync;
   try {
     db = new DatabaseSync(path);
-    chmodSync(path, 0o600);
+    if (path !== MEMORY) chmodSync(path, 0o600);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
   } catch (thrown) {
     throw new ProblemError(problem('data.unwritable', `cannot open ${path}: ${String(thrown)}`));

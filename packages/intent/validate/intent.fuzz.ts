@@ -1,0 +1,48 @@
+/** Any JSON at the door: it is refused with a problem or becomes an intent that parses to itself, compiles and plans. */
+import { asciiBytes } from '@vrouter/core/bytes.ts';
+import { diffAll } from '../diff/diff.ts';
+import { Desired } from '../index/desired.ts';
+import { type ObjectKind, objectKinds } from '../model/objects.ts';
+import { sameValue } from '../model/same.ts';
+import { formatPlan } from '../plan/format.ts';
+import { plan } from '../plan/plan.ts';
+import { testKey, testOutside } from '../testing/outside.ts';
+import { parseIntent } from './intent.ts';
+
+export const name = 'intent/validate';
+
+export const seeds: readonly Uint8Array[] = [
+  { kind: 'vrf', name: 'blue' },
+  { kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', vrf: 'default', listenPort: 51820, mtu: 1420 },
+  { kind: 'address', interface: 'wg0', address: 'fd77::1/64' },
+  { kind: 'peer', interface: 'wg0', publicKey: testKey(1), allowedIps: ['10.0.0.2', 'fd77::/64'], endpoint: '[::1]:5' },
+  { kind: 'route', vrf: 'default', prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.0.0.1' },
+  { kind: 'route', prefix: '::/0', blackhole: true },
+].map((intent) => asciiBytes(JSON.stringify(intent)));
+
+export function fuzzOne(bytes: Uint8Array): void {
+  let text = '';
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch {
+    json = text;
+  }
+  const parsed = parseIntent(json);
+  if (!parsed.ok) return;
+  const again = parseIntent(parsed.value);
+  if (!again.ok || !sameValue(again.value, parsed.value)) throw new Error(`${text} is not canonical after parsing`);
+  const desired = new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
+  desired.put('file', {
+    kind: 'gatewayInterface',
+    name: 'wg0',
+    type: 'wireguard',
+    vrf: 'default',
+    listenPort: 1,
+    mtu: 1420,
+  });
+  desired.put('controller', parsed.value);
+  formatPlan(plan(diffAll(desired.all(), [])));
+  desired.problems();
+}

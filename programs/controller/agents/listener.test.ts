@@ -1,0 +1,136 @@
+/** What depends on the clock, over real TLS with a clock that the test moves: tokens that end, certificates that end, grace, limits. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { registerReply, renewReply } from '@vrouter/api/agent/agent.ts';
+import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
+import { pino } from 'pino';
+import { Authority } from '../ca/authority.ts';
+import { createVrouter } from '../desk/vrouters.ts';
+import { Metrics } from '../metrics/metrics.ts';
+import { lastAudit } from '../store/audit.ts';
+import { type Answer, makeRequest, prepareJoin, register, TestGateway } from '../testing/gateway.ts';
+import { openDesk, type TestDesk, tester } from '../testing/store.ts';
+import { JoinService } from './join.ts';
+import { type AgentListener, agentListener, sourceOf } from './listener.ts';
+import { PollService } from './poll.ts';
+import { RenewService } from './renew.ts';
+
+const HOUR_MS = 3_600_000;
+const folder = mkdtempSync(join(tmpdir(), 'vrouter-listener-'));
+let desk: TestDesk;
+let listener: AgentListener;
+const gateways: TestGateway[] = [];
+
+before(async () => {
+  // TLS itself judges certificates by the real clock, so the test starts there and moves ours.
+  const clock = { unixMs: Date.now() };
+  const unixMs = (): number => clock.unixMs;
+  const authority = await Authority.open(join(folder, 'ca'), null, unixMs);
+  const opened = await openDesk(join(folder, 'store.db'), clock);
+  const { db, desired, roster, events } = opened;
+  const metrics = new Metrics();
+  const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs);
+  const poll = new PollService(desired, events, metrics, unixMs);
+  const renew = new RenewService(db, desired, authority, events, unixMs);
+  const services = { db, authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
+  listener = agentListener(services, await authority.server(['127.0.0.1']), pino({ level: 'silent' }));
+  await listener.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = listener.server.address() as AddressInfo;
+  desk = { ...opened, agentsUrl: () => `https://127.0.0.1:${port}`, rootFingerprint: authority.rootFingerprint };
+});
+
+after(async () => {
+  for (const gateway of gateways) gateway.close();
+  await listener.close();
+  await desk.db.destroy();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function joinString(name: string): Promise<string> {
+  return (await createVrouter(desk, tester, createVrouterRequest.parse({ name }))).join.string;
+}
+
+function codeOf(answer: Answer): string {
+  return (answer.json as { error?: { code: string } }).error?.code ?? `${answer.status}`;
+}
+
+async function at<T>(laterMs: number, work: () => Promise<T>): Promise<T> {
+  const start = desk.clock.unixMs;
+  desk.clock.unixMs = start + laterMs;
+  try {
+    return await work();
+  } finally {
+    desk.clock.unixMs = start;
+  }
+}
+
+test('a token ends after an hour and some skew, and says no more than a wrong one', async () => {
+  const joining = await prepareJoin(await joinString('expiry'));
+  const late = await at(HOUR_MS + 61_000, () => register(joining));
+  assert.equal(codeOf(late), 'join.refused');
+  const wrong = await register({
+    ...joining,
+    token: `${joining.token.slice(0, -1)}${joining.token.endsWith('A') ? 'B' : 'A'}`,
+  });
+  assert.deepEqual(late.json, wrong.json);
+  const [, expired] = await lastAudit(desk.db, 2);
+  assert.equal(expired!.reason, 'expired');
+  assert.equal((await at(HOUR_MS + 59_000, () => register(joining))).status, 200);
+});
+
+test('a retry gets the same answer for ten minutes', async () => {
+  const joining = await prepareJoin(await joinString('retry'));
+  const first = registerReply.parse((await register(joining)).json);
+  const again = registerReply.parse((await at(9 * 60_000, () => register(joining))).json);
+  assert.deepEqual(again.certificateChain, first.certificateChain);
+  assert.equal(codeOf(await at(11 * 60_000, () => register(joining))), 'join.refused');
+});
+
+test('a certificate ends, is renewed within a week, and not after', async () => {
+  const joining = await prepareJoin(await joinString('grace'));
+  const gateway = new TestGateway(joining, registerReply.parse((await register(joining)).json));
+  gateways.push(gateway);
+  const poll = () => gateway.send(gateway.next());
+  assert.equal((await poll()).status, 200);
+  assert.equal(
+    codeOf(await at(8 * HOUR_MS + 1000, poll)),
+    'certificate.required',
+    'also on a connection that was good',
+  );
+  const request = await makeRequest();
+  const renew = () => gateway.post('/vrouter/renew', { csr: request.csr });
+  assert.equal(codeOf(await at(8 * HOUR_MS + 8 * 24 * HOUR_MS, renew)), 'certificate.required');
+  const renewed = await at(20 * HOUR_MS, renew);
+  assert.equal(renewed.status, 200);
+  const [row] = await lastAudit(desk.db, 1);
+  assert.equal(row!.action, 'certificate.renew');
+  assert.match(row!.reason!, /ended/);
+  assert.equal(renewReply.parse(renewed.json).certificateChain.length, 2);
+  // A certificate from later on is not good yet.
+  gateway.rekey(request.key, renewReply.parse(renewed.json).certificateChain);
+  assert.equal(codeOf(await poll()), 'certificate.required');
+});
+
+test('who fails too often must wait, even with a good token', async () => {
+  const joining = await prepareJoin(await joinString('limit'));
+  const answers = [];
+  for (let i = 0; i < 30; i++) answers.push(codeOf(await register({ ...joining, token: 'vrj_nonsense' })));
+  assert.ok(answers.slice(0, 10).every((code) => code === 'join.refused'));
+  assert.equal(answers.at(-1), 'request.limited');
+  assert.equal(codeOf(await register(joining)), 'request.limited');
+  assert.equal((await at(10_000, () => register(joining))).status, 200, 'and the token was not burnt');
+});
+
+for (const [ip, source] of [
+  ['192.0.2.7', '192.0.2.7'],
+  ['::ffff:192.0.2.7', '192.0.2.7'],
+  ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
+  ['2001:db8::1', '2001:db8::/64'],
+  ['fe80::1%eth0', 'fe80::/64'],
+  ['::1', '::/64'],
+] as const)
+  test(`limits know ${ip} as ${source}`, () => assert.equal(sourceOf({ ip }), source));

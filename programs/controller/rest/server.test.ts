@@ -1,0 +1,148 @@
+/** REST from outside: statuses, error bodies, the documentation. What the verbs do is in ../desk. */
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, test } from 'node:test';
+import { errorReply } from '@vrouter/api/rest/error.ts';
+import { auditList } from '@vrouter/api/rest/system.ts';
+import { createVrouterReply, vrouterList } from '@vrouter/api/rest/vrouters.ts';
+import { pino } from 'pino';
+import { type Running, startController } from '../controller.ts';
+
+const data = mkdtempSync(join(tmpdir(), 'vrouter-rest-'));
+let running: Running;
+const loopback = { host: '127.0.0.1', port: 0 };
+
+before(async () => {
+  const options = { data, rest: loopback, agents: loopback, agentHosts: [], logLevel: 'silent' };
+  running = await startController(options, pino({ level: 'silent' }));
+});
+
+after(async () => {
+  await running.stop();
+  rmSync(data, { recursive: true, force: true });
+});
+
+async function call(method: string, path: string, body?: unknown, headers: Record<string, string> = {}) {
+  const type: Record<string, string> = body === undefined ? {} : { 'content-type': 'application/json' };
+  const text = typeof body === 'string' ? body : JSON.stringify(body);
+  const response = await fetch(running.rest + path, {
+    method,
+    redirect: 'manual',
+    headers: { ...type, ...headers },
+    ...(body === undefined ? {} : { body: text }),
+  });
+  const answer = await response.text();
+  return { status: response.status, json: answer.startsWith('{') ? (JSON.parse(answer) as unknown) : answer };
+}
+
+test('a vrouter and a peer, made and seen', async () => {
+  const made = await call('POST', '/v1/vrouters', { name: 'edge' });
+  assert.equal(made.status, 201);
+  createVrouterReply.parse(made.json);
+  const body = { name: 'phone', publicKey: 'xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg=' };
+  assert.equal((await call('POST', '/v1/vrouters/edge/peers', body)).status, 201);
+  const { vrouters } = vrouterList.parse((await call('GET', '/v1/vrouters')).json);
+  assert.deepEqual(
+    vrouters.map((row) => [row.name, row.peers]),
+    [['edge', 1]],
+  );
+  const file = await call('GET', `/v1/vrouters/edge/peers/${encodeURIComponent(body.publicKey)}/wg-quick`);
+  assert.match(String(file.json), /^\[Interface\]$/m);
+  assert.equal((await call('POST', '/v1/vrouters/edge/tokens')).status, 201, 'without a body');
+  assert.equal((await call('POST', '/v1/vrouters/edge/tokens', { ttlSeconds: 60 })).status, 201);
+});
+
+for (const [name, method, path, body, status, code, field] of [
+  ['no such path', 'GET', '/v1/nothing', undefined, 404, 'request.notFound', undefined],
+  ['no such vrouter', 'GET', '/v1/vrouters/none', undefined, 404, 'vrouter.notFound', 'name'],
+  ['a name twice', 'POST', '/v1/vrouters', { name: 'edge' }, 409, 'vrouter.exists', 'name'],
+  ['a bad name', 'POST', '/v1/vrouters', { name: 'a/b' }, 400, 'name.invalid', 'name'],
+  ['a field of the wrong type', 'POST', '/v1/vrouters', { name: 'x', mtu: 'big' }, 400, 'input.invalid', 'mtu'],
+  [
+    'a field of a list',
+    'POST',
+    '/v1/vrouters',
+    { name: 'x', networks: ['10.0.0.0/8', 7] },
+    400,
+    'input.invalid',
+    'networks[1]',
+  ],
+  ['a field that does not exist', 'POST', '/v1/vrouters', { name: 'x', mut: 1400 }, 400, 'input.invalid', 'mut'],
+  ['no body', 'POST', '/v1/vrouters', undefined, 400, 'input.invalid', undefined],
+  ['no JSON', 'POST', '/v1/vrouters', '{"name":', 400, 'input.invalid', undefined],
+  ['too much', 'POST', '/v1/vrouters', `"${'x'.repeat(1_100_000)}"`, 413, 'request.tooLarge', undefined],
+  ['a query that is missing', 'DELETE', '/v1/vrouters/edge/routes', undefined, 400, 'input.invalid', 'prefix'],
+  ['too short a token', 'POST', '/v1/vrouters/edge/tokens', { ttlSeconds: 1 }, 400, 'input.invalid', 'ttlSeconds'],
+] as const)
+  test(`refused: ${name}`, async () => {
+    const answer = await call(method, path, body);
+    assert.equal(answer.status, status, JSON.stringify(answer.json));
+    const { error } = errorReply.parse(answer.json);
+    assert.equal(error.code, code);
+    assert.equal(error.field, field);
+    assert.ok(error.message.length > 10);
+  });
+
+test('other sites and other content types are refused', async () => {
+  assert.equal((await call('GET', '/v1/vrouters', undefined, { origin: 'http://evil.example' })).status, 403);
+  assert.equal((await call('POST', '/v1/vrouters', '{"name":"x"}', { 'content-type': 'text/plain' })).status, 400);
+  assert.equal(
+    (await call('POST', '/v1/vrouters', 'name=x', { 'content-type': 'application/x-www-form-urlencoded' })).status,
+    400,
+  );
+});
+
+test('changes and refusals are in the audit, latest first', async () => {
+  await call('POST', '/v1/vrouters', { name: 'edge' });
+  const { audit } = auditList.parse((await call('GET', '/v1/audit?last=500')).json);
+  assert.equal(audit[0]!.outcome, 'refused');
+  assert.match(audit[0]!.reason!, /^vrouter\.exists/);
+  const done = audit.filter((row) => row.outcome === 'done').map((row) => row.action);
+  for (const action of ['vrouter.create', 'token.create', 'peer.create']) assert.ok(done.includes(action), action);
+});
+
+test('the documentation covers every path, with words for every field of a request', async () => {
+  const { json } = await call('GET', '/openapi.json');
+  const { paths } = json as {
+    paths: Record<
+      string,
+      Record<
+        string,
+        {
+          summary?: string;
+          requestBody?: {
+            content: Record<string, { schema: { properties: Record<string, { description?: string }> } }>;
+          };
+        }
+      >
+    >;
+  };
+  for (const path of [
+    '/v1/vrouters',
+    '/v1/vrouters/{name}/peers/{peer}/wg-quick',
+    '/v1/vrouters/{name}/routes',
+    '/v1/events',
+    '/v1/audit',
+  ])
+    assert.ok(paths[path] !== undefined, path);
+  for (const [path, methods] of Object.entries(paths))
+    for (const [method, { summary, requestBody }] of Object.entries(methods)) {
+      assert.ok(summary, `${method} ${path}`);
+      for (const [field, { description }] of Object.entries(
+        requestBody?.content['application/json']?.schema.properties ?? {},
+      ))
+        assert.ok(description, `${method} ${path} ${field}`);
+    }
+  assert.equal((await call('GET', '/')).status, 302);
+  assert.match(String((await call('GET', '/docs/')).json), /swagger/i);
+});
+
+test('health and metrics', async () => {
+  assert.deepEqual((await call('GET', '/healthz')).json, { status: 'ok' });
+  const text = String((await call('GET', '/metrics')).json);
+  assert.match(text, /^vrouter_controller_vrouters 1$/m);
+  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 2$/m);
+  assert.match(text, /^process_cpu_seconds_total /m);
+});

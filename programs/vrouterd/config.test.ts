@@ -1,0 +1,56 @@
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import { readConfig } from './config.ts';
+
+function fileWith(t: TestContext, text: string): string {
+  const folder = mkdtempSync(join(tmpdir(), 'vr-config-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const path = join(folder, 'vrouterd.yaml');
+  writeFileSync(path, text);
+  return path;
+}
+
+test('an option wins over the file, the file over the default', (t) => {
+  const config = fileWith(t, 'plane: userspace\ndata: /tmp/from-file\nlogLevel: warn\nsocket: /tmp/s.sock\n');
+  const read = readConfig({ config, data: '/tmp/from-option' });
+  assert.equal(read.dataFolder, '/tmp/from-option');
+  assert.equal(read.logLevel, 'warn');
+  assert.equal(read.socketPath, '/tmp/s.sock');
+  assert.equal(read.engineSocketPath, '/tmp/from-option/engine.sock');
+  assert.equal(read.engineStart, true);
+});
+
+test('bootstrap needs no file', () => {
+  const read = readConfig({ bootstrap: true });
+  assert.equal(read.plane, 'userspace');
+  assert.match(read.dataFolder, /\.vrouter\/gateway$/);
+});
+
+for (const [name, text, field] of [
+  ['a misspelt key', 'plane: userspace\ndatta: x\n', ''],
+  ['a plane that there is not', 'plane: moon\n', 'plane'],
+  ['a value of another kind', 'plane: userspace\ndata: [1]\n', 'data'],
+  ['no YAML', 'plane: {', undefined],
+] as const)
+  test(`refused: ${name}`, (t) => {
+    const config = fileWith(t, text);
+    assert.throws(
+      () => readConfig({ config }),
+      (thrown: unknown) => {
+        assert.ok(thrown instanceof ProblemError);
+        assert.equal(thrown.problem.code, 'config.invalid');
+        assert.ok(thrown.problem.message.includes(config));
+        if (field !== undefined) assert.equal(thrown.problem.field, field);
+        return true;
+      },
+    );
+  });
+
+test('without a word about the plane nothing is guessed', () => {
+  assert.throws(() => readConfig({}), /--bootstrap/);
+  assert.throws(() => readConfig({ bootstrap: true, logLevel: 'loud' }), /log level/);
+});
