@@ -43,7 +43,7 @@ async function joined(name: string): Promise<TestGateway> {
 }
 
 async function addPeer(vrouter: string, name: string): Promise<CreatePeerReply> {
-  const body = { name, publicKey: await wireguardKey() };
+  const body = { name, publicKey: wireguardKey() };
   const { status, json } = await controller.call('POST', `/v1/vrouters/${vrouter}/peers`, body);
   assert.equal(status, 201, JSON.stringify(json));
   return json as CreatePeerReply;
@@ -171,7 +171,7 @@ test('malformed, unknown, wrong, used and expired tokens are told the same', asy
   const answers = [];
   for (const token of tries) answers.push(await register({ ...good, token }));
   assert.equal((await register(good)).status, 200, 'failures do not burn the token');
-  answers.push(await register({ ...good, wireguardPublicKey: await wireguardKey() }));
+  answers.push(await register({ ...good, wireguardPublicKey: wireguardKey() }));
   answers.push(await register({ ...good, request: await makeRequest() }));
   for (const answer of answers) {
     assert.equal(answer.status, 403);
@@ -290,7 +290,7 @@ test('whatever was acknowledged before a kill -9 is there after it', async () =>
       for (let i = 0; ; i++) {
         const name = `r${round}w${writer}n${i}`;
         const answer = await controller
-          .call('POST', '/v1/vrouters/torn/peers', { name, publicKey: await wireguardKey() })
+          .call('POST', '/v1/vrouters/torn/peers', { name, publicKey: wireguardKey() })
           .catch(() => null);
         if (answer === null) return;
         assert.equal(answer.status, 201);

@@ -1,5 +1,6 @@
 /** The running controller: everything introduced to everything, started in order, stopped in reverse. */
 import { randomUUID } from 'node:crypto';
+import { rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { VersionReply } from '@vrouter/api/rest/system.ts';
@@ -55,6 +56,9 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   await using undo = new AsyncDisposableStack();
   ensurePrivateFolder(options.data);
   undo.use(lockFolder(options.data));
+  // It tells where we listen, so it is there only while we do.
+  const wherePath = join(options.data, 'controller.json');
+  rmSync(wherePath, { force: true });
 
   const path = join(options.data, 'controller.db');
   const db = await openStore(sqliteDialect(path), path);
@@ -123,13 +127,14 @@ export async function startController(options: Options, log: FastifyBaseLogger):
     restPort,
     rootFingerprint,
   };
-  await writeFileDurably(join(options.data, 'controller.json'), `${JSON.stringify(where, null, 2)}\n`, 0o600);
+  await writeFileDurably(wherePath, `${JSON.stringify(where, null, 2)}\n`, 0o600);
   log.info({ rest: restUrl, agents: agentsUrl, rootFingerprint }, 'listening');
 
   const held = undo.move();
   let stopping: Promise<void> | null = null;
   const stop = async (): Promise<void> => {
     for (const timer of timers) clearInterval(timer);
+    rmSync(wherePath, { force: true });
     poll.stop();
     for (const gateway of roster.all()) for (const waiting of [...gateway.held]) waiting.end('stopping');
     rest.endStreams();
@@ -138,7 +143,6 @@ export async function startController(options: Options, log: FastifyBaseLogger):
       agents.server.closeAllConnections();
       rest.app.server.closeAllConnections();
     }, STOP_MS);
-    await new Promise((resolve) => setTimeout(resolve, 50));
     await roster.flush();
     await held.disposeAsync();
     clearTimeout(cut);

@@ -77,12 +77,17 @@ async function main(): Promise<void> {
   // Whoever started us may close its terminal or die; packets go on.
   process.on('SIGHUP', () => log.info('SIGHUP ignored'));
 
+  // A bug: the supervisor starts a fresh engine, which beats one whose tables nobody can vouch for.
+  process.on('uncaughtException', fail);
+
   try {
     await prepareSocketPath(options.socket);
-    await server.start();
+    if (!stopping) await server.start();
   } catch (thrown) {
     fail(thrown);
   }
+  // Asked to end before there was anything to end.
+  if (stopping) return server.stop();
   const { epoch } = engine;
   log.info({ socket: options.socket, epoch, crypto: cryptoBackend(), udp: udpBackend(), pid: process.pid }, 'ready');
 }

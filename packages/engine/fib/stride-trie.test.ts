@@ -151,10 +151,10 @@ test('removing a route shows what it covered', () => {
   assert.equal(trie.remove(host, 32), false);
 });
 
-test('an empty table costs nothing and ten routes less than a MiB', () => {
+test('an empty table costs nothing and ten routes next to nothing', () => {
   const trie = new StrideTrie(8);
   assert.equal(trie.lookup4(Uint8Array.of(10, 0, 0, 1), 0), 0);
   assert.equal(trie.tableBytes, 0);
   for (let i = 0; i < 10; i++) trie.set(Uint8Array.of(10, i, 2, 3), 32, 1);
-  assert.ok(trie.tableBytes < 2 ** 20, `${trie.tableBytes} bytes`);
+  assert.ok(trie.tableBytes < 64 * 1024, `${trie.tableBytes} bytes`);
 });

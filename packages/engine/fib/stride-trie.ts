@@ -1,6 +1,6 @@
 /**
  * Longest-prefix match over addresses of 4 or 16 bytes: a multibit trie with expanded prefixes (a route fills every entry of its block
- * that it covers), so a lookup is a few dependent loads and never backtracks. The first level takes 16 bits, further levels `stride`
+ * that it covers), so a lookup is a few dependent loads and never backtracks. The first level takes 8 bits, further levels `stride`
  * bits each; blocks below the first exist only where routes are longer, and go when the last of those goes. Nothing is allocated
  * before the first route.
  *
@@ -12,7 +12,7 @@
  */
 import { exactKey } from './exact-key.ts';
 
-const ROOT_BITS = 16;
+const ROOT_BITS = 8;
 const ROOT_SIZE = 1 << ROOT_BITS;
 
 export class StrideTrie {
@@ -20,7 +20,7 @@ export class StrideTrie {
   size: number;
   readonly #stride: 4 | 8;
   readonly #blockSize: number;
-  /** The first 65,536 entries are the root, then block n stands at 65,536 + n * blockSize. */
+  /** The first 256 entries are the root, then block n stands at 256 + n * blockSize. */
   #entry: Int32Array;
   #bits: Uint8Array;
   /** How many routes end inside each block or below it. */
@@ -49,7 +49,9 @@ export class StrideTrie {
   lookup4(bytes: Uint8Array, at: number): number {
     const entry = this.#entry;
     if (entry.length === 0) return 0;
-    let found = entry[(bytes[at]! << 8) | bytes[at + 1]!]!;
+    let found = entry[bytes[at]!]!;
+    if (found >= 0) return found;
+    found = entry[ROOT_SIZE + (~found << 8) + bytes[at + 1]!]!;
     if (found >= 0) return found;
     found = entry[ROOT_SIZE + (~found << 8) + bytes[at + 2]!]!;
     if (found >= 0) return found;
@@ -60,8 +62,8 @@ export class StrideTrie {
   lookup6(bytes: Uint8Array, at: number): number {
     const entry = this.#entry;
     if (entry.length === 0) return 0;
-    let found = entry[(bytes[at]! << 8) | bytes[at + 1]!]!;
-    for (let i = at + 2; found < 0; i++) {
+    let found = entry[bytes[at]!]!;
+    for (let i = at + 1; found < 0; i++) {
       const byte = bytes[i]!;
       found = entry[ROOT_SIZE + (~found << 4) + (byte >>> 4)]!;
       if (found >= 0) break;
@@ -178,7 +180,7 @@ export class StrideTrie {
 
   /** Half as much again each time: doubling would hold up to half of a big table in vain. */
   #grow(needed: number): void {
-    const size = Math.max(needed, ROOT_SIZE, Math.ceil(this.#entry.length * 1.5));
+    const size = Math.max(needed, Math.ceil(this.#entry.length * 1.5));
     const entry = new Int32Array(size);
     entry.set(this.#entry);
     this.#entry = entry;
@@ -191,10 +193,9 @@ export class StrideTrie {
   }
 }
 
-/** `width` (16, 8 or 4) bits of the address from bit `depth`, which is a multiple of the width. */
+/** `width` (8 or 4) bits of the address from bit `depth`, which is a multiple of the width. */
 function bitsAt(address: Uint8Array, depth: number, width: number): number {
   const i = depth >>> 3;
-  if (width === 16) return (address[i]! << 8) | address[i + 1]!;
   if (width === 8) return address[i]!;
   return (depth & 4) === 0 ? address[i]! >>> 4 : address[i]! & 15;
 }

@@ -204,6 +204,30 @@ test('a removed peer leaves nothing: no keys, no routes, no timers', () => {
   assert.equal(a.verdicts.at(-1), -WireguardDrop.unknownPeer);
 });
 
+test('an answer to a peer that was removed meanwhile names nothing', () => {
+  const { net, a, b } = couple();
+  a.say(fromA());
+  a.device.removePeer(b.device.publicKey);
+  net.at(100);
+  assert.deepEqual(a.verdicts, [-WireguardDrop.unknownIndex]);
+  assert.equal(a.crypto.ciphers, 0);
+  assert.equal(a.device.silentDrops[WireguardDrop.stagedGivenUp], 1);
+});
+
+test('an answer to an initiation that has been sent anew is late', () => {
+  const { net, a, b, ab } = couple();
+  net.weather = { ...net.weather, loss: 1 };
+  a.say(fromA());
+  net.at(6000);
+  assert.equal(a.timesOf(1).length, 2);
+  assert.equal(b.hear(a.sent[0]!.bytes, a.endpoint), 0);
+  assert.equal(a.hear(b.sent[0]!.bytes, b.endpoint), -WireguardDrop.unknownIndex);
+  net.at(6100);
+  assert.equal(b.hear(a.sent[1]!.bytes, a.endpoint), 0);
+  assert.equal(a.hear(b.sent[1]!.bytes, b.endpoint), 0);
+  assert.ok(ab.current);
+});
+
 test('another private key ends what was agreed with the old one; a peer with our new public key goes', () => {
   const { net, a, b, ab, ba } = couple();
   a.say(fromA());

@@ -2,8 +2,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '@vrouter/core/rng.ts';
+import { TestCrypto } from './crypto.testing.ts';
 import { WireguardDrop } from './drops.ts';
 import { couple, endpoint, fromA, fromB } from './net.testing.ts';
+import { makeIdentity } from './noise.ts';
 
 const stranger = endpoint('203.0.113.66:666');
 
@@ -61,6 +63,41 @@ test('true messages with a bit turned, a byte less or more', () => {
   assert.deepEqual([ab.endpoint?.text, ba.endpoint?.text], [b.endpoint.text, a.endpoint.text]);
   // The packet that was held back still comes in.
   assert.ok(a.hear(all.find(([host, bytes]) => host === a && bytes[0] === 4)![1], b.endpoint) > 0);
+});
+
+/** MAC1 is no secret: whoever knows the public key can make it. */
+function withMac1(bytes: Uint8Array, privateKey: Uint8Array): Uint8Array {
+  const crypto = new TestCrypto();
+  const at = bytes.length - 32;
+  const mended = new Uint8Array(bytes);
+  mended.set(crypto.macBlake2s(makeIdentity(crypto, privateKey).mac1Key, mended.subarray(0, at)), at);
+  return mended;
+}
+
+test('forgeries with a right MAC1 fail at the tags, and the true message still counts', () => {
+  const { net, a, b, ab, ba } = couple();
+  a.say(fromA());
+  const [initiation] = a.sent;
+  net.clear();
+  for (let at = 8; at < 116; at += 4) {
+    const mutant = initiation!.bytes.slice();
+    mutant[at]! ^= 1;
+    const verdict = -b.hear(withMac1(mutant, b.privateKey), stranger);
+    assert.ok(verdict === WireguardDrop.notAuthentic || verdict === WireguardDrop.weakKey, `${at}: ${verdict}`);
+  }
+  assert.deepEqual([b.sent, ba.next, ba.rxBytes], [[], null, 0]);
+  assert.equal(b.hear(initiation!.bytes, a.endpoint), 0);
+  const [response] = b.sent;
+  net.clear();
+  for (let at = 12; at < 60; at += 4) {
+    const mutant = response!.bytes.slice();
+    mutant[at]! ^= 1;
+    assert.equal(a.hear(withMac1(mutant, a.privateKey), stranger), -WireguardDrop.notAuthentic, String(at));
+  }
+  assert.deepEqual([ab.current, ab.endpoint?.text], [null, b.endpoint.text]);
+  assert.equal(a.hear(response!.bytes, b.endpoint), 0);
+  net.at(100);
+  assert.equal(b.delivered.length, 1);
 });
 
 test('a replayed initiation is silent', () => {

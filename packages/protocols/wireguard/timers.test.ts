@@ -129,6 +129,14 @@ test('an initiator that only listens renews at 165 s, once', () => {
   for (const one of b.sent) assert.ok(a.hear(one.bytes, b.endpoint) > 0);
   assert.deepEqual(a.timesOf(1), [166_000]);
   assert.equal(ab.refreshTried, true);
+  // The next session gets its own chance.
+  net.weather = FAIR;
+  net.at(172_000);
+  a.quiet();
+  net.at(338_000);
+  b.say(fromB());
+  net.at(338_010);
+  assert.deepEqual(a.timesOf(1), [338_001]);
 });
 
 test('no key is used after 180 s, for sending or receiving', () => {
@@ -188,6 +196,18 @@ test('a shorter interval counts from now, a longer one from the next message', (
   every(30);
   net.at(100_000);
   assert.deepEqual(keepalives(a).slice(2), [60_000, 90_000]);
+});
+
+test('an endpoint that comes later starts the keepalive', () => {
+  const { net, a, b, ba } = couple();
+  a.device.removePeer(b.device.publicKey);
+  a.device.setPeer({ publicKey: b.device.publicKey, persistentKeepaliveSeconds: 25 }, a.now);
+  net.at(60_000);
+  assert.deepEqual(a.sent, []);
+  a.device.setPeer({ publicKey: b.device.publicKey, endpoint: b.endpoint }, a.now);
+  net.at(60_010);
+  assert.deepEqual(a.timesOf(1), [60_000]);
+  assert.ok(ba.current);
 });
 
 test('all keys go 540 s after the last session, and then the device has nothing to wake for', () => {

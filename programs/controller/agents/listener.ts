@@ -68,13 +68,17 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
     logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: 30_000,
     keepAliveTimeout: 75_000,
-    forceCloseConnections: true,
+    forceCloseConnections: 'idle',
     bodyLimit: JOIN_BODY_MAX,
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app);
+  // close() waits for answers that are on their way; their connections must not linger behind them.
+  app.addHook('onSend', async (_request, reply) => {
+    if (services.poll.stopping) reply.header('connection', 'close');
+  });
 
   // A connection's certificate never changes, so it is read once; whether it is still good is asked each time.
   const certificates = new WeakMap<TLSSocket, ClientCertificate | null>();

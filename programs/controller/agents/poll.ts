@@ -66,6 +66,10 @@ export class PollService {
     }
   }
 
+  get stopping(): boolean {
+    return this.#stopping;
+  }
+
   /** From now on nothing is held. */
   stop(): void {
     this.#stopping = true;

@@ -1,5 +1,5 @@
 /** A gateway as the controller sees one: real TLS, real certificates, no plane; for tests. */
-import { createHash, randomBytes, webcrypto, X509Certificate } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes, X509Certificate } from 'node:crypto';
 import { Agent, request } from 'node:https';
 import {
   type DiscoverReply,
@@ -41,11 +41,9 @@ export async function makeRequest(commonName = 'test'): Promise<KeyAndRequest> {
 }
 
 /** A fresh X25519 public key in base64. */
-export async function wireguardKey(): Promise<string> {
-  const pair = (await webcrypto.subtle.generateKey({ name: 'X25519' }, true, [
-    'deriveBits',
-  ])) as webcrypto.CryptoKeyPair;
-  return Buffer.from(await webcrypto.subtle.exportKey('raw', pair.publicKey)).toString('base64');
+export function wireguardKey(): string {
+  const spki = generateKeyPairSync('x25519').publicKey.export({ type: 'spki', format: 'der' });
+  return spki.subarray(-32).toString('base64');
 }
 
 /** Asks without trusting, then checks the fingerprint, as a gateway does. */
@@ -74,7 +72,7 @@ export interface Joining {
 export async function prepareJoin(join: string): Promise<Joining> {
   const { url, token, fingerprint } = parseJoin(join);
   const root = (await discover(url, fingerprint)).rootCertificate;
-  return { url, token, root, request: await makeRequest(), wireguardPublicKey: await wireguardKey() };
+  return { url, token, root, request: await makeRequest(), wireguardPublicKey: wireguardKey() };
 }
 
 export async function register(joining: Joining): Promise<Answer> {
