@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { TLSSocket } from 'node:tls';
 import { renewReply } from '@vrouter/api/agent/agent.ts';
 import type { CreatePeerReply, PeerList } from '@vrouter/api/rest/peers.ts';
 import type { CreateVrouterReply, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
@@ -161,6 +162,19 @@ test('who is not the gateway that its certificate says is refused', async () => 
   const forged = await impostor.gateway(gateway.reply.gatewayId, csr.value.publicKey);
   gateway.rekey(request.key, forged.chain);
   assert.equal(codeOf(await gateway.send(gateway.next())), 'certificate.required');
+});
+
+test('a resumed TLS session is still known for whose it is', async () => {
+  const gateway = await joined('resumed');
+  let resumed = false;
+  for (let i = 0; i < 3; i++) {
+    await gateway.poll();
+    for (const sockets of Object.values(gateway.agent.freeSockets))
+      for (const socket of sockets ?? []) resumed ||= (socket as TLSSocket).isSessionReused();
+    gateway.reconnect();
+    await delay(20);
+  }
+  assert.ok(resumed, 'or this test says nothing');
 });
 
 test('malformed, unknown, wrong, used and expired tokens are told the same', async () => {

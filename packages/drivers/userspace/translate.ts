@@ -96,7 +96,10 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     case 'wireguard': {
       const { link, listenPort, localPort, publicKey } = row;
       const privateKey = { fingerprint: row.privateKeyFingerprint };
-      return [{ kind: 'wireguardDevice', link, listenPort, privateKey }, { localPort, publicKey }];
+      return [
+        { kind: 'wireguardDevice', link, listenPort, privateKey },
+        { localPort, publicKey },
+      ];
     }
     case 'peer': {
       const { link, publicKey, allowedIps, endpoint, persistentKeepalive } = row;

@@ -112,6 +112,8 @@ export class JoinService {
     const vrouter = this.#desired.byId(token.vrouterId)?.row.name;
     if (vrouter === undefined) throw new Refused('vrouterGone');
     const gatewayId = randomUUID();
+    // It ends up in people's terminals.
+    const hostname = request.hostname.replace(/[^\x20-\x7e]/g, '?');
     const certificate = await this.#authority.gateway(gatewayId, csr.publicKey);
     const { value } = await this.#desired.change(vrouter, async (tx, _draft, head) => {
       if (!(await consumeToken(tx, token.id, now - SKEW_MS))) throw new Refused('used');
@@ -131,7 +133,7 @@ export class JoinService {
         id: gatewayId,
         vrouterId: head.row.id,
         wireguardPublicKey: request.wireguardPublicKey,
-        hostname: request.hostname,
+        hostname,
         softwareVersion: request.version,
         plane: null,
         registeredUnixMs: now,
@@ -155,7 +157,7 @@ export class JoinService {
     });
     this.#roster.add(value.row, certificate.notAfterUnixMs);
     this.#metrics.joins.inc({ result: 'done' });
-    const text = `${request.hostname} has joined as the gateway of ${vrouter}`;
+    const text = `${hostname} has joined as the gateway of ${vrouter}`;
     this.#events.emit({ type: 'gateway.registered', vrouter, subject: gatewayId, version: null, text });
     return value.reply;
   }

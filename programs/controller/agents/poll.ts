@@ -119,6 +119,7 @@ export class PollService {
     }
     if (gateway.revoked || head.gone) throw notYou();
     if (boot.reply === held) boot.answered = true;
+    // Who waited here was there all the time.
     gateway.row.lastPollUnixMs = this.#unixMs();
     return this.#compose(head, request, boot.nonce, performance.now() - startedMs);
   }

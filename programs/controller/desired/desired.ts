@@ -5,9 +5,9 @@
  */
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { count } from '../store/counters.ts';
-import { changesOf, intentsOf, type StoredChange, writeChange } from '../store/intents.ts';
+import { changesOf, intentsOf, type StoredChange, type StoredOp, writeChange } from '../store/intents.ts';
 import type { Db, Tx } from '../store/schema.ts';
-import { allVrouters, type VrouterRow } from '../store/vrouters.ts';
+import { allVrouters, setConfirmedVersion, type VrouterRow } from '../store/vrouters.ts';
 import { Draft } from './draft.ts';
 import { Head } from './head.ts';
 
@@ -95,17 +95,19 @@ export class Desired {
       const value = await work(tx, draft);
       // Removing what is not there, or putting what is, would be a version without a change.
       const ops = draft.ops().filter(({ key, body }) => (head.bodies.get(key) ?? null) !== body);
-      if (ops.length === 0) return { change: null, confirmed: 0, value };
-      const version = head.version + 1;
+      const version = ops.length === 0 ? head.version : head.version + 1;
+      const confirmed = confirmedAfter(head, draft.confirmed, ops, version);
+      if (ops.length === 0) {
+        if (confirmed !== head.row.confirmedVersion) await setConfirmedVersion(tx, head.row.id, confirmed);
+        return { change: null, confirmed, value };
+      }
       const change: StoredChange = { version, hash: head.hashAfter(ops), atUnixMs: this.#unixMs(), ops };
-      // A confirmation covers later states too, as long as nothing more goes.
-      const stays = head.row.confirmedVersion === head.version && ops.every(({ body }) => body !== null);
-      const confirmed = stays && head.version > 0 ? version : head.row.confirmedVersion;
       await writeChange(tx, head.row.id, change, confirmed);
       await count(tx, 'changes');
       return { change, confirmed, value };
     });
     if (change !== null) head.commit(change, confirmed);
+    else if (confirmed !== head.row.confirmedVersion) head.confirm(confirmed);
     return { version: head.version, value };
   }
 
@@ -119,4 +121,11 @@ export class Desired {
     this.#last = run.catch(() => undefined);
     return run;
   }
+}
+
+/** A confirmation is for a version, and for the next as long as nothing more goes. */
+function confirmedAfter(head: Head, confirms: boolean, ops: readonly StoredOp[], version: number): number {
+  const before = head.row.confirmedVersion;
+  const stays = before > 0 && before === head.version && ops.every(({ body }) => body !== null);
+  return confirms || stays ? version : before;
 }

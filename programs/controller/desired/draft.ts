@@ -7,6 +7,8 @@ import type { StoredOp } from '../store/intents.ts';
 
 export class Draft {
   readonly #ops = new Map<string, StoredOp>();
+  /** A person agrees that what this state removes may go. */
+  confirmed = false;
 
   /** Adds or replaces an intent. Throws the intent's own problem when a gateway would refuse it. */
   put(intent: Intent): void {

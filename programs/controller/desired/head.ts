@@ -81,6 +81,12 @@ export class Head {
     this.wake();
   }
 
+  /** What `version` removes may go: whoever waits hears it. */
+  confirm(version: number): void {
+    this.row.confirmedVersion = version;
+    this.wake();
+  }
+
   /**
    * The operations that lead from `version` with hash `hash` to now, each key once; null when that is not known, so that
    * everything must be said.

@@ -11,14 +11,7 @@ import { revokeGatewaysOf } from '../store/gateways.ts';
 import { peerCounts } from '../store/peers.ts';
 import type { Tx } from '../store/schema.ts';
 import { forgetTokens, insertToken } from '../store/tokens.ts';
-import {
-  allNetworks,
-  deleteVrouter,
-  insertVrouter,
-  type NetworkRow,
-  networksOf,
-  setConfirmedVersion,
-} from '../store/vrouters.ts';
+import { allNetworks, deleteVrouter, insertVrouter, type NetworkRow, networksOf } from '../store/vrouters.ts';
 import type { Actor } from './actor.ts';
 import { hostAddress, hostRange, readNetworks } from './addresses.ts';
 import { must } from './check.ts';
@@ -128,14 +121,10 @@ export async function createToken(
 
 /** A person agrees that what the gateway holds back may go. Throws `vrouter.notFound`. */
 export async function confirmShrink(desk: Desk, actor: Actor, name: string): Promise<number> {
-  const { value: version } = await desk.desired.change(name, async (tx, _draft, head) => {
-    await setConfirmedVersion(tx, head.row.id, head.version);
+  const { version } = await desk.desired.change(name, async (tx, draft) => {
+    draft.confirmed = true;
     await note(tx, desk, actor, 'shrink.confirm', name);
-    return head.version;
   });
-  const head = desk.desired.get(name);
-  head.row.confirmedVersion = version;
-  head.wake();
   const text = `what version ${version} of ${name} removes was confirmed`;
   desk.events.emit({ type: 'shrink.confirmed', vrouter: name, subject: null, version, text });
   return version;

@@ -174,6 +174,11 @@ export class TestGateway {
     return reply;
   }
 
+  /** Drops the connections; the next one may resume their TLS session. */
+  reconnect(): void {
+    for (const sockets of Object.values(this.agent.freeSockets)) for (const socket of sockets ?? []) socket.destroy();
+  }
+
   close(): void {
     this.agent.destroy();
   }

@@ -37,6 +37,7 @@ export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
   server.get('/v1/watch', (request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
+    reply.raw.flushHeaders();
     const stop = daemon.events.watch((event) => {
       // A watcher that does not read is let go rather than remembered for.
       if (!reply.raw.write(`data: ${JSON.stringify(event)}\n\n`)) reply.raw.destroy();
