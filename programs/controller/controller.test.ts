@@ -394,12 +394,14 @@ test('keys are for their owner alone', () => {
     assert.equal(statSync(join(data, path)).mode & 0o077, 0, path);
 });
 
-test('SIGTERM answers held polls and ends within two seconds', async () => {
+test('SIGTERM answers held polls, closes streams and ends within two seconds', async () => {
   const gateway = await joined('stop');
   await gateway.poll();
   const held = gateway.send(gateway.next({ waitMs: 20_000 }));
   await delay(50);
+  const events = await fetch(`${controller.rest}/v1/events`);
   const ms = await controller.end('SIGTERM');
+  assert.match(await events.text(), /^retry: /, 'a stream ends in good order');
   assert.ok(ms < 2000, `${ms} ms`);
   assert.equal(controller.child.exitCode, 0);
   const answer = await held;

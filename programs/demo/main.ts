@@ -70,6 +70,9 @@ function abandon(): never {
   throw new ProblemError(problem('timeout', 'interrupted'));
 }
 
+// A terminal that goes away must not keep us from ending what we started.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 try {
   await main(command.parse().opts<Options>());
 } catch (thrown) {

@@ -27,7 +27,7 @@ export function eventRoutes(app: App, events: EventBus): () => void {
       stream.writeHead(200, {
         'content-type': 'text/event-stream',
         'cache-control': 'no-store',
-        connection: 'keep-alive',
+        connection: 'close',
       });
       stream.write('retry: 1000\n\n');
       const last = Number(request.headers['last-event-id']);
