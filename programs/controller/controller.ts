@@ -85,7 +85,7 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   const poll = new PollService(desired, events, metrics, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const credentials = await authority.server(names.all);
-  const agents = agentListener(
+  const agents = await agentListener(
     { db, authority, roster, join: joins, poll, renew, controllerId, unixMs },
     credentials,
     log.child({ part: 'agents' }),
@@ -104,7 +104,8 @@ export async function startController(options: Options, log: FastifyBaseLogger):
     agents: agentsUrl,
     startedUnixMs,
   });
-  const rest = await restServer(desk, metrics, version, options.rest.host, log.child({ part: 'rest' }));
+  const words = { version, agentsDocument: () => agents.swagger() };
+  const rest = await restServer(desk, metrics, words, options.rest.host, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `http://${hostPort(options.rest.host, restPort)}`;

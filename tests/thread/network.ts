@@ -29,7 +29,7 @@ export async function withNetwork(
 }
 
 /** A port N with N + 1 and N + 2 free as well. */
-async function freeBase(): Promise<number> {
+export async function freeBase(): Promise<number> {
   for (let attempt = 0; ; attempt++) {
     const base = await systemPort();
     try {

@@ -110,6 +110,10 @@ it('says when the place is a file, or below one', () => {
   refused(() => ensurePrivateFolder(join(file, 'below')), /not a folder/);
 });
 
+it('comes back where the kernel makes no folders', () => {
+  refused(() => ensurePrivateFolder('/proc/vrouter/x'), /does not exist|may not write/);
+});
+
 it('says when this user may not write there', async () => {
   // Root may write anywhere but where the kernel alone makes files.
   const closed = process.getuid?.() === 0 ? '/sys' : fresh('closed', 0o500);

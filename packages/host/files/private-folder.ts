@@ -1,7 +1,8 @@
 /** The folder that a program keeps its keys and state in. */
 import { accessSync, chmodSync, constants, mkdirSync, readdirSync, statSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import { unwritable, unwritableBecause } from './problems.ts';
+import { systemCode, unwritable, unwritableBecause } from './problems.ts';
 
 /**
  * Makes sure that the folder exists, is writable and is nobody else's business (0700); parents are made the same way. An empty folder
@@ -13,16 +14,32 @@ export function ensurePrivateFolder(path: string): void {
     throw new ProblemError(unwritableBecause(path, why));
   };
   try {
-    mkdirSync(path, { recursive: true, mode: 0o700 });
+    makeFolders(resolve(path));
     const { mode } = statSync(path);
     accessSync(path, constants.R_OK | constants.W_OK | constants.X_OK);
     if ((mode & 0o077) === 0) return;
-    if (readdirSync(path).length > 0) refuse(`it is open to other users (mode ${octal(mode)}); run: chmod 700 ${path}`);
+    if (readdirSync(path).length > 0)
+      refuse(
+        `it is open to other users (mode ${octal(mode)}); choose another, or close it if it is all ours (chmod 700)`,
+      );
     chmodSync(path, 0o700);
   } catch (thrown) {
     if (thrown instanceof ProblemError) throw thrown;
     if (isFile(path)) refuse('it is a file, not a folder');
     throw unwritable(path, thrown);
+  }
+}
+
+/** As `mkdir -p` does. Not by Node's `recursive`, which never comes back where a file system answers ENOENT to mkdir, as /proc does. */
+function makeFolders(path: string): void {
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) return;
+  const parent = dirname(path);
+  if (parent !== path) makeFolders(parent);
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (thrown) {
+    // Somebody else was quicker.
+    if (systemCode(thrown) !== 'EEXIST' || !statSync(path).isDirectory()) throw thrown;
   }
 }
 

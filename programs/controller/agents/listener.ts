@@ -1,24 +1,35 @@
 /** The gateways' listener: TLS, client certificates asked for and judged per route. README.md has the four calls. */
 import type { TLSSocket } from 'node:tls';
+import swagger from '@fastify/swagger';
 import {
   AGENT_PROTOCOL_VERSION,
   type DiscoverReply,
   discoverReply,
+  type PollReply,
+  pollRefusal,
+  pollReply,
   pollRequest,
   registerReply,
   registerRequest,
   renewReply,
   renewRequest,
 } from '@vrouter/api/agent/agent.ts';
+import { errorReply } from '@vrouter/api/rest/error.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { formatPrefix, networkOf } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import Fastify, { type FastifyBaseLogger, type FastifyRequest, LogController } from 'fastify';
-import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import {
+  jsonSchemaTransform,
+  serializerCompiler,
+  validatorCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
 import type { Authority, ServerCredentials } from '../ca/authority.ts';
 import { answerErrors } from '../rest/errors.ts';
 import { findCertificate } from '../store/certificates.ts';
 import type { Db } from '../store/schema.ts';
+import { VERSION } from '../version.ts';
 import { type ClientCertificate, clientCertificate } from './certificate.ts';
 import type { Gateway } from './gateway.ts';
 import type { JoinService } from './join.ts';
@@ -50,8 +61,12 @@ interface Caller {
   readonly expired: boolean;
 }
 
+const description = `What a gateway and its controller say to each other, over TLS on the gateways' listener. The gateway trusts the root
+whose fingerprint its join string names; every call but discover and register needs a client certificate of this controller. Every
+refusal is {error: {code, message, field?}}.`;
+
 /** Builds the listener; the caller makes it listen. */
-export function agentListener(services: AgentServices, credentials: ServerCredentials, log: FastifyBaseLogger) {
+export async function agentListener(services: AgentServices, credentials: ServerCredentials, log: FastifyBaseLogger) {
   const { authority, roster, unixMs } = services;
   const app = Fastify({
     https: {
@@ -75,6 +90,13 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   answerErrors(app);
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'vrouter-controller, for gateways', version: VERSION, description },
+    },
+    transform: jsonSchemaTransform,
+  });
   // close() waits for answers that are on their way; their connections must not linger behind them.
   app.addHook('onSend', async (_request, reply) => {
     if (services.poll.stopping) reply.header('connection', 'close');
@@ -110,7 +132,7 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
 
   app.get(
     '/vrouter/discover',
-    { schema: { response: { 200: discoverReply } } },
+    { schema: { summary: 'Who this controller is, before anything is trusted', response: { 200: discoverReply } } },
     async (): Promise<DiscoverReply> => ({
       controllerId: services.controllerId,
       protocolVersions: [AGENT_PROTOCOL_VERSION],
@@ -123,13 +145,26 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
 
   app.post(
     '/vrouter/register',
-    { schema: { body: registerRequest, response: { 200: registerReply } } },
+    {
+      schema: {
+        summary: 'Join with a one-time token: a certificate for the request that comes with it',
+        body: registerRequest,
+        response: { 200: registerReply, '4xx': errorReply },
+      },
+    },
     async (request) => services.join.join(request.body, sourceOf(request)),
   );
 
   app.post(
     '/vrouter/renew',
-    { onRequest: identify(GRACE_MS), schema: { body: renewRequest, response: { 200: renewReply } } },
+    {
+      onRequest: identify(GRACE_MS),
+      schema: {
+        summary: 'Another certificate for the same gateway',
+        body: renewRequest,
+        response: { 200: renewReply, '4xx': errorReply },
+      },
+    },
     async (request) => {
       const { gateway, expired } = callers.get(request.raw)!;
       return services.renew.renew(gateway, request.body.csr, sourceOf(request), expired);
@@ -138,17 +173,29 @@ export function agentListener(services: AgentServices, credentials: ServerCreden
 
   app.post(
     '/vrouter/poll',
-    { onRequest: identify(0), bodyLimit: POLL_BODY_MAX, schema: { body: pollRequest } },
+    {
+      onRequest: identify(0),
+      bodyLimit: POLL_BODY_MAX,
+      schema: {
+        summary: 'What is new since the stored version; held until there is something',
+        body: pollRequest,
+        response: { 200: pollReply, 409: pollRefusal, '4xx': errorReply },
+      },
+    },
     async (request, reply) => {
       const { gateway } = callers.get(request.raw)!;
       const text = await services.poll.poll(gateway, request.body);
-      return reply.type('application/json; charset=utf-8').serializer(asText).send(text);
+      // Made once and kept for a retry, so it is text already.
+      return reply
+        .type('application/json; charset=utf-8')
+        .serializer(asText)
+        .send(text as unknown as PollReply);
     },
   );
   return app;
 }
 
-export type AgentListener = ReturnType<typeof agentListener>;
+export type AgentListener = Awaited<ReturnType<typeof agentListener>>;
 
 function asText(text: unknown): string {
   return String(text);

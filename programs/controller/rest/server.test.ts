@@ -135,6 +135,13 @@ test('the documentation covers every path, with words for every field of a reque
       ))
         assert.ok(description, `${method} ${path} ${field}`);
     }
+  const agents = (await call('GET', '/openapi-agents.json')).json as { paths: Record<string, unknown> };
+  assert.deepEqual(Object.keys(agents.paths).sort(), [
+    '/vrouter/discover',
+    '/vrouter/poll',
+    '/vrouter/register',
+    '/vrouter/renew',
+  ]);
   assert.equal((await call('GET', '/')).status, 302);
   assert.match(String((await call('GET', '/docs/')).json), /swagger/i);
 });

@@ -1,7 +1,6 @@
 /** The REST application: guard, documentation, routes. The caller makes it listen. */
 import swagger from '@fastify/swagger';
-import swaggerUi from '@fastify/swagger-ui';
-import type { VersionReply } from '@vrouter/api/rest/system.ts';
+import swaggerUi, { type FastifySwaggerUiConfigOptions } from '@fastify/swagger-ui';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import Fastify, { type FastifyBaseLogger, LogController } from 'fastify';
 import {
@@ -20,7 +19,7 @@ import { eventRoutes } from './events.ts';
 import { judgeRequest } from './guard.ts';
 import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
-import { systemRoutes } from './system.ts';
+import { type ControllerWords, systemRoutes } from './system.ts';
 import { vrouterRoutes } from './vrouters.ts';
 
 const BODY_MAX = 1024 * 1024;
@@ -35,7 +34,7 @@ export interface RestServer {
 export async function restServer(
   desk: Desk,
   metrics: Metrics,
-  version: () => VersionReply,
+  words: ControllerWords,
   bound: string,
   log: FastifyBaseLogger,
 ): Promise<RestServer> {
@@ -79,12 +78,16 @@ export async function restServer(
     },
     transform: jsonSchemaTransform,
   });
-  await app.register(swaggerUi, { routePrefix: '/docs' });
+  const urls = [
+    { url: '/openapi.json', name: 'REST' },
+    { url: '/openapi-agents.json', name: 'Gateways' },
+  ];
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { urls } as FastifySwaggerUiConfigOptions });
 
   vrouterRoutes(app, desk);
   peerRoutes(app, desk);
   routeRoutes(app, desk);
   const endStreams = eventRoutes(app, desk.events);
-  systemRoutes(app, desk, metrics, version);
+  systemRoutes(app, desk, metrics, words);
   return { app, endStreams };
 }

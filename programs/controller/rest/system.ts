@@ -8,11 +8,18 @@ import type { App } from './app.ts';
 
 const tags = ['system'];
 
-export function systemRoutes(app: App, desk: Desk, metrics: Metrics, version: () => VersionReply): void {
+/** What the controller tells of itself. */
+export interface ControllerWords {
+  version(): VersionReply;
+  /** OpenAPI of the gateways' listener. */
+  agentsDocument(): unknown;
+}
+
+export function systemRoutes(app: App, desk: Desk, metrics: Metrics, words: ControllerWords): void {
   app.get(
     '/v1/version',
     { schema: { tags, summary: 'Who this controller is', response: { 200: versionReply } } },
-    async () => version(),
+    async () => words.version(),
   );
 
   app.get(
@@ -40,4 +47,5 @@ export function systemRoutes(app: App, desk: Desk, metrics: Metrics, version: ()
 
   app.get('/', { schema: { hide: true } }, async (_request, reply) => reply.redirect('/docs'));
   app.get('/openapi.json', { schema: { hide: true } }, async () => app.swagger());
+  app.get('/openapi-agents.json', { schema: { hide: true } }, async () => words.agentsDocument());
 }
