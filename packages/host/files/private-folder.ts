@@ -26,6 +26,7 @@ export function ensurePrivateFolder(path: string): void {
   } catch (thrown) {
     if (thrown instanceof ProblemError) throw thrown;
     if (isFile(path)) refuse('it is a file, not a folder');
+    if (systemCode(thrown) === 'EEXIST') refuse('a part of the path is not a folder');
     throw unwritable(path, thrown);
   }
 }
@@ -39,7 +40,7 @@ function makeFolders(path: string): void {
     mkdirSync(path, { mode: 0o700 });
   } catch (thrown) {
     // Somebody else was quicker.
-    if (systemCode(thrown) !== 'EEXIST' || !statSync(path).isDirectory()) throw thrown;
+    if (systemCode(thrown) !== 'EEXIST' || isFile(path)) throw thrown;
   }
 }
 
