@@ -1,5 +1,6 @@
 /** The whole command line: options, verbs, and how a failure ends it. */
 import { Command, CommanderError } from 'commander';
+import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
 import { addEngine } from './engine/engine.ts';
@@ -15,7 +16,7 @@ import { addVrouter } from './vrouter/vrouter.ts';
 import { addWatch } from './watch/watch.ts';
 
 const examples = `
-The gateway on this host (vrouterd, over its unix socket): show, watch, plan, engine.
+The gateway on this host (vrouterd, over its unix socket): show, watch, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, version.
 
 Examples:
@@ -41,6 +42,7 @@ export function buildProgram(world: World): Command {
   addWatch(program, world);
   addPlan(program, world);
   addEngine(program, world);
+  addCertificate(program, world);
   addVrouter(program, world);
   addPeer(program, world);
   addRoute(program, world);

@@ -107,3 +107,26 @@ test('a killed engine is replaced within a second, greets its peers, and packets
     assert.equal(result.delivered, result.sent);
   });
 });
+
+test('a renewed certificate takes over without a poll being refused, and is what a restart finds', async () => {
+  await withNetwork(options, async (network) => {
+    const before = (await network.gateway.status()).controller.certificateExpiresUnixMs!;
+    await delay(1100);
+    await network.gateway.renewCertificate();
+    const renewed = async (): Promise<number | null> => {
+      const { controller } = await network.gateway.status();
+      return controller.certificateExpiresUnixMs! > before ? controller.certificateExpiresUnixMs : null;
+    };
+    // Certificates count whole seconds.
+    const after = await waitFor('another certificate', 15_000, renewed);
+    await network.removePeer('bob');
+    assert.equal((await network.gateway.status()).controller.state, 'connected');
+    await kill(network, 'gateway');
+    await network.startGateway();
+    const found = await waitFor('a poll to be answered', 10_000, async () => {
+      const { controller } = await network.gateway.status();
+      return controller.state === 'connected' ? controller.certificateExpiresUnixMs : null;
+    });
+    assert.equal(found, after);
+  });
+});

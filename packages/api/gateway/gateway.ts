@@ -78,7 +78,7 @@ export const statusReply = z.object({
   name: z.string().nullable(),
   controller: z.object({
     url: z.string().nullable(),
-    state: z.enum(['none', 'joining', 'connected', 'unreachable', 'refused']),
+    state: z.enum(['none', 'joining', 'connecting', 'connected', 'unreachable', 'refused']),
     lastPollUnixMs: z.number().nullable(),
     lastError: z.string().nullable(),
     certificateExpiresUnixMs: z.number().nullable(),

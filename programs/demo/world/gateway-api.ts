@@ -18,6 +18,10 @@ export class GatewayApi {
     return statusReply.parse(await this.#call('GET', '/v1/status'));
   }
 
+  async renewCertificate(): Promise<void> {
+    await this.#call('POST', '/v1/certificate/renew');
+  }
+
   async stopEngine(): Promise<void> {
     await this.#call('POST', '/v1/engine/stop');
   }

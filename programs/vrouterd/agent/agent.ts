@@ -96,6 +96,14 @@ export class ControllerAgent implements PollHost {
     };
   }
 
+  /** Asks for another certificate with the next poll. Throws ProblemError `certificate.required` when there is none to renew. */
+  renewCertificate(): { readonly expiresUnixMs: number } {
+    if (this.#poller === null)
+      throw new ProblemError(problem('certificate.required', 'this gateway has not joined a controller yet'));
+    this.#poller.renewSoon();
+    return { expiresUnixMs: this.#poller.certificateExpiresUnixMs() };
+  }
+
   /** Agrees to what is held: the next poll takes it. Throws ProblemError `intent.notFound` when nothing is. */
   confirmHeld(): { readonly version: number } {
     if (this.#held === null) throw new ProblemError(problem('intent.notFound', 'nothing is held back'));
@@ -195,6 +203,7 @@ export class ControllerAgent implements PollHost {
     const credentials = identity.credentials();
     if (credentials === null || this.#enrolment === null) return;
     const { controllerUrl, gatewayId } = this.#enrolment;
+    this.#pollState = 'connecting';
     const bootId = randomBytes(16).toString('hex');
     this.#poller = new Poller(controllerUrl, gatewayId, bootId, credentials, identity, this, this.#parts.log);
     await this.#poller.run(signal);

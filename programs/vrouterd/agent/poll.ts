@@ -71,6 +71,11 @@ export class Poller {
     return certificateTimes(this.#credentials.chain).notAfter;
   }
 
+  /** Another certificate with the next poll, however long the present one is good. */
+  renewSoon(): void {
+    this.#renewAtUnixMs = 0;
+  }
+
   /** Polls until the signal aborts. Never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {

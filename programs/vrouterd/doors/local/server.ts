@@ -28,6 +28,7 @@ export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
   server.get('/v1/stats', () => statsReply(daemon));
   server.get('/v1/plan', () => planReply(daemon));
   server.post('/v1/plan/confirm', () => daemon.confirmHeld());
+  server.post('/v1/certificate/renew', () => daemon.agent.renewCertificate());
   server.post('/v1/engine/stop', () => daemon.stopEngine());
   server.post('/v1/engine/start', () => daemon.startEngine());
   server.get('/metrics', async (_request, reply) => {
