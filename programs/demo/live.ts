@@ -35,13 +35,16 @@ async function sendOn(network: Network, state: LiveState, signal: AbortSignal): 
 
 async function showOn(network: Network, state: LiveState, signal: AbortSignal): Promise<void> {
   const isTerminal = process.stdout.isTTY === true;
+  let isFirst = true;
   while (!signal.aborted) {
     const [vrouters, peers, status] = await Promise.all([
       network.controller.vrouters(),
       network.gateway.peers().catch(() => null),
       network.gateway.status().catch(() => null),
     ]);
-    const screen = renderScreen({ network, vrouters: vrouters.vrouters, peers, status }, state, isTerminal);
+    const screen = renderScreen({ network, vrouters: vrouters.vrouters, peers, status }, state, isTerminal || isFirst);
+    isFirst = false;
+    await network.noteEngine().catch(() => {});
     process.stdout.write(isTerminal ? `\x1b[H\x1b[2J${screen}` : `${screen}\n`);
     await delay(isTerminal ? 1000 : 5000, undefined, { signal }).catch(() => {});
   }

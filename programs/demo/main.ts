@@ -10,8 +10,9 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { runLive } from './live.ts';
 import { runOnce } from './once.ts';
+import { Leftovers } from './world/leftovers.ts';
 import { Network } from './world/network.ts';
-import { checkPortsFree, portsOf } from './world/ports.ts';
+import { checkPortsFree, keepPorts, portsOf } from './world/ports.ts';
 
 interface Options {
   readonly once?: boolean;
@@ -45,10 +46,14 @@ async function main(options: Options): Promise<void> {
   const folder = temporary ? mkdtempSync(join(tmpdir(), 'vrouter-')) : resolve(options.data ?? '.vrouter');
   try {
     ensurePrivateFolder(folder);
+    checkSocketRoom(folder);
     using _lock = lockFolder(folder);
     const ports = portsOf(folder, options.port ?? null);
+    const leftovers = new Leftovers(folder);
+    if ((await leftovers.end()) > 0) progress('ended what a killed demo had left running');
     await checkPortsFree(ports);
-    const network = new Network({ folder, ports, progress, wireguardGo: true });
+    keepPorts(folder, ports);
+    const network = new Network({ folder, ports, leftovers, progress, wireguardGo: true });
     const interrupted = Promise.withResolvers<void>();
     for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(name, () => interrupted.resolve());
     try {
@@ -64,6 +69,14 @@ async function main(options: Options): Promise<void> {
   } finally {
     if (temporary) rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** The longest socket of ours must fit into a path, or the gateway would say so only after everything else has been started. */
+function checkSocketRoom(folder: string): void {
+  const longest = join(folder, 'gateway', 'vrouterd.sock');
+  if (Buffer.byteLength(longest) <= 103) return;
+  const message = `${longest} is too long for a unix socket (103 bytes at most); choose a shorter --data`;
+  throw new ProblemError(problem('input.invalid', message, 'data'));
 }
 
 function abandon(): never {

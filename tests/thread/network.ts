@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Leftovers } from '../../programs/demo/world/leftovers.ts';
 import { Network } from '../../programs/demo/world/network.ts';
 import { checkPortsFree, demoPorts } from '../../programs/demo/world/ports.ts';
 
@@ -18,7 +19,13 @@ export async function withNetwork(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'vr-'));
   const ports = demoPorts(await freeBase());
-  const network = new Network({ folder, ports, progress: () => {}, wireguardGo: options.wireguardGo });
+  const network = new Network({
+    folder,
+    ports,
+    leftovers: new Leftovers(folder),
+    progress: () => {},
+    wireguardGo: options.wireguardGo,
+  });
   try {
     await network.start();
     await body(network);

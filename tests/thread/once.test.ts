@@ -1,6 +1,10 @@
 /** The first thing that anyone runs, as they run it, down to its exit status. */
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { needs } from '../world/needs.ts';
@@ -45,5 +49,26 @@ test('npm start: bad options are usage errors, and nothing is started', async ()
     assert.ok(ran.status === 2 || ran.status === 1, `${args.join(' ')}: ${ran.status}`);
     assert.match(ran.err, /\(usage\)|error: |\(data\./, args.join(' '));
     assert.equal(ran.out, '');
+  }
+});
+
+test('a killed demo is cleared away by the next one on its folder, which goes on where it stopped', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vr-'));
+  const options = ['--data', folder, '--port', String(await freeBase())];
+  try {
+    const live = spawn('node', ['programs/demo/main.ts', ...options], {
+      cwd: clone,
+      stdio: ['ignore', 'pipe', 'ignore'],
+    });
+    await once(live.stdout, 'data');
+    live.kill('SIGKILL');
+    await once(live, 'exit');
+    for (let run = 0; run < 2; run++) {
+      const ran = await start('--once', '--json', ...options);
+      assert.equal(ran.status, 0, ran.err);
+      assert.equal((JSON.parse(ran.out) as { lost: number }).lost, 0);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
   }
 });

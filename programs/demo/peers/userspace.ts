@@ -7,6 +7,7 @@ import { PeerProcess } from './peer-process.ts';
 const program = fileURLToPath(new URL('./userspace-main.ts', import.meta.url));
 
 export async function startUserspacePeer(name: string, filePath: string, logPath: string): Promise<DemoPeer> {
+  // It ends with its standard input, so nothing of it is ever left over.
   const child = new Child({
     name: `peer ${name}`,
     command: process.execPath,

@@ -10,6 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { formatPrefix } from '@vrouter/core/prefix.ts';
 import { Child } from '../world/child.ts';
+import type { Leftovers } from '../world/leftovers.ts';
 import { waitFor } from '../world/wait.ts';
 import type { DemoPeer } from './kinds.ts';
 import { PeerProcess } from './peer-process.ts';
@@ -33,7 +34,12 @@ export async function hasWireguardGo(): Promise<boolean> {
   }
 }
 
-export async function startWireguardGoPeer(name: string, filePath: string, logPath: string): Promise<DemoPeer> {
+export async function startWireguardGoPeer(
+  name: string,
+  filePath: string,
+  logPath: string,
+  leftovers: Leftovers,
+): Promise<DemoPeer> {
   const file = parseWgQuickFile(readFileSync(filePath, 'utf8'));
   const link = `vrdemo${process.pid}`.slice(0, 15);
   const namespace = link;
@@ -45,12 +51,14 @@ export async function startWireguardGoPeer(name: string, filePath: string, logPa
     logPath,
     env: { ...process.env, WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1' },
   });
+  leftovers.noteProcess(daemon.pid);
   try {
     await waitFor('wireguard-go', 5000, async () => {
       if (daemon.hasEnded) throw daemon.failure('ended');
       return existsSync(`/var/run/wireguard/${link}.sock`) && existsSync(`/sys/class/net/${link}`) ? true : null;
     });
     await configure(link, filePath);
+    leftovers.noteNamespace(namespace);
     await run('ip', ['netns', 'add', namespace]);
     await run('ip', ['link', 'set', link, 'netns', namespace]);
     await inside('link', 'set', 'lo', 'up');

@@ -14,6 +14,7 @@ import { hasWireguardGo, startWireguardGoPeer } from '../peers/wireguard-go.ts';
 import { Child } from './child.ts';
 import { ControllerApi } from './controller-api.ts';
 import { GatewayApi } from './gateway-api.ts';
+import type { Leftovers } from './leftovers.ts';
 import type { DemoPorts } from './ports.ts';
 import { waitFor } from './wait.ts';
 
@@ -25,6 +26,8 @@ const programs = fileURLToPath(new URL('../../', import.meta.url));
 export interface NetworkOptions {
   readonly folder: string;
   readonly ports: DemoPorts;
+  /** Where running programs are written down, for whoever comes after a kill. */
+  readonly leftovers: Leftovers;
   /** Let wireguard-go play a peer where it can be had. */
   readonly wireguardGo: boolean;
   /** Told what is being done, for people who wait. */
@@ -74,6 +77,13 @@ export class Network {
     await Promise.all(this.peers.map((peer) => peer.stop()));
     await this.gateway.stopEngine().catch(() => {});
     for (const child of [...this.#children.values()].reverse()) await child.stop();
+    this.#options.leftovers.clear();
+  }
+
+  /** Writes down which engine runs now; a replaced one is another process. */
+  async noteEngine(): Promise<void> {
+    const { engine } = await this.gateway.status();
+    if (engine !== null) this.#options.leftovers.noteProcess(engine.pid);
   }
 
   async removePeer(name: string): Promise<void> {
@@ -131,7 +141,9 @@ export class Network {
     }
     const log = this.path('logs', `peer-${name}.log`);
     const real = this.#options.wireguardGo && name === 'bob' && (await hasWireguardGo());
-    this.peers.push(await (real ? startWireguardGoPeer : startUserspacePeer)(name, filePath, log));
+    const { leftovers } = this.#options;
+    this.peers.push(await (real ? startWireguardGoPeer : startUserspacePeer)(name, filePath, log, leftovers));
+    await this.noteEngine();
   }
 
   async #applied(version: number): Promise<void> {
@@ -145,6 +157,7 @@ export class Network {
     const logPath = this.path('logs', `${name}.log`);
     const child = new Child({ name, command: process.execPath, args: [join(programs, program), ...args], logPath });
     this.#children.set(name, child);
+    this.#options.leftovers.noteProcess(child.pid);
     return child;
   }
 

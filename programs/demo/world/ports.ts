@@ -5,6 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { z } from 'zod';
 
 export interface DemoPorts {
   readonly rest: number;
@@ -24,16 +25,36 @@ export function demoPorts(wish: number | null): DemoPorts {
  * Throws ProblemError `input.invalid` when the wish is another.
  */
 export function portsOf(folder: string, wish: number | null): DemoPorts {
-  const path = join(folder, 'ports.json');
   const wished = demoPorts(wish);
-  if (!existsSync(path)) {
-    writeFileSync(path, `${JSON.stringify(wished)}\n`, { mode: 0o600 });
-    return wished;
+  const path = portsFile(folder);
+  if (!existsSync(path)) return wished;
+  const made = portsSchema.safeParse(parseJson(readFileSync(path, 'utf8')));
+  if (!made.success) {
+    const message = `${path} cannot be read; remove ${folder} to begin anew, or choose another --data`;
+    throw new ProblemError(problem('data.corrupt', message));
   }
-  const made = JSON.parse(readFileSync(path, 'utf8')) as DemoPorts;
-  if (wish === null || made.rest === wished.rest) return made;
-  const message = `the network in ${folder} was made with REST on port ${made.rest}; leave out --port, or choose another --data`;
+  if (wish === null || made.data.rest === wished.rest) return made.data;
+  const message = `the network in ${folder} was made with REST on port ${made.data.rest}; leave out --port, or choose another --data`;
   throw new ProblemError(problem('input.invalid', message, 'port'));
+}
+
+/** Keeps the ports with the network that is now being made on them. */
+export function keepPorts(folder: string, ports: DemoPorts): void {
+  writeFileSync(portsFile(folder), `${JSON.stringify(ports)}\n`, { mode: 0o600 });
+}
+
+const portsSchema = z.object({ rest: z.number(), agents: z.number(), wireguard: z.number() });
+
+function portsFile(folder: string): string {
+  return join(folder, 'ports.json');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
 }
 
 /** Throws ProblemError `port.inUse`, with what to do, before anything has been started. */
@@ -68,8 +89,11 @@ async function tryUdp(port: number): Promise<void> {
 }
 
 function inUse(port: number, transport: string, what: string, thrown: unknown): ProblemError {
-  const code = (thrown as { code?: string }).code;
-  const why = code === 'EACCES' ? 'may not be used by this user' : 'is in use';
-  const advice = 'stop what uses it, or say --port N to take N, N+1 and N+2';
-  return new ProblemError(problem('port.inUse', `${transport} port ${port} (${what}) ${why}; ${advice}`, 'port'));
+  const socket = `${transport} port ${port} (${what})`;
+  if ((thrown as { code?: string }).code === 'EACCES')
+    return new ProblemError(
+      problem('port.denied', `${socket} may not be used by this user; say --port N with N above 1023`, 'port'),
+    );
+  const advice = 'stop what uses it, or say --port N with another --data to take N, N+1 and N+2';
+  return new ProblemError(problem('port.inUse', `${socket} is in use; ${advice}`, 'port'));
 }
