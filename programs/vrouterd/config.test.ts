@@ -31,7 +31,7 @@ test('bootstrap needs no file', () => {
 });
 
 for (const [name, text, field] of [
-  ['a misspelt key', 'plane: userspace\ndatta: x\n', ''],
+  ['a misspelt key', 'plane: userspace\ndatta: x\n', 'datta'],
   ['a plane that there is not', 'plane: moon\n', 'plane'],
   ['a value of another kind', 'plane: userspace\ndata: [1]\n', 'data'],
   ['no YAML', 'plane: {', undefined],

@@ -82,7 +82,8 @@ function readConfigFile(path: string): z.infer<typeof configFile> {
   const parsed = configFile.safeParse(raw);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0]!;
-  throw invalid(`${path}: ${issue.message}`, issue.path.join('.'));
+  const last = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  throw invalid(`${path}: ${issue.message}`, [...issue.path, ...last].join('.'));
 }
 
 function invalid(message: string, field?: string): ProblemError {

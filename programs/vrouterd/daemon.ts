@@ -104,6 +104,12 @@ export class Daemon implements ReconcileObserver {
     this.agent.start();
   }
 
+  /** Makes the file's intents what it says now. Throws ProblemError on the first that is wrong; then nothing has changed. */
+  reload(config: Config): void {
+    this.desired.replaceSource('file', fileIntents(config.intents));
+    this.reconciler.kick();
+  }
+
   /** The engine goes on forwarding. */
   async stop(): Promise<void> {
     clearInterval(this.#learning);

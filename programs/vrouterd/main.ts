@@ -8,14 +8,14 @@ import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { lockFolder } from '@vrouter/host/files/lock.ts';
 import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { Command, CommanderError } from 'commander';
-import { destination, pino } from 'pino';
+import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
 import { EngineSupervisor } from './children/engine.ts';
 import { type Options, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { Metrics } from './metrics.ts';
-import { openDatabase } from './store/database.ts';
+import { corruption, openDatabase } from './store/database.ts';
 import { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
@@ -33,7 +33,8 @@ const command = new Command('vrouterd')
   .addHelpText(
     'after',
     `
-A stopped daemon leaves the engine forwarding; \`vrouterctl engine stop\` ends it. Logs go to standard error, one JSON line each.
+SIGHUP reads the intents of the configuration file again. A stopped daemon leaves the engine forwarding; \`vrouterctl engine
+stop\` ends it. Logs go to standard error, one JSON line each.
 
 Examples:
   vrouterd --bootstrap --join 'https://router.example:8443/#vrj_...~5f0c...'
@@ -60,6 +61,7 @@ async function main(): Promise<void> {
   await listen(local, config.socketPath);
   await daemon.start();
   log.info({ version: VERSION, socket: config.socketPath, plane: config.plane }, 'running');
+  process.on('SIGHUP', () => reload(daemon, options, log));
   const signal = await new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
@@ -69,12 +71,27 @@ async function main(): Promise<void> {
   await driver.close();
 }
 
+/** SIGHUP: the configuration file is read again. A bad one is told and changes nothing. */
+function reload(daemon: Daemon, options: Options, log: Logger): void {
+  try {
+    const config = readConfig(options);
+    daemon.reload(config);
+    log.info(
+      { intents: config.intents.length },
+      'configuration read again; only its intents are taken over without a restart',
+    );
+  } catch (thrown) {
+    const { code, message, field } = toProblem(thrown);
+    log.error({ code, field }, `the configuration stays as it was: ${message}`);
+  }
+}
+
 try {
   await main();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
   else {
-    const { code, message, field } = toProblem(thrown);
+    const { code, message, field } = toProblem(corruption('the database of the data folder', thrown) ?? thrown);
     process.stderr.write(`vrouterd: ${message} (${code}${field === undefined ? '' : `, ${field}`})\n`);
     process.exitCode = statusOf(code).exit;
   }

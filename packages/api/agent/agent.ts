@@ -70,6 +70,14 @@ export const gatewayStats = z.object({
 });
 export type GatewayStats = z.infer<typeof gatewayStats>;
 
+/** A version that would take away so much that the gateway waits for somebody to confirm it. */
+export const heldChange = z.object({
+  version: z.number().int(),
+  removes: z.number().int(),
+  reason: z.string().max(1000),
+});
+export type HeldChange = z.infer<typeof heldChange>;
+
 export const objectError = z.object({ key: z.string(), code: z.string(), message: z.string() });
 
 /** POST /vrouter/poll over mTLS: the certificate says who asks, `gatewayId` is only cross-checked. */
@@ -90,6 +98,8 @@ export const pollRequest = z.object({
   waitMs: z.number().int().min(0).max(25_000),
   /** True asks for the whole state. */
   full: z.boolean(),
+  /** What the gateway does not take without a person's word; see `confirmShrink`. */
+  held: heldChange.nullable().optional(),
   stats: gatewayStats.nullable(),
   errors: z.array(objectError).max(100),
   plane: z.string().max(32),

@@ -1,5 +1,6 @@
 /** What vrouterd tells on its own unix socket (HTTP): replies of `GET /v1/...`, as vrouterctl shows them. */
 import { z } from 'zod';
+import { heldChange } from '../agent/agent.ts';
 
 export const interfaceRow = z.object({
   name: z.string(),
@@ -65,7 +66,7 @@ export const planStep = z.object({
 /** What reconcile would do now, and what is held back until someone confirms it. */
 export const planReply = z.object({
   steps: z.array(planStep),
-  held: z.object({ reason: z.string(), removes: z.number(), version: z.number() }).nullable(),
+  held: heldChange.nullable(),
 });
 export type PlanReply = z.infer<typeof planReply>;
 
@@ -84,6 +85,7 @@ export const statusReply = z.object({
     certificateExpiresUnixMs: z.number().nullable(),
     clockOffsetMs: z.number().nullable(),
   }),
+  held: heldChange.nullable(),
   storedVersion: z.number(),
   appliedVersion: z.number(),
   startedUnixMs: z.number(),

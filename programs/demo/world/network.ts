@@ -100,9 +100,10 @@ export class Network {
   }
 
   /** Starts the gateway's daemon, also again after its end; it joins when it has not yet. */
-  async startGateway(how: { readonly controllerIsAway?: boolean } = {}): Promise<void> {
+  async startGateway(how: { readonly controllerIsAway?: boolean; readonly join?: string } = {}): Promise<void> {
     const args = ['--bootstrap', '--data', this.path('gateway')];
-    if (how.controllerIsAway === true) {
+    if (how.controllerIsAway === true || how.join !== undefined) {
+      if (how.join !== undefined) args.push('--join', how.join);
       const child = this.#spawn('gateway', 'vrouterd/main.ts', args);
       await this.#waitFor(child, 'the gateway to answer', () => this.gateway.status());
       return;

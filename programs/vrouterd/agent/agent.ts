@@ -6,6 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PollReply } from '@vrouter/api/agent/agent.ts';
 import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
+import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import type { Events } from '../events.ts';
@@ -13,7 +14,7 @@ import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
 import { Backoff } from './backoff.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
-import type { JoinString } from './join-string.ts';
+import { type JoinString, tokenHash } from './join-string.ts';
 import { Poller, type PollHost, type PollReport, type PollState } from './poll.ts';
 import { ControllerState, type SyncChange } from './sync.ts';
 
@@ -26,8 +27,13 @@ export interface AgentParts {
   /** Makes a stored change true; resolves when it has been tried. */
   apply(change: SyncChange): Promise<void>;
   /** How the gateway is, but for versions. */
-  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'clockOffsetMs'>>;
+  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'held' | 'clockOffsetMs'>>;
 }
+
+/** What may be otherwise in a moment, and is no reason to give up joining. */
+const PASSING: readonly ProblemCode[] = ['controller.unreachable', 'request.limited', 'timeout', 'internal'];
+/** Between two notes of the last poll in the store, ms. */
+const NOTE_POLL_MS = 60_000;
 
 type ControllerStatus = StatusReply['controller'];
 
@@ -43,6 +49,7 @@ export class ControllerAgent implements PollHost {
   #pollState: ControllerStatus['state'] = 'none';
   #lastError: string | null = null;
   #lastPollUnixMs: number | null;
+  #notedPollUnixMs = 0;
   #clockOffsetMs: number | null = null;
   #full = false;
   #held: PlanReply['held'] = null;
@@ -71,6 +78,7 @@ export class ControllerAgent implements PollHost {
   async stop(): Promise<void> {
     this.#stop.abort();
     await this.#running;
+    this.#notePoll(0);
   }
 
   get enrolment(): Enrolment | null {
@@ -104,11 +112,12 @@ export class ControllerAgent implements PollHost {
     return { expiresUnixMs: this.#poller.certificateExpiresUnixMs() };
   }
 
-  /** Agrees to what is held: the next poll takes it. Throws ProblemError `intent.notFound` when nothing is. */
+  /** Agrees to the very version that is held; the poll that takes it goes out at once. Throws ProblemError `intent.notFound` when nothing is. */
   confirmHeld(): { readonly version: number } {
     if (this.#held === null) throw new ProblemError(problem('intent.notFound', 'nothing is held back'));
     const { version } = this.#held;
     this.#confirmedVersion = version;
+    this.#poller?.hurry();
     return { version };
   }
 
@@ -118,6 +127,7 @@ export class ControllerAgent implements PollHost {
       storedVersion: this.#state.version,
       storedHash: this.#state.hash(),
       full: this.#full,
+      held: this.#held,
       clockOffsetMs: this.#clockOffsetMs,
     };
   }
@@ -131,6 +141,8 @@ export class ControllerAgent implements PollHost {
     switch (outcome.kind) {
       case 'unchanged':
         this.#full = false;
+        this.#held = null;
+        this.#notePoll(NOTE_POLL_MS);
         return true;
       case 'resync':
         this.#parts.log.warn({ why: outcome.why }, 'asking for the whole state');
@@ -178,6 +190,13 @@ export class ControllerAgent implements PollHost {
       );
   }
 
+  #notePoll(notMoreOftenMs: number): void {
+    const at = this.#lastPollUnixMs;
+    if (at === null || at - this.#notedPollUnixMs < notMoreOftenMs) return;
+    this.#parts.store.notePoll(at);
+    this.#notedPollUnixMs = at;
+  }
+
   #hold(outcome: { version: number; removes: number; reason: string }): void {
     if (this.#held?.version !== outcome.version) {
       const text = `version ${outcome.version} is held: ${outcome.reason}; vrouterctl plan confirm takes it`;
@@ -189,16 +208,22 @@ export class ControllerAgent implements PollHost {
 
   async #run(signal: AbortSignal): Promise<void> {
     const { identity, join } = this.#parts;
-    if (identity.credentials() === null || this.#enrolment === null) {
-      if (join === null) {
-        this.#parts.log.info('no controller: neither enrolled nor given a join string');
-        return;
+    const enrolled = identity.credentials() !== null && this.#enrolment !== null;
+    if (join === null && !enrolled) {
+      this.#parts.log.info('no controller: neither enrolled nor given a join string');
+      return;
+    }
+    // The string that this gateway joined with may stay in its configuration; another one is a wish to join anew.
+    if (join !== null && (!enrolled || this.#enrolment?.joinTokenHash !== tokenHash(join))) {
+      try {
+        await this.#join(join, signal);
+      } catch (thrown) {
+        if (!enrolled || signal.aborted) throw thrown;
+        this.#parts.log.error(
+          { why: toProblem(thrown).message },
+          'the new join string does not work; going on with the old',
+        );
       }
-      await this.#join(join, signal);
-    } else if (join !== null && join.rootFingerprint !== this.#enrolment.rootFingerprint) {
-      const message =
-        'this gateway is enrolled with another controller; give it a data folder of its own to join a new one';
-      throw new ProblemError(problem('data.inUse', message, 'join'));
     }
     const credentials = identity.credentials();
     if (credentials === null || this.#enrolment === null) return;
@@ -218,11 +243,12 @@ export class ControllerAgent implements PollHost {
       try {
         this.#enrolment = await enrol(join, identity, store, signal);
         events.emit('poll', `joined ${join.controllerUrl} as ${this.#enrolment.name}`);
-        log.info({ name: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId }, 'joined');
+        this.#state.forget();
+        log.info({ vrouter: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId }, 'joined');
         return;
       } catch (thrown) {
         if (signal.aborted) return;
-        if (toProblem(thrown).code !== 'controller.unreachable') throw thrown;
+        if (!PASSING.includes(toProblem(thrown).code)) throw thrown;
         this.#fail('unreachable', thrown);
         await delay(backoff.nextMs(), undefined, { signal }).catch(() => {});
       }

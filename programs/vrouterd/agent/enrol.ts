@@ -8,7 +8,7 @@ import type { Enrolment, Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
 import { ControllerClient, discover } from './client.ts';
 import type { Identity } from './identity.ts';
-import type { JoinString } from './join-string.ts';
+import { type JoinString, tokenHash } from './join-string.ts';
 import { makeKeyAndRequest } from './request.ts';
 
 /**
@@ -49,6 +49,7 @@ export async function enrol(
       controllerUrl: joining.controllerUrl,
       controllerId: reply.controllerId,
       rootFingerprint: joining.rootFingerprint,
+      joinTokenHash: tokenHash(joining),
     };
     // The certificate goes last: without it a restart simply joins again.
     store.saveEnrolment(enrolment);

@@ -1,4 +1,5 @@
 /** `https://host:8443/#token~root-fingerprint`: all that a gateway needs to find its controller and to know it for the right one. */
+import { createHash } from 'node:crypto';
 import { problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 
@@ -8,6 +9,11 @@ export interface JoinString {
   readonly token: string;
   /** SHA-256 of the root certificate's DER, lower-case hex. */
   readonly rootFingerprint: string;
+}
+
+/** What is kept of a token that was used: enough to know it again. */
+export function tokenHash(joining: JoinString): string {
+  return createHash('sha256').update(joining.token).digest('hex');
 }
 
 /** Error: `join.malformed`. The message never repeats the token. */

@@ -46,6 +46,7 @@ export class Poller {
   #renewAtUnixMs: number;
   #seq = 0;
   #nonce: string | null = null;
+  #alarm = new AbortController();
 
   constructor(
     url: string,
@@ -71,6 +72,16 @@ export class Poller {
     return certificateTimes(this.#credentials.chain).notAfter;
   }
 
+  /** Ends the wait between two polls. */
+  hurry(): void {
+    this.#alarm.abort();
+  }
+
+  async #nap(ms: number, signal: AbortSignal): Promise<void> {
+    this.#alarm = new AbortController();
+    await delay(ms, undefined, { signal: AbortSignal.any([signal, this.#alarm.signal]) }).catch(() => {});
+  }
+
   /** Another certificate with the next poll, however long the present one is good. */
   renewSoon(): void {
     this.#renewAtUnixMs = 0;
@@ -87,7 +98,7 @@ export class Poller {
         if (signal.aborted) break;
         waitMs = this.#failed(thrown);
       }
-      if (waitMs > 0) await delay(waitMs, undefined, { signal }).catch(() => {});
+      if (waitMs > 0) await this.#nap(waitMs, signal);
     }
     await this.#client.close();
   }

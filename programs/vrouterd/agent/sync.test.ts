@@ -109,3 +109,13 @@ test('an intent is used only under its own key', () => {
   assert.equal(readIntent('vrf/red', blue).ok, false);
   assert.equal(readIntent('vrf/blue', { kind: 'fromTheFuture' }).ok, false);
 });
+
+test('after joining anew the first whole state is taken, however much it leaves out', () => {
+  const peers = Object.fromEntries(Array.from({ length: 40 }, (_, i) => [`peer/wg0/${i}`, i]));
+  const state = stateOf(8, peers);
+  state.forget();
+  assert.equal(state.hash(), null);
+  const outcome = state.judge(reply({ version: 1 }), false);
+  assert.ok(outcome.kind === 'change');
+  assert.equal(outcome.change.remove.length, 40);
+});

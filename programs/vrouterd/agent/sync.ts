@@ -73,7 +73,8 @@ export class ControllerState {
     const hash = this.#hashAfter(isFull, put, remove);
     if (hash !== reply.hash) return { kind: 'resync', why: `state hash differs at version ${reply.version}` };
     if (put.size === 0 && remove.size === 0 && reply.version === this.#version) return { kind: 'unchanged' };
-    if (!confirmed && !reply.confirmShrink && remove.size > 0) {
+    // At no version, what we have is an earlier controller's, and a person has just sent us to this one.
+    if (!confirmed && !reply.confirmShrink && this.#version > 0) {
       const verdict = interlock('controller', countKinds(this.#bodies.keys()), countKinds(remove));
       if (verdict.held) return { kind: 'held', version: reply.version, removes: remove.size, reason: verdict.reason };
     }
@@ -90,6 +91,11 @@ export class ControllerState {
       this.#hash.add(key, body);
     }
     this.#version = change.version;
+  }
+
+  /** After joining anew: what comes next is a whole state, and what it does not name goes. */
+  forget(): void {
+    this.#version = 0;
   }
 
   #drop(key: IntentKey): void {

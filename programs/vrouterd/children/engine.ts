@@ -97,7 +97,7 @@ export class EngineSupervisor {
       void client.closed.then(() => {
         if (this.#current?.client === client) this.#current = null;
       });
-      this.#log.info({ pid: hello.pid, epoch: hello.epoch, version: hello.version }, how);
+      this.#log.info({ enginePid: hello.pid, epoch: hello.epoch, version: hello.version }, how);
       return client;
     } catch (thrown) {
       client.close();

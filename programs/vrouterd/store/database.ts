@@ -11,7 +11,7 @@ const migrations: readonly string[] = [
   `CREATE TABLE controller_state (
      id INTEGER PRIMARY KEY CHECK (id = 1),
      node_id TEXT NOT NULL, name TEXT NOT NULL, assigned_ip TEXT, wireguard_public_key TEXT NOT NULL,
-     controller_url TEXT NOT NULL, controller_id TEXT NOT NULL, root_fingerprint TEXT NOT NULL
+     controller_url TEXT NOT NULL, controller_id TEXT NOT NULL, root_fingerprint TEXT NOT NULL, join_token_hash TEXT NOT NULL
    ) STRICT;
    CREATE TABLE interfaces (
      name TEXT PRIMARY KEY, sw_if_index INTEGER, type TEXT NOT NULL, endpoints TEXT NOT NULL
@@ -41,6 +41,8 @@ export function openDatabase(path: string): DatabaseSync {
     if (path !== MEMORY) chmodSync(path, 0o600);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
   } catch (thrown) {
+    const corrupt = corruption(path, thrown);
+    if (corrupt !== null) throw corrupt;
     throw new ProblemError(problem('data.unwritable', `cannot open ${path}: ${String(thrown)}`));
   }
   const at = Number(db.prepare('PRAGMA user_version').get()?.user_version);
@@ -52,6 +54,17 @@ export function openDatabase(path: string): DatabaseSync {
   for (let version = at; version < migrations.length; version++)
     transaction(db, () => db.exec(`${migrations[version]}; PRAGMA user_version = ${version + 1}`));
   return db;
+}
+
+/** SQLITE_CORRUPT and SQLITE_NOTADB, https://sqlite.org/rescode.html. */
+const CORRUPT = [11, 26];
+
+/** A ProblemError `data.corrupt` when that is what SQLite says, whenever it finds out; else null. */
+export function corruption(path: string, thrown: unknown): ProblemError | null {
+  if (!(thrown instanceof Error) || !('errcode' in thrown) || !CORRUPT.includes(Number(thrown.errcode) & 0xff))
+    return null;
+  const advice = 'restore it from a backup, or move it away and join again with a new join string';
+  return new ProblemError(problem('data.corrupt', `${path} is damaged (${thrown.message}); ${advice}`));
 }
 
 /** Runs `work` in one transaction: all of it, or nothing. */

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, statSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -23,6 +23,7 @@ const enrolment: Enrolment = {
   controllerUrl: 'https://127.0.0.1:8443',
   controllerId: 'c-1',
   rootFingerprint: 'ab'.repeat(32),
+  joinTokenHash: 'ef'.repeat(32),
 };
 const sync = (version: number) => ({ version, hash: 'cd'.repeat(32), lastPollUnixMs: 5 });
 const key = (text: string): IntentKey => text as IntentKey;
@@ -46,14 +47,14 @@ test('what was stored is there after the file is opened again, in the order in w
   assert.equal(statSync(path).mode & 0o777, 0o600);
 });
 
-test('sources do not touch each other, and a new enrolment forgets what the controller said', (t) => {
+test('sources do not touch each other, and a new enrolment forgets the version, not the intents', (t) => {
   using store = new Store(openDatabase(temporaryPath(t)));
   store.commit('controller', { put: [{ key: key('vrf/a'), body: 1 }], remove: [] }, sync(1));
   store.commit('cli', { put: [{ key: key('vrf/a'), body: 2 }], remove: [] }, null);
   store.commit('cli', { put: [], remove: [key('vrf/zzz')] }, null);
   assert.equal(store.intents().length, 2);
   store.saveEnrolment(enrolment);
-  assert.deepEqual(store.intents(), [{ source: 'cli', key: 'vrf/a', body: 2 }]);
+  assert.equal(store.intents().length, 2);
   assert.deepEqual(store.syncState(), { version: 0, hash: null, lastPollUnixMs: null });
 });
 
@@ -93,5 +94,21 @@ test('a database of a newer vrouterd is refused with what to do, and not touched
   assert.throws(
     () => openDatabase(path),
     (thrown: unknown) => thrown instanceof ProblemError && /newer vrouterd/.test(thrown.problem.message),
+  );
+});
+
+test('the time of the last poll is noted beside the version', (t) => {
+  using store = new Store(openDatabase(temporaryPath(t)));
+  store.commit('controller', { put: [], remove: [] }, sync(4));
+  store.notePoll(77);
+  assert.deepEqual(store.syncState(), { ...sync(4), lastPollUnixMs: 77 });
+});
+
+test('a damaged database is said to be so', (t) => {
+  const path = temporaryPath(t);
+  writeFileSync(path, Buffer.alloc(4096, 0x5a));
+  assert.throws(
+    () => openDatabase(path),
+    (thrown: unknown) => thrown instanceof ProblemError && thrown.problem.code === 'data.corrupt',
   );
 });

@@ -13,6 +13,8 @@ export interface Enrolment {
   readonly controllerUrl: string;
   readonly controllerId: string;
   readonly rootFingerprint: string;
+  /** SHA-256 of the token that was used, hex: a join string with another one is a wish to join anew. */
+  readonly joinTokenHash: string;
 }
 
 export interface SyncState {
@@ -73,16 +75,17 @@ export class Store implements Disposable {
       controllerUrl: String(row.controller_url),
       controllerId: String(row.controller_id),
       rootFingerprint: String(row.root_fingerprint),
+      joinTokenHash: String(row.join_token_hash),
     };
   }
 
-  /** A new enrolment starts from nothing: what an earlier controller said goes with it. */
+  /** A new enrolment is at no version; what an earlier controller said stays until the new one's whole state takes its place. */
   saveEnrolment(e: Enrolment): void {
     transaction(this.#db, () => {
       this.#db
         .prepare(
           `INSERT OR REPLACE INTO controller_state (id, node_id, name, assigned_ip, wireguard_public_key, controller_url,
-             controller_id, root_fingerprint) VALUES (1, ?, ?, ?, ?, ?, ?, ?)`,
+             controller_id, root_fingerprint, join_token_hash) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)`,
         )
         .run(
           e.gatewayId,
@@ -92,8 +95,8 @@ export class Store implements Disposable {
           e.controllerUrl,
           e.controllerId,
           e.rootFingerprint,
+          e.joinTokenHash,
         );
-      this.#db.prepare(`DELETE FROM intents WHERE source = 'controller'`).run();
       this.#db.prepare('DELETE FROM sync_state').run();
     });
   }
@@ -107,6 +110,11 @@ export class Store implements Disposable {
       hash: row.state_hash === null ? null : String(row.state_hash),
       lastPollUnixMs: polled === null ? null : Number(polled),
     };
+  }
+
+  /** Notes when the controller last answered, though it had nothing new. */
+  notePoll(unixMs: number): void {
+    this.#db.prepare('UPDATE sync_state SET last_poll_unix_ms = ? WHERE id = 1').run(unixMs);
   }
 
   /** Stores a source's intents and the version that they make in one transaction: a crash never leaves one without the other. */

@@ -1,7 +1,7 @@
 /** HTTP on the daemon's unix socket, for vrouterctl: views of what is, and the few verbs that are this host's own. */
 import { chmodSync } from 'node:fs';
 import { statusOf } from '@vrouter/api/status.ts';
-import { toProblem } from '@vrouter/core/problem.ts';
+import { problem, toProblem } from '@vrouter/core/problem.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
@@ -11,14 +11,24 @@ import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply 
 
 /** Builds the server; `listen` opens it. */
 export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
-  const server = fastify({ forceCloseConnections: true });
+  const server = fastify({
+    forceCloseConnections: true,
+    clientErrorHandler(_error, socket) {
+      const error = problem('input.invalid', 'this is not an HTTP request');
+      const body = JSON.stringify({ error });
+      if (socket.writable)
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+    },
+  });
   server.setErrorHandler((thrown, _request, reply) => {
     const error = toProblem(thrown);
     void reply.code(statusOf(error.code).http).send({ error });
   });
   server.setNotFoundHandler((request, reply) => {
-    const error = { code: 'input.invalid', message: `there is no ${request.method} ${request.url}` };
-    void reply.code(404).send({ error });
+    const error = problem('request.notFound', `there is no ${request.method} ${request.url} here`);
+    void reply.code(statusOf(error.code).http).send({ error });
   });
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));

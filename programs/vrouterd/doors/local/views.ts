@@ -117,6 +117,7 @@ export function statusReply(daemon: Daemon): StatusReply {
     gatewayId: agent.enrolment?.gatewayId ?? null,
     name: agent.enrolment?.name ?? null,
     controller: agent.status(),
+    held: agent.held,
     storedVersion: agent.storedVersion,
     appliedVersion: daemon.appliedVersion,
     startedUnixMs: daemon.startedUnixMs,
