@@ -49,6 +49,7 @@ function vrouterRow(name: string, joined: boolean): Vrouter {
       version: 5,
       storedVersion: joined ? 5 : null,
       appliedVersion: joined ? 4 : null,
+      held: null,
       registeredUnixMs: joined ? nowUnixMs : null,
       lastPollUnixMs: joined ? nowUnixMs - 300_000 : null,
       lastPollAgeMs: joined ? 300_000 : null,

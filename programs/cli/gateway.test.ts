@@ -95,6 +95,7 @@ const replies: { readonly [path: string]: unknown } = {
       certificateExpiresUnixMs: nowUnixMs + 3 * 86_400_000 + 600_000,
       clockOffsetMs: null,
     },
+    held: null,
     storedVersion: 8,
     appliedVersion: 7,
     startedUnixMs: nowUnixMs - 7_200_000,

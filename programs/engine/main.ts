@@ -63,8 +63,10 @@ async function main(): Promise<void> {
   };
   const fail = (thrown: unknown): never => {
     const { code, message } = toProblem(thrown);
-    log.fatal({ code, err: thrown }, message);
-    process.exit(1);
+    if (code === 'internal') log.fatal({ code, err: thrown }, message);
+    else log.fatal({ code }, message);
+    // A path that no socket can have is the caller's mistake, like a misspelt option.
+    process.exit(code === 'input.invalid' ? 2 : 1);
   };
   const server = new ControlServer({
     path: options.socket,

@@ -1,6 +1,6 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
-import { objectError } from '../agent/agent.ts';
+import { heldChange, objectError } from '../agent/agent.ts';
 import { name, prefix, publicKey, unixMs, version } from './common.ts';
 
 /** POST /v1/vrouters */
@@ -46,6 +46,9 @@ export const vrouterStatus = z.object({
     .describe("Controller's clock minus the gateway's, as the gateway measured it, ms"),
   serverTimeUnixMs: unixMs,
   errors: z.array(objectError).describe('What the gateway could not apply'),
+  held: heldChange
+    .nullable()
+    .describe('What it does not take without a word, because it would remove too much: POST confirm-shrink gives it'),
   stats: z
     .object({
       epoch: z.string().describe('Another one means that counting began anew'),

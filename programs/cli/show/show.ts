@@ -92,6 +92,12 @@ function statusText(status: StatusReply, nowUnixMs: number): string {
     ['plane', status.plane],
     ['engine', engine === null ? null : `pid ${engine.pid}, epoch ${engine.epoch}`],
     ['configuration', `version ${status.appliedVersion} applied, ${status.storedVersion} stored`],
+    [
+      'held back',
+      status.held === null
+        ? null
+        : `version ${status.held.version}: ${status.held.reason}; vrouterctl plan confirm takes it`,
+    ],
     ['controller', controller.url],
     ['  state', controller.state],
     ['  last poll', whenText(controller.lastPollUnixMs, nowUnixMs)],

@@ -120,7 +120,7 @@ export function addVrouter(program: Command, world: World): void {
 }
 
 function stateOf(row: Vrouter): string {
-  if (row.status.connected) return 'connected';
+  if (row.status.connected) return row.status.held === null ? 'connected' : 'holds back a change';
   return row.status.registered ? 'away' : 'waiting for a gateway';
 }
 
@@ -146,9 +146,13 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ],
     ['created', whenText(row.createdUnixMs, nowUnixMs)],
   ]);
-  if (status.errors.length === 0) return facts;
+  const held =
+    status.held === null
+      ? ''
+      : `\n\nheld back: ${status.held.reason} (version ${status.held.version}); vrouterctl vrouter confirm ${row.name} takes it`;
+  if (status.errors.length === 0) return `${facts}${held}`;
   const rows = status.errors.map((error) => [error.key, error.code, error.message]);
-  return `${facts}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
+  return `${facts}${held}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
 }
 
 function joinText(join: Join, nowUnixMs: number): string {

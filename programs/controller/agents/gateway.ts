@@ -1,6 +1,6 @@
 /** One gateway as it is now: who it is, what its last polls told, who waits for it. In memory; the store gets the gist in batches. */
 import { randomBytes } from 'node:crypto';
-import type { GatewayStats, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
+import type { GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
 import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
 import { PollSessions } from './sessions.ts';
 import type { HeldPoll } from './waiting.ts';
@@ -23,6 +23,8 @@ export class Gateway {
   readonly peers = new Map<string, PeerHeard>();
   stats: Omit<GatewayStats, 'peers'> | null = null;
   errors: PollRequest['errors'] = [];
+  /** What the gateway holds back until somebody confirms it. */
+  holding: HeldChange | null = null;
   clockOffsetMs: number | null = null;
   certificateExpiresUnixMs: number | null;
   connected = false;
@@ -46,6 +48,7 @@ export class Gateway {
     this.row.plane = poll.plane;
     this.row.softwareVersion = poll.version;
     this.errors = poll.errors;
+    this.holding = poll.held ?? null;
     if (poll.clockOffsetMs !== undefined) this.clockOffsetMs = poll.clockOffsetMs;
     this.dirty = true;
     if (poll.stats === null) return;

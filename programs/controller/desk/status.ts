@@ -33,6 +33,7 @@ export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUni
     clockOffsetMs: gateway?.clockOffsetMs ?? null,
     serverTimeUnixMs: nowUnixMs,
     errors: gateway?.errors ?? [],
+    held: gateway?.holding ?? null,
     stats: gateway?.stats ?? null,
   };
 }

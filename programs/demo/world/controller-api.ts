@@ -2,6 +2,7 @@
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { createPeerReply, peerList } from '@vrouter/api/rest/peers.ts';
 import {
+  confirmShrinkReply,
   createTokenReply,
   createVrouterReply,
   deletedReply,
@@ -26,6 +27,7 @@ export class ControllerApi {
   vrouters = () => this.#call('GET', '/v1/vrouters', vrouterList);
   createVrouter = (body: { name: string; listenPort: number }) =>
     this.#call('POST', '/v1/vrouters', createVrouterReply, body);
+  confirmShrink = (name: string) => this.#call('POST', `/v1/vrouters/${name}/confirm-shrink`, confirmShrinkReply);
   createToken = (name: string) => this.#call('POST', `/v1/vrouters/${name}/tokens`, createTokenReply, {});
   status = (name: string) => this.#call('GET', `/v1/vrouters/${name}/status`, vrouterStatus);
   peers = (name: string) => this.#call('GET', `/v1/vrouters/${name}/peers`, peerList);

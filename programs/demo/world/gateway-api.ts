@@ -22,6 +22,10 @@ export class GatewayApi {
     await this.#call('POST', '/v1/certificate/renew');
   }
 
+  async confirmHeld(): Promise<void> {
+    await this.#call('POST', '/v1/plan/confirm');
+  }
+
   async stopEngine(): Promise<void> {
     await this.#call('POST', '/v1/engine/stop');
   }

@@ -111,7 +111,8 @@ export class Poller {
       bootId: this.#bootId,
       seq: ++this.#seq,
       nonce: this.#nonce,
-      waitMs: POLL_MS,
+      // The first answer comes at once: it tells whether we are known at all.
+      waitMs: this.#nonce === null ? 0 : POLL_MS,
     };
     const sent = Date.now();
     const reply = await this.#post(request, signal);
