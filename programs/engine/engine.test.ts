@@ -286,7 +286,7 @@ test('usage errors exit 2, help and version exit 0', { timeout: 30_000 }, async 
     [['--help'], 0, /Usage: vrouter-engine/],
     [['--version'], 0, /^\d+\.\d+\.\d+$/m],
     [['--socket', join(folder, 'no-such-folder', 'x.sock')], 1, /data\.unwritable/],
-    [['--socket', `/${'x'.repeat(200)}`], 1, /input\.invalid/],
+    [['--socket', `/${'x'.repeat(200)}`], 2, /input\.invalid/],
   ];
   for (const [args, code, text] of rows) {
     const run = await start(args);

@@ -1,40 +1,70 @@
-/** The model as drawn and the model as built are one. */
+/** The model as drawn, the model as built and the README's tables are one. `node docs.test.ts --write` mends the README. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import test from 'node:test';
 import { intentRank } from '../compile/compile.ts';
+import { intentKey } from '../model/intents.ts';
 import { type ObjectKind, objectKinds } from '../model/objects.ts';
 import { testKey } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
+import { comesTo, type DrawnKind, fieldClasses, readKinds, readmeTables, saidKey, servedBy } from './model.ts';
 
-interface Section {
-  readonly kind: string;
-  readonly now: boolean;
-  readonly text: string;
-  /** First cell's names, second cell. */
-  readonly rows: readonly (readonly [readonly string[], string])[];
-}
+const read = (file: string): string => readFileSync(new URL(file, import.meta.url), 'utf8');
+const objectsPage = read('objects.md');
+const intentsPage = read('intents.md');
+const objects = readKinds(objectsPage);
+const intents = readKinds(intentsPage);
 
-function sections(file: string): Section[] {
-  const text = readFileSync(new URL(file, import.meta.url), 'utf8');
-  return text.split(/^##+ /m).flatMap((part) => {
-    const head = /^`(\w+)` - (now|later)\n/.exec(part);
-    if (head === null) return [];
-    const rows = [...part.matchAll(/^\| (`.*?) +\| (.*?) +\|/gm)].map(
-      (row) => [[...row[1]!.matchAll(/`(\w+)`/g)].map((name) => name[1]!), row[2]!] as const,
-    );
-    return [{ kind: head[1]!, now: head[2] === 'now', text: part, rows }];
-  });
-}
+/** One of each kind that there is code for. */
+const examples: readonly { readonly kind: string; readonly [field: string]: unknown }[] = [
+  { kind: 'vrf', name: 'blue' },
+  { kind: 'gatewayInterface', name: 'wg0', listenPort: 1 },
+  { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
+  { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
+  { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
+];
 
-const objects = sections('objects.md');
-const intents = sections('intents.md');
+test("the README's tables are those of the pages", () => {
+  const readme = read('../README.md');
+  const between = /(<!-- kinds[\s\S]*?-->\n\n)[\s\S]*(\n\n<!-- end of kinds -->)/;
+  const made = readme.replace(between, (_all, from, to) => `${from}${readmeTables(intentsPage, objectsPage)}${to}`);
+  assert.match(readme, between);
+  if (process.argv.includes('--write')) writeFileSync(new URL('../README.md', import.meta.url), made);
+  else assert.equal(readme, made, 'run: node packages/intent/docs/docs.test.ts --write');
+  for (const kind of [...Object.keys(objectKinds), ...Object.keys(intentRank)])
+    assert.match(made, new RegExp(`^\\| \`${kind}\` .*\\| now \\|$`, 'm'));
+});
 
 test('kinds marked now are those with code', () => {
-  const now = (all: readonly Section[]): string[] => all.flatMap((s) => (s.now ? [s.kind] : [])).sort();
+  const now = (all: readonly DrawnKind[]): string[] => all.flatMap((s) => (s.now ? [s.kind] : [])).sort();
   assert.deepEqual(now(objects), Object.keys(objectKinds).sort());
   assert.deepEqual(now(intents), Object.keys(intentRank).sort());
 });
+
+for (const { kind, fields } of [...objects, ...intents])
+  test(`${kind}: every field has a class, and there is a key`, () => {
+    const wrong = fields.filter(({ of }) => !(fieldClasses as readonly string[]).includes(of));
+    assert.deepEqual(wrong, []);
+    assert.ok(fields.some(({ of }) => of === 'key'));
+    // A name may stand twice only where it is given by us and learnt by the plane.
+    const given = fields.filter(({ of }) => of !== 'learned').map(({ name }) => name);
+    assert.deepEqual(given, [...new Set(given)]);
+  });
+
+for (const intent of intents)
+  test(`intent ${intent.kind}: every field has a type, the key is the one that is said`, () => {
+    assert.deepEqual(
+      intent.fields.filter(({ type }) => type === '').map(({ name }) => name),
+      [],
+    );
+    assert.deepEqual(
+      saidKey(intent),
+      intent.fields.filter(({ of }) => of === 'key').map(({ name }) => name),
+    );
+    assert.ok(intent.fields.every(({ of }) => of !== 'learned'));
+    // Every field is in a table: prose that lists fields would have no classes.
+    assert.doesNotMatch(intent.text, /Fields: /);
+  });
 
 for (const kind of Object.keys(objectKinds) as ObjectKind[])
   test(`object ${kind}: the fields and their classes`, () => {
@@ -42,45 +72,46 @@ for (const kind of Object.keys(objectKinds) as ObjectKind[])
     const fixed: readonly string[] = spec.fixed;
     const drawn = objects
       .find((s) => s.kind === kind)!
-      .rows.filter(([, of]) => /^(key|desired|fixed|initial|writeOnly|learned)$/.test(of))
-      .flatMap(([names, of]) => names.map((name) => `${name} ${of}`));
+      .fields.filter(({ later }) => !later)
+      .map(({ name, of }) => `${name} ${of}`);
     const built = Object.entries(spec.fields).map(([name, of]) => `${name} ${fixed.includes(name) ? 'fixed' : of}`);
     assert.deepEqual(drawn.sort(), [...built, ...spec.learned.map((name) => `${name} learned`)].sort());
   });
 
-const examples: readonly object[] = [
-  { kind: 'vrf', name: 'blue' },
-  { kind: 'gatewayInterface', name: 'wg0', listenPort: 1 },
-  { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
-  { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
-  { kind: 'route', prefix: '10.0.0.0/8', blackhole: true },
-];
-
-test('intents: the fields', () => {
-  assert.equal(examples.length, Object.keys(intentRank).length);
-  for (const example of examples) {
+for (const example of examples)
+  test(`intent ${example.kind}: the fields, the key, and the classes of what it comes to`, () => {
     const parsed = parseIntent(example);
     assert.ok(parsed.ok);
-    const section = intents.find((s) => s.kind === parsed.value.kind)!;
-    const drawn = section.rows.filter(([, type]) => type !== 'later').flatMap(([names]) => names);
-    assert.deepEqual(['kind', ...drawn].sort(), Object.keys(parsed.value).sort(), parsed.value.kind);
-  }
+    const { fields } = intents.find((s) => s.kind === example.kind)!;
+    const now = fields.filter(({ later }) => !later);
+    assert.deepEqual(['kind', ...now.map(({ name }) => name)].sort(), Object.keys(parsed.value).sort());
+    const keys = now.filter(({ of }) => of === 'key').map(({ name }) => name);
+    assert.equal(intentKey(parsed.value), [example.kind, ...keys.map((name) => example[name])].join('/'));
+    const drawn = intents.find((s) => s.kind === example.kind)!;
+    for (const kind of comesTo(drawn, new Set(Object.keys(objectKinds)))) {
+      const spec = objectKinds[kind as ObjectKind];
+      const classes = new Map<string, string>(Object.entries(spec.fields));
+      for (const name of spec.fixed as readonly string[]) classes.set(name, 'fixed');
+      for (const { name, of } of now)
+        if (classes.has(name) && classes.get(name) !== 'key') assert.equal(of, classes.get(name), `${kind}.${name}`);
+    }
+  });
+
+test('there is an example of each kind', () => {
+  assert.deepEqual(examples.map(({ kind }) => kind).sort(), Object.keys(intentRank).sort());
 });
 
 test('every intent comes to objects that are drawn, and every object has someone who asks for it', () => {
   const drawn = new Set(objects.map((s) => s.kind));
   const asked = new Set<string>();
-  for (const { kind, text } of intents) {
-    const to = /Comes to\b([\s\S]*?)(?:Refers to:|Claims:|Fields:|Facts?:|Allocates:|Said by|$)/.exec(text)?.[1] ?? '';
-    const words = [...to.matchAll(/`(\w+)`/g)].map((match) => match[1]!).filter((word) => drawn.has(word));
-    if (kind !== 'overlaySettings') assert.ok(words.length > 0, `${kind} comes to nothing`);
+  for (const intent of intents) {
+    const words = comesTo(intent, drawn);
+    assert.ok(words.length > 0, `${intent.kind} comes to nothing`);
     for (const word of words) asked.add(word);
   }
   assert.deepEqual(
     [...drawn].filter((kind) => !asked.has(kind)),
     [],
   );
-  const table = readFileSync(new URL('objects.md', import.meta.url), 'utf8');
-  for (const kind of drawn)
-    assert.match(table, new RegExp(`\\| \`${kind}\` +\\| [^|]+ \\| (U|S|-)`), `${kind} is served by nobody`);
+  for (const kind of drawn) assert.notEqual(servedBy(objectsPage, kind), null, `${kind} is served by nobody`);
 });
