@@ -114,4 +114,8 @@ test('every intent comes to objects that are drawn, and every object has someone
     [],
   );
   for (const kind of drawn) assert.notEqual(servedBy(objectsPage, kind), null, `${kind} is served by nobody`);
+  for (const { kind, fields } of objects) {
+    const keys = fields.filter(({ of }) => of === 'key').map(({ name }) => name);
+    assert.match(objectsPage, new RegExp(`\\| \`${kind}\` +\\| ${keys.join(', ')} +\\|`), `the key of ${kind}`);
+  }
 });

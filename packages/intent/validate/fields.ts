@@ -8,9 +8,10 @@ import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
-import { formatPrefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { type PrefixUse, specialPrefix } from './special.ts';
 
 /** Entries of one list; beyond it the input is a mistake or an attack. */
 const LIST_MAX = 65_536;
@@ -66,13 +67,12 @@ export class FieldReader {
     return this.#orNull(name) ? null : this.interfaceName(name);
   }
 
-  /** A canonical network prefix. */
+  /** A canonical network prefix that can be a destination. */
   prefix(name: string): string {
-    const parsed = parsePrefix(this.text(name), name);
-    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+    return this.#parsed(canonical(parsePrefix(this.text(name), name), 'destination', name), '');
   }
 
-  /** Canonical network prefixes, sorted by their text, each once. */
+  /** Canonical network prefixes that can be destinations, sorted by their text, each once. */
   prefixes(name: string): readonly string[] {
     const value = this.#take(name) ?? [];
     if (!Array.isArray(value) || value.length > LIST_MAX)
@@ -82,17 +82,16 @@ export class FieldReader {
       const field = `${name}[${i}]`;
       const text: unknown = value[i];
       if (typeof text !== 'string') return this.#complain(field, 'is a prefix', []);
-      const parsed = parsePrefix(text, field);
+      const parsed = canonical(parsePrefix(text, field), 'destination', field);
       if (!parsed.ok) return this.#parsed(parsed, []);
-      found.add(formatPrefix(parsed.value));
+      found.add(parsed.value);
     }
     return [...found].sort();
   }
 
   /** A canonical interface address, host bits kept. */
   interfaceAddress(name: string): string {
-    const parsed = parseInterfaceAddress(this.text(name), name);
-    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+    return this.#parsed(canonical(parseInterfaceAddress(this.text(name), name), 'address', name), '');
   }
 
   addressOrNull(name: string): string | null {
@@ -155,6 +154,13 @@ export class FieldReader {
     this.#problem ??= result.error;
     return instead;
   }
+}
+
+/** The canonical text of what was read, or why it is no good for that. */
+function canonical(parsed: Result<Prefix>, use: PrefixUse, field: string): Result<string> {
+  if (!parsed.ok) return parsed;
+  const wrong = specialPrefix(parsed.value, use, field);
+  return wrong === null ? ok(formatPrefix(parsed.value)) : err(wrong);
 }
 
 function clip(text: string): string {
