@@ -2,9 +2,9 @@
  * Unix sockets by name, one per interface: `NAME.sock` where wg(8) looks when that is ours to write, else in a folder of our own.
  * They come and go with the names; what a killed program left is replaced, what a living one answers at is left alone.
  */
-import { accessSync, chmodSync, constants, mkdirSync, readFileSync, realpathSync } from 'node:fs';
+import { accessSync, chmodSync, constants, mkdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { toProblem } from '@vrouter/core/problem.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import type { Logger } from 'pino';
@@ -160,7 +160,7 @@ function isWritable(folder: string): boolean {
 /** Whether somebody has linked our own socket there. */
 function isOwnLink(path: string, own: string): boolean {
   try {
-    return realpathSync(path) !== path && realpathSync(path) === realpathSync(own);
+    return resolve(dirname(path), readlinkSync(path)) === resolve(own);
   } catch {
     return false;
   }
