@@ -69,7 +69,7 @@ export class Daemon implements ReconcileObserver {
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
   #tellDevices: (names: readonly string[]) => void = () => {};
-  #devicesTold = '';
+  #devicesTold: string | null = null;
 
   constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
     this.config = config;
@@ -149,9 +149,11 @@ export class Daemon implements ReconcileObserver {
     return names.sort();
   }
 
-  /** Told whenever `devices` has become another list. */
+  /** Told at once, and whenever `devices` has become another list. */
   onDevices(tell: (names: readonly string[]) => void): void {
     this.#tellDevices = tell;
+    this.#devicesTold = null;
+    this.#lookForDevices();
   }
 
   #lookForDevices(): void {
