@@ -157,15 +157,21 @@ class Daemon {
     return this.#child!;
   }
 
-  async start(): Promise<void> {
-    const interfaceName = this.name;
-    const intents = [
-      { kind: 'gatewayInterface', name: interfaceName, type: 'wireguard', listenPort: 0 },
-      { kind: 'address', interface: interfaceName, address: '10.99.0.1/24' },
-      { kind: 'peer', interface: interfaceName, publicKey: named, name: 'filed', allowedIps: ['10.99.0.9/32'] },
-    ];
+  readonly intents = [
+    { kind: 'gatewayInterface', name: this.name, type: 'wireguard', listenPort: 0 },
+    { kind: 'address', interface: this.name, address: '10.99.0.1/24' },
+    { kind: 'peer', interface: this.name, publicKey: named, name: 'filed', allowedIps: ['10.99.0.9/32'] },
+  ];
+
+  /** The configuration file, and its path. */
+  write(intents: readonly unknown[]): string {
     const config = join(this.folder, 'vrouterd.yaml');
     writeFileSync(config, JSON.stringify({ plane: 'userspace', data: join(this.folder, 'data'), intents }));
+    return config;
+  }
+
+  async start(): Promise<void> {
+    const config = this.write(this.intents);
     const args = [join(programs, 'vrouterd/main.ts'), '--config', config];
     const child = new Child({ name: 'vrouterd', command: process.execPath, args, logPath: join(this.folder, 'log') });
     this.#child = child;
@@ -359,11 +365,20 @@ test(
     await it.start();
     assert.equal(wg.do('show', name, 'dump'), before, 'the engine was adopted');
     await it.gateway.stopEngine();
+    wg.refused(/Connection timed out/, 'set', name, 'peer', two, 'allowed-ips', '10.99.1.2/32');
     await it.child.stop();
     assert.ok(!existsSync(path), 'it goes with the daemon');
     await it.start();
     await waitFor('the peer in a new engine', START_MS, async () => wg.peers().get(one)?.ips ?? null);
     assert.deepEqual([wg.peers().get(one)!.ips, wg.peers().get(one)!.keepalive], ['10.99.1.1/32', '25']);
+    assert.equal(wg.peers().get(two)!.ips, '10.99.1.2/32', 'what could not be tried was stored');
+    it.write([]);
+    it.child.process.kill('SIGHUP');
+    await waitFor('the socket to go with the interface', START_MS, async () => (existsSync(path) ? null : true));
+    it.write(it.intents);
+    it.child.process.kill('SIGHUP');
+    const isBack = () => existsSync(path) && wg.peers().has(one);
+    await waitFor('the interface and its peers to be back', START_MS, async () => isBack() || null);
   },
 );
 

@@ -5,15 +5,14 @@ import { Errno } from '@vrouter/wire/uapi/errno.ts';
 import { UapiParser, type UapiRequest } from '@vrouter/wire/uapi/parser.ts';
 import { formatDevice, formatErrno } from '@vrouter/wire/uapi/reply.ts';
 import type { Logger } from 'pino';
-import type { Daemon } from '../../daemon.ts';
 import { setDevice } from './set.ts';
-import { deviceView } from './view.ts';
+import { deviceView, type WgDaemon } from './view.ts';
 
 /** A client that has said nothing for so long is let go, ms. */
 const IDLE_MS = 60_000;
 
 /** Serves the client until it hangs up, says too much, or is silent for a minute. */
-export async function serveClient(socket: Socket, daemon: Daemon, link: string, log: Logger): Promise<void> {
+export async function serveClient(socket: Socket, daemon: WgDaemon, link: string, log: Logger): Promise<void> {
   const parser = new UapiParser();
   socket.setTimeout(IDLE_MS, () => socket.destroy());
   try {
@@ -35,7 +34,7 @@ export async function serveClient(socket: Socket, daemon: Daemon, link: string, 
   }
 }
 
-async function answer(request: UapiRequest, daemon: Daemon, link: string, log: Logger): Promise<string> {
+async function answer(request: UapiRequest, daemon: WgDaemon, link: string, log: Logger): Promise<string> {
   try {
     if (request.op === 'bad') return formatErrno(request.errno);
     if (request.op === 'set') {

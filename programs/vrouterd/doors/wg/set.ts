@@ -2,10 +2,9 @@
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { Errno } from '@vrouter/wire/uapi/errno.ts';
 import type { UapiSet } from '@vrouter/wire/uapi/operation.ts';
-import type { Daemon } from '../../daemon.ts';
 import { changeOf, type WgChange } from './change.ts';
 import { commitPeers } from './commit.ts';
-import { peerObjectKey, wgFacts, wgIntent } from './view.ts';
+import { peerObjectKey, type WgDaemon, wgFacts, wgIntent } from './view.ts';
 
 /** How long a client waits for the plane, ms. What was said stays said. */
 const TRY_MS = 10_000;
@@ -14,7 +13,7 @@ const TRY_MS = 10_000;
  * `EPERM`, `EBUSY`, `EINVAL`, `EOPNOTSUPP`: refused, nothing has changed. `EIO`, `ETIMEDOUT`: it is said and stored, but the plane has
  * refused a part of it, or was not there to try; the loop goes on trying.
  */
-export async function setDevice(daemon: Daemon, link: string, set: UapiSet): Promise<Errno> {
+export async function setDevice(daemon: WgDaemon, link: string, set: UapiSet, tryMs = TRY_MS): Promise<Errno> {
   const facts = wgFacts(daemon, link);
   if (facts === null) return Errno.io;
   const outcome = changeOf(set, facts);
@@ -26,7 +25,7 @@ export async function setDevice(daemon: Daemon, link: string, set: UapiSet): Pro
   if (wrong !== null) return errnoOf(wrong.code);
   for (const publicKey of moved) daemon.move(link, publicKey, wgIntent(daemon, link, publicKey)!.endpoint!);
   daemon.reconciler.kick();
-  if (!(await daemon.reconciler.settled(TRY_MS))) return Errno.timedOut;
+  if (!(await daemon.reconciler.settled(tryMs))) return Errno.timedOut;
   const touched = touchedBy(daemon, link, outcome.change);
   return daemon.reconciler.failing().some(({ key }) => touched.has(key)) ? Errno.io : Errno.none;
 }
@@ -36,7 +35,7 @@ function errnoOf(code: string): Errno {
   return code === 'data.unwritable' ? Errno.io : Errno.inval;
 }
 
-function touchedBy(daemon: Daemon, link: string, change: WgChange): ReadonlySet<ObjectKey> {
+function touchedBy(daemon: WgDaemon, link: string, change: WgChange): ReadonlySet<ObjectKey> {
   const on = daemon.desired.desired(`link/${link}` as ObjectKey);
   const vrf = on?.kind === 'link' ? on.vrf : 'default';
   const touched = new Set<ObjectKey>();

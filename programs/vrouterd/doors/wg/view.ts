@@ -9,12 +9,15 @@ import type { WgFacts } from './change.ts';
 
 const SOURCE = 'wg';
 
+/** What of the daemon this door uses. */
+export type WgDaemon = Pick<Daemon, 'desired' | 'store' | 'reconciler' | 'peersOf' | 'move'>;
+
 export function peerObjectKey(link: string, publicKey: string): ObjectKey {
   return `wireguardPeer/${link}/${publicKey}` as ObjectKey;
 }
 
 /** Null while the plane does not have the interface. */
-export async function deviceView(daemon: Daemon, link: string): Promise<UapiDevice | null> {
+export async function deviceView(daemon: WgDaemon, link: string): Promise<UapiDevice | null> {
   const peers = await daemon.peersOf(link);
   const device = observedDevice(daemon, link);
   if (device === null) return null;
@@ -28,7 +31,7 @@ export async function deviceView(daemon: Daemon, link: string): Promise<UapiDevi
   };
 }
 
-export function wgFacts(daemon: Daemon, link: string): WgFacts | null {
+export function wgFacts(daemon: WgDaemon, link: string): WgFacts | null {
   const device = observedDevice(daemon, link);
   if (device === null) return null;
   const own = new Map<string, PeerIntent>();
@@ -54,12 +57,12 @@ export function wgFacts(daemon: Daemon, link: string): WgFacts | null {
   };
 }
 
-export function wgIntent(daemon: Daemon, link: string, publicKey: string): PeerIntent | undefined {
+export function wgIntent(daemon: WgDaemon, link: string, publicKey: string): PeerIntent | undefined {
   const intent = daemon.desired.get(SOURCE, `peer/${link}/${publicKey}` as IntentKey);
   return intent?.kind === 'peer' ? intent : undefined;
 }
 
-function peerView(daemon: Daemon, { key, object, learned }: Observed<WireguardPeerObject>): UapiPeer {
+function peerView(daemon: WgDaemon, { key, object, learned }: Observed<WireguardPeerObject>): UapiPeer {
   const desired = daemon.desired.desired(key);
   const secret = desired?.kind === 'wireguardPeer' ? desired.presharedKey : null;
   const publicKey = parseKey(object.publicKey);
@@ -76,12 +79,12 @@ function peerView(daemon: Daemon, { key, object, learned }: Observed<WireguardPe
   };
 }
 
-function privateKeyOf(daemon: Daemon, link: string): Uint8Array | null {
+function privateKeyOf(daemon: WgDaemon, link: string): Uint8Array | null {
   const device = daemon.desired.desired(`wireguardDevice/${link}` as ObjectKey);
   return device?.kind === 'wireguardDevice' && device.privateKey instanceof Secret ? device.privateKey.reveal() : null;
 }
 
-function observedDevice(daemon: Daemon, link: string): Observed<WireguardDeviceObject> | null {
+function observedDevice(daemon: WgDaemon, link: string): Observed<WireguardDeviceObject> | null {
   const seen = daemon.reconciler.observed().get(`wireguardDevice/${link}` as ObjectKey);
   return seen?.object.kind === 'wireguardDevice' ? (seen as Observed<WireguardDeviceObject>) : null;
 }
