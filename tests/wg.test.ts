@@ -150,7 +150,8 @@ class Daemon {
   readonly name = `uapi${process.pid % 100_000}`;
   readonly gateway = new GatewayApi(join(this.folder, 'data', 'vrouterd.sock'));
   readonly wg = new Wg(this.name, this.folder, () => this.path);
-  readonly path = `/var/run/wireguard/${this.name}.sock`;
+  /** Of its socket for wg. */
+  path = `/var/run/wireguard/${this.name}.sock`;
   #child: Child | null = null;
 
   get child(): Child {
@@ -379,6 +380,41 @@ test(
     it.child.process.kill('SIGHUP');
     const isBack = () => existsSync(path) && wg.peers().has(one);
     await waitFor('the interface and its peers to be back', START_MS, async () => isBack() || null);
+  },
+);
+
+const goWorld = { skip: needs('root', 'netns', 'tun', 'wg', 'wireguard-go', 'ip') };
+
+test(
+  'the socket of a wireguard-go of the same name is left alone; ours is linked by the command that is shown',
+  goWorld,
+  async (t) => {
+    const it = new Daemon();
+    const shared = it.path;
+    spawnSync('ip', ['netns', 'add', it.name]);
+    const args = ['netns', 'exec', it.name, 'wireguard-go', '-f', it.name];
+    const go = new Child({ name: 'wireguard-go', command: 'ip', args, logPath: join(it.folder, 'go.log') });
+    t.after(async () => {
+      await go.stop();
+      spawnSync('ip', ['netns', 'del', it.name]);
+      await it.stop();
+      rmSync(shared, { force: true });
+    });
+    await waitFor('the socket of wireguard-go', START_MS, async () => {
+      if (go.hasEnded) throw go.failure('ended');
+      return existsSync(shared) || null;
+    });
+    it.path = join(it.folder, 'data', 'wireguard', `${it.name}.sock`);
+    await it.start();
+    const peersThere = () => spawnSync('wg', ['show', it.name, 'peers'], { encoding: 'utf8' });
+    assert.deepEqual([peersThere().status, peersThere().stdout], [0, ''], 'wireguard-go has none');
+    assert.deepEqual([...it.wg.peers().keys()], [named]);
+    const [, command] = /as root:\n {2}(.*)\n/.exec(vrouterctl(it.gateway.socketPath, 'show', 'interfaces')) ?? [];
+    assert.equal(command, `mkdir -p /var/run/wireguard && ln -s ${it.path} /var/run/wireguard/`);
+    await go.stop();
+    assert.ok(!existsSync(shared), 'wireguard-go takes its own away');
+    assert.equal(spawnSync('sh', ['-c', command]).status, 0);
+    assert.equal(peersThere().stdout.trim(), named);
   },
 );
 
