@@ -11,6 +11,10 @@ export const interfaceRow = z.object({
   addresses: z.array(z.string()),
   listenPort: z.number().nullable(),
   publicKey: z.string().nullable(),
+  /** Where wg(8) can speak to it; null for an interface that is none of WireGuard's. */
+  wgSocket: z.string().nullable(),
+  /** The command (as root) that lets wg(8) find the socket; null when it does already. */
+  wgLink: z.string().nullable(),
   rxPackets: z.number(),
   rxBytes: z.number(),
   txPackets: z.number(),

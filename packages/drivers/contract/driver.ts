@@ -34,7 +34,7 @@ export interface Driver {
   observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]>;
   /**
    * Does the steps in order, one result per step in the same order. `create` and `update` both mean: make it so, but leave `initial`
-   * fields of what exists as they are; `delete` of what is absent has succeeded. A failed step leaves its object as it was. One bad
+   * fields of what exists as they are, except those that an update names in `changed` (a diff never does; a person may); `delete` of what is absent has succeeded. A failed step leaves its object as it was. One bad
    * step does not hold back the others, except those that depend on it, which fail with `object.dependency`. When the signal aborts,
    * steps not yet begun fail with `timeout`. Rejects only when the plane is away; then the caller observes anew.
    */

@@ -132,6 +132,22 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     assert.equal(s.fieldSeen(now, 'endpoint'), '127.0.0.1:9');
   });
 
+  on(
+    'a field that is only given at creation is another when an update names it, and nothing else is',
+    async (driver, signal) => {
+      const creates = [s.link(), s.device(), s.peer()].map(s.create);
+      allOk(await driver.apply(creates, signal), creates);
+      const object = s.peer({ endpoint: '[::1]:10' });
+      const key = objectKey(object);
+      const step: Step = { op: 'update', key, object, before: s.peer(), changed: ['endpoint'], effect: 'none' };
+      for (let round = 0; round < 2; round++) {
+        const [now] = allOk(await driver.apply([step], signal), [step]);
+        assertIs(object, now!);
+        assert.equal(s.fieldSeen(now, 'endpoint'), '[::1]:10');
+      }
+    },
+  );
+
   on('secrets come back as fingerprints, and in no other shape', async (driver, signal) => {
     const creates = [s.link(), s.device(), s.peer()].map(s.create);
     const told = allOk(await driver.apply(creates, signal), creates);

@@ -41,7 +41,7 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
         ...(says('presharedKey')
           ? { presharedKey: object.presharedKey === null ? null : reveal(object.presharedKey) }
           : {}),
-        ...(isNew ? { endpoint: object.endpoint } : {}),
+        ...(says('endpoint') ? { endpoint: object.endpoint, ...(isNew ? {} : { moved: true }) } : {}),
       };
     }
     case 'address':

@@ -42,6 +42,8 @@ export type Action =
        * greeted at once: it may hold a session with an engine that died.
        */
       readonly endpoint?: string | null;
+      /** The endpoint is somebody's explicit word: it is taken over what was learnt. Sessions go on. */
+      readonly moved?: boolean;
       readonly persistentKeepalive: number;
     }
   | { readonly do: 'peer.remove'; readonly link: string; readonly publicKey: string }

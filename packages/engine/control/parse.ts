@@ -108,6 +108,7 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         ...(read.has('presharedKey') ? { presharedKey: read.textOrNull('presharedKey') } : {}),
         allowedIps: read.textList('allowedIps'),
         ...(read.has('endpoint') ? { endpoint: read.textOrNull('endpoint') } : {}),
+        ...(read.has('moved') ? { moved: read.boolean('moved') } : {}),
         persistentKeepalive: read.number('persistentKeepalive'),
       };
     case 'peer.remove':

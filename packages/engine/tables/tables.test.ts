@@ -160,6 +160,28 @@ test('setting twice changes nothing, not even a session', async () => {
   );
 });
 
+test('an endpoint counts over what was learnt only when it is said to have moved; the session goes on', async () => {
+  const world = new World();
+  await world.gateway();
+  const client = await world.client(1);
+  client.send(echoPacket({ src: '10.77.0.2', dst: '10.77.0.1' }));
+  world.settle();
+  const [before] = find(world, 'peer');
+  const { publicKey } = client;
+  const allowedIps = [...before!.allowedIps];
+  const elsewhere = peer(publicKey, { allowedIps, endpoint: '192.0.2.9:9' });
+  await world.do(elsewhere);
+  assert.equal(find(world, 'peer')[0]!.endpoint, before!.endpoint);
+  await world.do({ ...elsewhere, moved: true } as Action);
+  assert.deepEqual(find(world, 'peer'), [{ ...before!, endpoint: '192.0.2.9:9' }]);
+  client.send(echoPacket({ src: '10.77.0.2', dst: '10.77.0.1' }));
+  world.settle();
+  // The next authentic packet is the word of the peer itself.
+  const [after] = find(world, 'peer');
+  assert.deepEqual([after!.endpoint, after!.lastHandshakeUnixMs], [before!.endpoint, before!.lastHandshakeUnixMs]);
+  assert.equal(client.inbox.length, 2);
+});
+
 test('removing what is not there is done already', async () => {
   const world = new World();
   const nothing: Action[] = [

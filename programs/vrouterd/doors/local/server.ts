@@ -7,10 +7,10 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
-import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply } from './views.ts';
+import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
 
 /** Builds the server; `listen` opens it. */
-export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
+export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
   const server = fastify({
     forceCloseConnections: true,
     clientErrorHandler(_error, socket) {
@@ -32,7 +32,7 @@ export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
   });
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));
-  server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon) }));
+  server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon, wgPlace) }));
   server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
   server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));
   server.get('/v1/stats', () => statsReply(daemon));
