@@ -8,7 +8,7 @@ import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
-import { formatPrefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 
@@ -74,19 +74,12 @@ export class FieldReader {
 
   /** Canonical network prefixes, sorted by their text, each once. */
   prefixes(name: string): readonly string[] {
-    const value = this.#take(name) ?? [];
-    if (!Array.isArray(value) || value.length > LIST_MAX)
-      return this.#complain(name, `is a list of at most ${LIST_MAX} prefixes`, []);
-    const found = new Set<string>();
-    for (let i = 0; i < value.length; i++) {
-      const field = `${name}[${i}]`;
-      const text: unknown = value[i];
-      if (typeof text !== 'string') return this.#complain(field, 'is a prefix', []);
-      const parsed = parsePrefix(text, field);
-      if (!parsed.ok) return this.#parsed(parsed, []);
-      found.add(formatPrefix(parsed.value));
-    }
-    return [...found].sort();
+    return this.#list(name, 'prefixes', parsePrefix);
+  }
+
+  /** Canonical interface addresses, host bits kept, sorted by their text, each once. */
+  interfaceAddresses(name: string): readonly string[] {
+    return this.#list(name, 'addresses with prefix length', parseInterfaceAddress);
   }
 
   /** A canonical interface address, host bits kept. */
@@ -133,6 +126,22 @@ export class FieldReader {
       if (!this.#asked.has(name))
         this.#problem ??= problem('input.invalid', `there is no field "${clip(name)}"`, clip(name));
     return this.#problem === null ? ok(value) : err(this.#problem);
+  }
+
+  #list(name: string, what: string, parse: (text: string, field: string) => Result<Prefix>): readonly string[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value) || value.length > LIST_MAX)
+      return this.#complain(name, `is a list of at most ${LIST_MAX} ${what}`, []);
+    const found = new Set<string>();
+    for (let i = 0; i < value.length; i++) {
+      const field = `${name}[${i}]`;
+      const text: unknown = value[i];
+      if (typeof text !== 'string') return this.#complain(field, 'is a text', []);
+      const parsed = parse(text, field);
+      if (!parsed.ok) return this.#parsed(parsed, []);
+      found.add(formatPrefix(parsed.value));
+    }
+    return [...found].sort();
   }
 
   #take(name: string): unknown {
