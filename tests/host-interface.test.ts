@@ -8,7 +8,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chownSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -26,6 +26,8 @@ import { plan } from '@vrouter/intent/plan/plan.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { needs, programPath } from './world/needs.ts';
 
+const daemonMain = new URL('../programs/vrouterd/main.ts', import.meta.url).pathname;
+const cliMain = new URL('../programs/cli/main.ts', import.meta.url).pathname;
 const engineMain = new URL('../programs/engine/main.ts', import.meta.url).pathname;
 const PORT = 51_820;
 /** Bytes of a transfer, and a line of it. */
@@ -301,6 +303,13 @@ test('the host and a WireGuard peer reach each other through a TUN link', {
     ip('-n', host, 'route', 'del', '198.51.100.0/24');
     assert.deepEqual(await gateway.reconcile(), {});
 
+    // Deleted by somebody, it shows as a difference like any other.
+    ip('-n', host, 'link', 'del', 'host0');
+    await sleep(100);
+    assert.deepEqual(await gateway.reconcile(), {});
+    assert.match(routes(), /10\.77\.0\.0\/24 dev host0/);
+    world.ping(peer, '10.99.0.1');
+
     // A killed engine leaves nothing behind; the next one makes it all again.
     await gateway.kill();
     assert.doesNotMatch(ip('-n', host, 'link'), /host0/);
@@ -343,3 +352,40 @@ test('without privileges the host interface fails with a clear code, and everyth
     await gateway.stop();
   }
 });
+
+for (const privileged of [true, false])
+  test(`vrouterd makes the host interface of its configuration file, ${privileged ? 'as root' : 'or says why not'}`, {
+    skip: needs('root', 'netns', 'tun', 'ip'),
+    timeout: 60_000,
+  }, async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vr-tun-'));
+    const namespace = `vrtund${process.pid}`;
+    const config = join(folder, 'vrouterd.yaml');
+    const socket = join(folder, 'data', 'vrouterd.sock');
+    writeFileSync(config, JSON.stringify({ plane: 'userspace', data: join(folder, 'data'), intents: [hostInterface] }));
+    const cli = (...args: readonly string[]): string =>
+      execFileSync(process.execPath, [cliMain, ...args, '--socket', socket], { encoding: 'utf8' });
+    ip('netns', 'add', namespace);
+    if (!privileged) chownSync(folder, 65_534, 65_534);
+    const argv = [process.execPath, daemonMain, '--config', config, '--log-level', 'fatal'];
+    const daemon = privileged
+      ? spawn(programPath('ip')!, ['netns', 'exec', namespace, ...argv], { stdio: ['ignore', 'inherit', 'inherit'] })
+      : spawn(argv[0]!, argv.slice(1), { stdio: ['ignore', 'inherit', 'inherit'], uid: 65_534, gid: 65_534 });
+    try {
+      await until('vrouterd answers', () => existsSync(socket));
+      let said = '';
+      const [view, expected] = privileged ? ['interfaces', '"state":"up"'] : ['stats', '"code":"port.denied"'];
+      await until(`show ${view} says ${expected}`, () => {
+        said = cli('--json', 'show', view!).replaceAll(/\s/g, '');
+        return said.includes(expected!);
+      });
+      assert.match(said, privileged ? /"name":"host0","type":"tun"/ : /"key":"link\/host0"/);
+      if (privileged) assert.match(ip('-n', namespace, '-br', 'addr', 'show', 'host0'), /10\.99\.0\.1\/24/);
+    } finally {
+      // The engine outlives its daemon, so it is stopped first.
+      if (existsSync(socket)) cli('engine', 'stop');
+      await end(daemon, 'SIGTERM');
+      ip('netns', 'del', namespace);
+      rmSync(folder, { recursive: true, force: true });
+    }
+  });

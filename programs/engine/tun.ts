@@ -17,6 +17,10 @@ class HostTun implements TunSocket {
     this.#side = side;
   }
 
+  get gone(): boolean {
+    return this.#device.gone;
+  }
+
   async configure(side: HostSideState): Promise<void> {
     this.#side.set(side);
   }

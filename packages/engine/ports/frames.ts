@@ -15,6 +15,8 @@ export interface FrameRows {
 }
 
 export interface FrameSocket {
+  /** Somebody took the device away: nothing comes or goes any more, and there is no callback for it. Known after the next `receive`. */
+  readonly gone: boolean;
   /**
    * Fills rows from 0 with what has come, sets and returns `count`. The bytes lie in a region of the socket's own, with at least 64
    * spare bytes before and behind each frame, and are good until the next call.

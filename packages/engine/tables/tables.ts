@@ -137,9 +137,9 @@ export class Tables {
       vrf: this.#forwarding.vrfs[link.vrf]!.name,
       mtu,
       adminUp,
-      ...(link.tun === null ? {} : this.#tun.fields(link.tun)),
       index,
       operUp,
+      ...(link.tun === null ? {} : this.#tun.fields(link, link.tun)),
     };
   }
 

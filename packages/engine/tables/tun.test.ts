@@ -51,6 +51,17 @@ test('the device comes with its link, is changed in place, and goes with it', as
   assert.equal(row(world), undefined);
 });
 
+test('a device that somebody took away shows as down, and is made again when set', async () => {
+  const world = new World();
+  await world.do(host0({ hostRoutes: ['10.77.0.0/24'] }));
+  const before = row(world);
+  world.host.devices.get('host0')!.vanish();
+  assert.deepEqual(row(world), { ...before, adminUp: false, operUp: false });
+  await world.do(host0({ hostRoutes: ['10.77.0.0/24'] }));
+  assert.deepEqual(row(world), before);
+  assert.deepEqual(world.host.devices.get('host0')!.side.routes, ['10.77.0.0/24']);
+});
+
 test('what the host refuses changes nothing', async () => {
   const world = new World();
   world.host.refuse = () => new ProblemError(problem('port.denied', 'not you', 'name'));

@@ -52,8 +52,8 @@ export class TunTable {
   async update(link: Link, port: TunPort, action: LinkSet): Promise<Problem | null> {
     const fields = canonical(action);
     if ('code' in fields) return fields;
-    if (!action.adminUp) await this.#close(link, port);
-    else {
+    if (!action.adminUp || port.socket?.gone === true) await this.#close(link, port);
+    if (action.adminUp) {
       const side = sideOf({ ...fields, mtu: action.mtu });
       const failed =
         port.socket === null
@@ -71,8 +71,10 @@ export class TunTable {
     this.#sides.delete(port);
   }
 
-  fields(port: TunPort): HostFields {
-    return this.#sides.get(port)!;
+  /** What the row says of the device besides. One that somebody took away makes the link down, so that whoever compares sets it up again. */
+  fields(link: Link, port: TunPort): HostFields & { readonly adminUp: boolean; readonly operUp: boolean } {
+    const there = port.socket?.gone !== true;
+    return { ...this.#sides.get(port)!, adminUp: link.adminUp && there, operUp: link.operUp && there };
   }
 
   async #open(port: TunPort, link: Link, side: HostFields & { readonly mtu: number }): Promise<Problem | null> {

@@ -5,7 +5,7 @@
 import { ReadablePoll } from '../internal/poll.ts';
 import { makeRegion } from '../udp/shape.ts';
 import { type FrameCounters, type FrameRows, type FrameSocket, MAX_FRAME_BYTES, SPARE_BYTES } from './shape.ts';
-import { errno, type FrameNative } from './syscalls.ts';
+import { EBADFD, errno, type FrameNative } from './syscalls.ts';
 
 /** 256 frames of 3.8 KiB, or 15 of the longest; pages that nobody reaches stay unbacked. */
 const REGION_BYTES = 1 << 20;
@@ -13,6 +13,7 @@ const LAST_START = REGION_BYTES - SPARE_BYTES - MAX_FRAME_BYTES;
 
 export class DescriptorFrames implements FrameSocket {
   readonly counters: FrameCounters = { received: 0, receiveErrors: 0, sent: 0, sendLost: 0 };
+  gone = false;
   readonly #native: FrameNative;
   readonly #region = makeRegion(REGION_BYTES);
   readonly #base: number;
@@ -81,6 +82,11 @@ export class DescriptorFrames implements FrameSocket {
 
   #failed(): void {
     const code = this.#native.native.koffi.errno();
-    if (code !== errno.EAGAIN && code !== errno.EINTR) this.counters.receiveErrors++;
+    if (code === errno.EAGAIN || code === errno.EINTR) return;
+    this.counters.receiveErrors++;
+    if (code !== EBADFD) return;
+    // The descriptor would call "readable" for ever.
+    this.gone = true;
+    this.#poll?.close();
   }
 }

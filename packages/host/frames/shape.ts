@@ -20,6 +20,7 @@ export interface FrameCounters {
 }
 
 export interface FrameSocket {
+  readonly gone: boolean;
   readonly counters: FrameCounters;
   receive(into: FrameRows): number;
   send(rows: FrameRows): number;

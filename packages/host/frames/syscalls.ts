@@ -4,6 +4,8 @@ import { AddressBook } from '../internal/address.ts';
 import { loadFunctions, loadNative, type Native } from '../internal/native.ts';
 
 export const errno = constants.errno;
+/** What a TUN descriptor answers when its device was deleted. Not among Node's constants. */
+export const EBADFD = 77;
 
 export const TUNSETIFF = 0x400454ca;
 export const IFF_TUN = 0x0001;

@@ -29,6 +29,7 @@ export class MemoryHost {
 }
 
 export class MemoryTun implements TunSocket {
+  gone: boolean;
   side: HostSide;
   /** What the host got. */
   readonly received: Uint8Array[];
@@ -41,6 +42,7 @@ export class MemoryTun implements TunSocket {
   #callback: (() => void) | null;
 
   constructor(host: MemoryHost, name: string, side: HostSide) {
+    this.gone = false;
     this.side = side;
     this.received = [];
     this.full = false;
@@ -55,6 +57,12 @@ export class MemoryTun implements TunSocket {
   say(...packets: readonly Uint8Array[]): void {
     this.#queue.push(...packets);
     while (this.#queue.length > 0 && this.#callback !== null) this.#callback();
+  }
+
+  /** Somebody on the host deletes the device. */
+  vanish(): void {
+    this.gone = true;
+    this.#host.devices.delete(this.#name);
   }
 
   async configure(side: HostSide): Promise<void> {
@@ -95,6 +103,6 @@ export class MemoryTun implements TunSocket {
 
   async close(): Promise<void> {
     this.#callback = null;
-    this.#host.devices.delete(this.#name);
+    if (!this.gone) this.#host.devices.delete(this.#name);
   }
 }

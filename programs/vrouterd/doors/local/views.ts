@@ -30,7 +30,8 @@ export async function interfaceRows(daemon: Daemon): Promise<InterfaceRow[]> {
     if (object.kind !== 'link') continue;
     const { name, type, vrf, mtu } = object;
     const state = learned.operUp === true ? 'up' : 'down';
-    const unknown = { addresses: [], listenPort: null, publicKey: null };
+    // Behind a TUN link is the host itself, which has addresses of its own there.
+    const unknown = { addresses: [...(object.hostAddresses ?? [])], listenPort: null, publicKey: null };
     rows.set(name, { name, type, vrf, mtu, state, ...unknown, ...noCounters, ...counted.get(name) });
   }
   for (const { object, learned } of observed.values()) {
