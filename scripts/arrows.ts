@@ -38,7 +38,8 @@ export const arrows: { readonly [I in Importer]: readonly Arrow[] } = {
     ...to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/'),
     { to: 'wire/uapi/', from: 'doors/wg/' },
   ],
-  'programs/engine': to('core', 'wire', 'protocols', 'engine', 'host'),
+  // Of the Linux plane, what sets up the kernel's side of a device that the engine itself owns.
+  'programs/engine': to('core', 'wire', 'protocols', 'engine', 'host', 'drivers/linux/'),
   'programs/cli': to('core', 'api'),
   'programs/demo': to('core', 'wire', 'protocols', 'host', 'api'),
 };
@@ -121,7 +122,11 @@ const reasons: readonly { readonly from: Importer | '*'; readonly to: PackageNam
     to: 'intent',
     why: 'the engine is configured over its socket; what people said stays in vrouterd',
   },
-  { from: 'programs/engine', to: 'drivers', why: 'the driver is the other end of its socket' },
+  {
+    from: 'programs/engine',
+    to: 'drivers',
+    why: 'the driver is the other end of its socket; only drivers/linux has something for the engine itself',
+  },
   { from: 'programs/engine', to: 'api', why: 'strangers talk to vrouterd, which talks to the engine' },
   {
     from: 'programs/demo',

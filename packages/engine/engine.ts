@@ -14,17 +14,20 @@ import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
 import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
 import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
+import { TunInput } from './nodes/tun-input/tun-input.ts';
+import { TunOutput } from './nodes/tun-output/tun-output.ts';
 import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
 import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
 import { Outbox } from './ports/wireguard/outbox.ts';
 import { Forwarding } from './state/forwarding.ts';
 import { Tables } from './tables/tables.ts';
+import { type TunSurroundings, TunTable } from './tables/tun.ts';
 import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
 
-export interface EngineSurroundings extends WireguardSurroundings {
+export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
   /** Have `Engine.alarm` called at this time, once, instead of at the time asked for before. */
   setAlarm(at: Millis): void;
@@ -54,18 +57,21 @@ export class Engine {
     const frames = makeFrames();
     const graph = new Graph(new PacketBatch(), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
+      'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
       'ip-input': new IpInput(counters, frames['ip-lookup']),
       'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite']),
       local: new Local(counters, frames['ip-lookup']),
       'ip-rewrite': new IpRewrite(counters, frames['link-output']),
-      'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output']),
+      'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output'], frames['tun-output']),
       'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
+      'tun-output': new TunOutput(forwarding, counters),
     });
     const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
     this.#counters = counters;
     this.#breath = breath;
     this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard);
+    const tun = new TunTable(surroundings, (port) => breath.readable(port));
+    this.#tables = new Tables(forwarding, counters, this.#wireguard, tun);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -125,6 +131,11 @@ export class Engine {
     for (const row of this.dump()) {
       if (row.is === 'peer') actions.unshift({ do: 'peer.remove', link: row.link, publicKey: row.publicKey });
       if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', link: row.link });
+      // Without its device: what stands on the link is nobody's concern any more.
+      if (row.is === 'link' && row.type === 'tun') {
+        const { is: _, index: __, operUp: ___, ...link } = row;
+        actions.push({ do: 'link.set', ...link, adminUp: false });
+      }
     }
     await this.#enqueue(actions);
   }

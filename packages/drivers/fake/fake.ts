@@ -40,7 +40,12 @@ export class FakeDriver implements Driver {
   }
 
   capabilities(): Capabilities {
-    return { plane: 'fake', kinds: [...this.#kinds], builtIn: [objectKey(DEFAULT_VRF)] };
+    return {
+      plane: 'fake',
+      kinds: [...this.#kinds],
+      linkTypes: ['wireguard', 'tun'],
+      builtIn: [objectKey(DEFAULT_VRF)],
+    };
   }
 
   async observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]> {

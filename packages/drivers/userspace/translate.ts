@@ -22,8 +22,8 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
     case 'vrf':
       return { do: 'vrf.set', name: object.name, tableId: object.tableId };
     case 'link': {
-      const { name, type, vrf, mtu, adminUp } = object;
-      return { do: 'link.set', name, type, vrf, mtu, adminUp };
+      const { kind: _, ...link } = object;
+      return { do: 'link.set', ...link };
     }
     case 'wireguardDevice': {
       const { link, listenPort } = object;
@@ -87,9 +87,9 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     case 'vrf':
       return [{ kind: 'vrf', name: row.name, tableId: row.tableId }, {}];
     case 'link': {
-      const { name, type, vrf, mtu, adminUp, index, operUp } = row;
+      const { is: _, index, operUp, ...link } = row;
       return [
-        { kind: 'link', name, type, vrf, mtu, adminUp },
+        { kind: 'link', ...link },
         { index, operUp },
       ];
     }

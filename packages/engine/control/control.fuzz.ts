@@ -8,6 +8,21 @@ export const seeds: readonly Uint8Array[] = [
   { id: 1, method: 'dump', only: [{ is: 'route', vrf: 'default', prefix: '10.0.0.0/8' }] },
   { id: 2, method: 'apply', actions: [{ do: 'vrf.set', name: 'blue', tableId: 7 }] },
   { id: 3, method: 'counters' },
+  {
+    id: 4,
+    method: 'apply',
+    actions: [
+      {
+        do: 'link.set',
+        name: 'host0',
+        type: 'tun',
+        vrf: 'default',
+        mtu: 1420,
+        adminUp: true,
+        hostRoutes: ['10.0.0.0/8'],
+      },
+    ],
+  },
 ].map(encodeFrame);
 
 export function fuzzOne(bytes: Uint8Array): void {

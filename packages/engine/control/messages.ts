@@ -15,6 +15,9 @@ export interface Hello {
   readonly epoch: string;
 }
 
+/** What carries a link's packets: WireGuard peers, or the host's own kernel. */
+export type LinkType = 'wireguard' | 'tun';
+
 /** Changes of the engine's tables, applied in order between two breaths of the graph. */
 export type Action =
   | { readonly do: 'vrf.set'; readonly name: string; readonly tableId: number }
@@ -22,10 +25,13 @@ export type Action =
   | {
       readonly do: 'link.set';
       readonly name: string;
-      readonly type: 'wireguard';
+      readonly type: LinkType;
       readonly vrf: string;
       readonly mtu: number;
       readonly adminUp: boolean;
+      /** Of a TUN link: addresses of the host, with prefix length, and networks that the host sends into the link. None when left out. */
+      readonly hostAddresses?: readonly string[];
+      readonly hostRoutes?: readonly string[];
     }
   | { readonly do: 'link.remove'; readonly name: string }
   | { readonly do: 'wireguard.set'; readonly link: string; readonly listenPort: number; readonly privateKey?: string }
@@ -64,10 +70,13 @@ export type DumpRow =
   | {
       readonly is: 'link';
       readonly name: string;
-      readonly type: 'wireguard';
+      readonly type: LinkType;
       readonly vrf: string;
       readonly mtu: number;
       readonly adminUp: boolean;
+      /** Of a TUN link, always; else left out. */
+      readonly hostAddresses?: readonly string[];
+      readonly hostRoutes?: readonly string[];
       readonly index: number;
       readonly operUp: boolean;
     }

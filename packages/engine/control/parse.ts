@@ -86,10 +86,12 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       return {
         do: verb,
         name: read.text('name'),
-        type: read.oneOf('type', ['wireguard'] as const),
+        type: read.oneOf('type', ['wireguard', 'tun'] as const),
         vrf: read.text('vrf'),
         mtu: read.number('mtu'),
         adminUp: read.boolean('adminUp'),
+        ...(read.has('hostAddresses') ? { hostAddresses: read.textList('hostAddresses') } : {}),
+        ...(read.has('hostRoutes') ? { hostRoutes: read.textList('hostRoutes') } : {}),
       };
     case 'wireguard.set':
       return {

@@ -2,7 +2,7 @@
 import type { PacketBatch } from '../batch/packet-batch.ts';
 import type { Counters } from './counters.ts';
 import { Frame } from './frame.ts';
-import { graphPlan, type NodeName, nodeOrder } from './plan.ts';
+import { graphPlan, type InputNode, inputNodes, type NodeName, nodeOrder } from './plan.ts';
 
 /** A station of the graph. `process` handles every row of the frame: each is passed on, sent, or dropped with a reason. */
 export interface GraphNode {
@@ -13,7 +13,7 @@ export type Frames = { readonly [N in NodeName]: Frame };
 export type Nodes = { readonly [N in NodeName]: GraphNode };
 
 /** Nodes in the order in which they run; their numbers index `Counters.nodes`. */
-export const nodeNames = nodeOrder(graphPlan, 'wireguard-input') as readonly NodeName[];
+export const nodeNames = nodeOrder(graphPlan, ...inputNodes) as readonly NodeName[];
 
 /** One empty frame per node, made before the nodes that hold on to them. */
 export function makeFrames(): Frames {
@@ -25,19 +25,20 @@ export class Graph {
   readonly #counters: Counters;
   readonly #frames: readonly Frame[];
   readonly #nodes: readonly GraphNode[];
-  readonly #entry: Frame;
+  readonly #entries: { readonly [N in InputNode]: Frame };
 
   constructor(batch: PacketBatch, counters: Counters, frames: Frames, nodes: Nodes) {
     this.batch = batch;
     this.#counters = counters;
     this.#frames = nodeNames.map((name) => frames[name]);
     this.#nodes = nodeNames.map((name) => nodes[name]);
-    this.#entry = frames['wireguard-input'];
+    this.#entries = frames;
   }
 
-  /** Puts all rows of the batch through. Ends because a way back is taken at most once per packet. */
-  run(): void {
-    for (let row = 0; row < this.batch.count; row++) this.#entry.push(row);
+  /** Puts all rows of the batch through, from this node on. Ends because a way back is taken at most once per packet. */
+  run(input: InputNode): void {
+    const entry = this.#entries[input];
+    for (let row = 0; row < this.batch.count; row++) entry.push(row);
     for (let pending = true; pending; ) {
       pending = false;
       for (let i = 0; i < this.#nodes.length; i++) {

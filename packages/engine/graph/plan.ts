@@ -3,19 +3,28 @@
  */
 export const graphPlan = {
   'wireguard-input': ['ip-input'],
+  'tun-input': ['ip-input'],
   'ip-input': ['ip-lookup'],
   'ip-lookup': ['local', 'ip-rewrite'],
   // A reply made here is looked up like any packet: the one way back.
   local: ['ip-lookup'],
   'ip-rewrite': ['link-output'],
-  'link-output': ['wireguard-output'],
+  'link-output': ['wireguard-output', 'tun-output'],
   'wireguard-output': [],
+  'tun-output': [],
 } as const;
 
 export type NodeName = keyof typeof graphPlan;
 
+/** Nodes that take what a port has received; where packets enter. */
+export const inputNodes = ['wireguard-input', 'tun-input'] as const satisfies readonly NodeName[];
+export type InputNode = (typeof inputNodes)[number];
+
 /** Nodes such that each stands behind those that feed it, ways back aside (depth first, the last finished comes first). */
-export function nodeOrder(plan: { readonly [node: string]: readonly string[] }, start: string): readonly string[] {
+export function nodeOrder(
+  plan: { readonly [node: string]: readonly string[] },
+  ...starts: readonly string[]
+): readonly string[] {
   const seen = new Set<string>();
   const finished: string[] = [];
   const visit = (name: string): void => {
@@ -24,6 +33,6 @@ export function nodeOrder(plan: { readonly [node: string]: readonly string[] }, 
     for (const next of plan[name] ?? []) visit(next);
     finished.push(name);
   };
-  visit(start);
+  for (const start of starts) visit(start);
   return finished.reverse();
 }

@@ -56,7 +56,7 @@ export function fuzzOne(bytes: Uint8Array): void {
   local.count = 0;
   lookup.process(batch, answered);
   new IpRewrite(counters, linkOutput).process(batch, rewrite);
-  new LinkOutput(forwarding, counters, out).process(batch, linkOutput);
+  new LinkOutput(forwarding, counters, out, new Frame(4)).process(batch, linkOutput);
 
   const dropped = counters.drops.reduce((sum, count) => sum + count, 0);
   // A reply to ourselves waits for a second look, which the graph would give it.

@@ -1,5 +1,8 @@
 /** What the nodes look at: links, VRFs and adjacencies by index. Only `tables/` writes here, between two breaths. */
+
+import type { LinkType } from '../control/messages.ts';
 import { StrideTrie } from '../fib/stride-trie.ts';
+import type { TunPort } from '../ports/tun/port.ts';
 import type { WireguardPort } from '../ports/wireguard/port.ts';
 import { AdjacencyTable } from './adjacency.ts';
 
@@ -28,6 +31,7 @@ export class Vrf {
 export class Link {
   readonly index: number;
   readonly name: string;
+  readonly type: LinkType;
   /** Index of its VRF. */
   vrf: number;
   /** Bytes of the largest inner packet. */
@@ -36,15 +40,19 @@ export class Link {
   /** Wanted up, and able to carry packets. */
   operUp: boolean;
   wireguard: WireguardPort | null;
+  /** Of a link of this type, always; else null. */
+  tun: TunPort | null;
 
-  constructor(index: number, name: string, vrf: number, mtu: number, adminUp: boolean) {
+  constructor(index: number, name: string, vrf: number, mtu: number, adminUp: boolean, type: LinkType = 'wireguard') {
     this.index = index;
     this.name = name;
+    this.type = type;
     this.vrf = vrf;
     this.mtu = mtu;
     this.adminUp = adminUp;
     this.operUp = false;
     this.wireguard = null;
+    this.tun = null;
   }
 }
 

@@ -10,6 +10,7 @@ import type { Action, DumpRow, RowId } from '../control/messages.ts';
 import type { Counters } from '../graph/counters.ts';
 import { type Forwarding, freeIndex, Link, Vrf } from '../state/forwarding.ts';
 import { Routes } from './routes.ts';
+import type { TunTable } from './tun.ts';
 import type { WireguardTable } from './wireguard.ts';
 
 /** The VRF that always exists. */
@@ -23,14 +24,16 @@ export class Tables {
   readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   readonly #wireguard: WireguardTable;
+  readonly #tun: TunTable;
   readonly #routes: Routes;
   readonly #vrfs: Map<string, Vrf>;
   readonly #links: Map<string, Link>;
 
-  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable) {
+  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, tun: TunTable) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
+    this.#tun = tun;
     this.#routes = new Routes(forwarding);
     this.#vrfs = new Map();
     this.#links = new Map();
@@ -49,7 +52,11 @@ export class Tables {
       case 'link.remove':
         return this.#removeLink(action.name);
       case 'wireguard.set':
-        return this.#withLink(action.link, (link) => this.#setWireguard(link, action));
+        return this.#withLink(action.link, (link) =>
+          link.type === 'wireguard'
+            ? this.#setWireguard(link, action)
+            : problem('input.invalid', `${link.name} is of type ${link.type}`, 'link'),
+        );
       case 'wireguard.remove': {
         const link = this.#links.get(action.link);
         return link === undefined ? null : this.#wireguard.remove(link);
@@ -126,12 +133,13 @@ export class Tables {
     return {
       is: 'link',
       name,
-      type: 'wireguard',
+      type: link.type,
       vrf: this.#forwarding.vrfs[link.vrf]!.name,
       mtu,
       adminUp,
       index,
       operUp,
+      ...(link.tun === null ? {} : this.#tun.fields(link, link.tun)),
     };
   }
 
@@ -172,16 +180,27 @@ export class Tables {
     if (bad !== null) return bad;
     const vrf = this.#vrfs.get(action.vrf);
     if (vrf === undefined) return missing(`there is no VRF ${action.vrf}`, 'vrf');
+    if (action.type !== 'tun' && (action.hostAddresses ?? action.hostRoutes) !== undefined)
+      return problem('input.invalid', 'only a link of type tun has a host side', 'type');
     const known = this.#links.get(action.name);
     if (known === undefined) {
-      const link = new Link(freeIndex(this.#forwarding.links), action.name, vrf.index, action.mtu, action.adminUp);
+      const index = freeIndex(this.#forwarding.links);
+      const link = new Link(index, action.name, vrf.index, action.mtu, action.adminUp, action.type);
+      const failed = action.type === 'tun' ? await this.#tun.create(link, action) : null;
+      if (failed !== null) return failed;
       this.#counters.openLink(link.index);
       this.#forwarding.links[link.index] = link;
       this.#links.set(link.name, link);
       this.#routes.openLink(link);
       return null;
     }
-    if (known.adminUp !== action.adminUp) {
+    if (known.type !== action.type)
+      return problem('object.exists', `link ${known.name} is of type ${known.type}; remove it first`, 'type');
+    if (known.tun !== null) {
+      const failed = await this.#tun.update(known, known.tun, action);
+      if (failed !== null) return failed;
+      known.adminUp = action.adminUp;
+    } else if (known.adminUp !== action.adminUp) {
       const failed = await this.#wireguard.setUp(known, action.adminUp);
       if (failed !== null) return failed;
       known.adminUp = action.adminUp;
@@ -194,7 +213,7 @@ export class Tables {
     return null;
   }
 
-  #removeLink(name: string): Problem | null {
+  async #removeLink(name: string): Promise<Problem | null> {
     const link = this.#links.get(name);
     if (link === undefined) return null;
     const peers = link.wireguard?.device.peerCount ?? 0;
@@ -205,6 +224,7 @@ export class Tables {
       const what = `link ${name} has ${device}${addresses} addresses and ${routes} routes; remove them first`;
       return problem('object.dependency', what, 'name');
     }
+    if (link.tun !== null) await this.#tun.remove(link, link.tun);
     this.#links.delete(name);
     this.#forwarding.links[link.index] = null;
     return null;

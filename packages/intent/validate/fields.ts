@@ -74,19 +74,14 @@ export class FieldReader {
 
   /** Canonical network prefixes that can be destinations, sorted by their text, each once. */
   prefixes(name: string): readonly string[] {
-    const value = this.#take(name) ?? [];
-    if (!Array.isArray(value) || value.length > LIST_MAX)
-      return this.#complain(name, `is a list of at most ${LIST_MAX} prefixes`, []);
-    const found = new Set<string>();
-    for (let i = 0; i < value.length; i++) {
-      const field = `${name}[${i}]`;
-      const text: unknown = value[i];
-      if (typeof text !== 'string') return this.#complain(field, 'is a prefix', []);
-      const parsed = canonical(parsePrefix(text, field), 'destination', field);
-      if (!parsed.ok) return this.#parsed(parsed, []);
-      found.add(parsed.value);
-    }
-    return [...found].sort();
+    return this.#list(name, 'prefixes', (text, field) => canonical(parsePrefix(text, field), 'destination', field));
+  }
+
+  /** Canonical interface addresses, host bits kept, sorted by their text, each once. */
+  interfaceAddresses(name: string): readonly string[] {
+    return this.#list(name, 'addresses with prefix length', (text, field) =>
+      canonical(parseInterfaceAddress(text, field), 'address', field),
+    );
   }
 
   /** A canonical interface address, host bits kept. */
@@ -132,6 +127,22 @@ export class FieldReader {
       if (!this.#asked.has(name))
         this.#problem ??= problem('input.invalid', `there is no field "${clip(name)}"`, clip(name));
     return this.#problem === null ? ok(value) : err(this.#problem);
+  }
+
+  #list(name: string, what: string, parse: (text: string, field: string) => Result<string>): readonly string[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value) || value.length > LIST_MAX)
+      return this.#complain(name, `is a list of at most ${LIST_MAX} ${what}`, []);
+    const found = new Set<string>();
+    for (let i = 0; i < value.length; i++) {
+      const field = `${name}[${i}]`;
+      const text: unknown = value[i];
+      if (typeof text !== 'string') return this.#complain(field, 'is a text', []);
+      const parsed = parse(text, field);
+      if (!parsed.ok) return this.#parsed(parsed, []);
+      found.add(parsed.value);
+    }
+    return [...found].sort();
   }
 
   #take(name: string): unknown {

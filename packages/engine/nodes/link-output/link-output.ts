@@ -13,11 +13,13 @@ export class LinkOutput {
   readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   readonly #wireguard: Frame;
+  readonly #tun: Frame;
 
-  constructor(forwarding: Forwarding, counters: Counters, wireguard: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, wireguard: Frame, tun: Frame) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
+    this.#tun = tun;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -28,6 +30,7 @@ export class LinkOutput {
       const link = links[egress]!;
       if (!link.operUp) this.#counters.drop(Drop.linkDown, egress);
       else if (batch.length[row]! > link.mtu) this.#counters.drop(Drop.mtuExceeded, egress);
+      else if (link.tun !== null) this.#tun.push(row);
       else this.#wireguard.push(row);
     }
   }

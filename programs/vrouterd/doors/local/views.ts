@@ -31,7 +31,9 @@ export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise
     if (object.kind !== 'link') continue;
     const { name, type, vrf, mtu } = object;
     const state = learned.operUp === true ? 'up' : 'down';
-    const unknown = { addresses: [], listenPort: null, publicKey: null, wgSocket: null, wgLink: null };
+    // Behind a TUN link is the host itself, which has addresses of its own there.
+    const addresses = [...(object.hostAddresses ?? [])];
+    const unknown = { addresses, listenPort: null, publicKey: null, wgSocket: null, wgLink: null };
     rows.set(name, { name, type, vrf, mtu, state, ...unknown, ...noCounters, ...counted.get(name) });
   }
   for (const { object, learned } of observed.values()) {
