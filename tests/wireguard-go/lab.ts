@@ -64,16 +64,20 @@ export class Lab {
   }
 
   /** Our engine in the hub, or in another namespace (null: the one that we are in). */
-  async engine(namespace: string | null = this.hub): Promise<Ours> {
-    const ours = new Ours(join(this.folder, `engine${this.#closers.length}.sock`), namespace);
+  async engine(
+    namespace: string | null = this.hub,
+    options: { readonly profileInto?: string | null } = {},
+  ): Promise<Ours> {
+    const path = join(this.folder, `engine${this.#closers.length}.sock`);
+    const ours = new Ours(path, namespace, options.profileInto ?? null);
     this.#closers.push(() => ours.kill());
     await ours.start();
     return ours;
   }
 
-  /** wireguard-go with its interface in `namespace`; its UDP socket is there too, or where we are (`outside`). */
-  async wireguardGo(namespace: string, options: { readonly outside?: boolean } = {}): Promise<WireguardGo> {
-    const go = new WireguardGo(namespace, options.outside === true);
+  /** wireguard-go with its interface in `namespace`; its UDP socket is there too, unless `outside`. */
+  async wireguardGo(namespace: string, options: WireguardGoOptions = {}): Promise<WireguardGo> {
+    const go = new WireguardGo(namespace, options);
     this.#closers.push(() => go.kill());
     await go.start();
     return go;
@@ -106,11 +110,18 @@ export class Ours {
   client: EngineClient | null = null;
   readonly #socketPath: string;
   readonly #namespace: string | null;
+  readonly #profileInto: string | null;
   #child: ChildProcess | null = null;
 
-  constructor(socketPath: string, namespace: string | null) {
+  constructor(socketPath: string, namespace: string | null, profileInto: string | null = null) {
     this.#socketPath = socketPath;
     this.#namespace = namespace;
+    this.#profileInto = profileInto;
+  }
+
+  /** An engine without a lab, where we are: for machines where we are not root. `kill` leaves nothing. */
+  static alone(): Ours {
+    return new Ours(join(tmpdir(), `vr-proofs-${process.pid}.sock`), null);
   }
 
   get pid(): number {
@@ -118,7 +129,8 @@ export class Ours {
   }
 
   async start(): Promise<void> {
-    const args = [engineMain, '--socket', this.#socketPath, '--log-level', 'warn'];
+    const profile = this.#profileInto === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profileInto];
+    const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn'];
     this.#child = inside(this.#namespace, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     for (let tries = 0; this.client === null; tries++) {
       assert.ok(tries < 1000 && this.#child.exitCode === null, 'the engine does not start');
@@ -156,13 +168,26 @@ export class Ours {
     return (await this.client!.counters()).drops;
   }
 
-  /** kill -9, and wait for the end. */
+  /** kill -9, and wait for the end. One that is profiled is asked to end, since it writes its profile then. */
   async kill(): Promise<void> {
+    if (this.#profileInto !== null && this.#child?.exitCode === null) {
+      await this.client?.stop();
+      await once(this.#child, 'exit');
+    }
     await killed(this.#child);
     this.client?.close();
     this.client = null;
     rmSync(this.#socketPath, { force: true });
   }
+}
+
+export interface WireguardGoOptions {
+  /** Its UDP socket is where we are, and only its interface in the namespace. */
+  readonly outside?: boolean;
+  /** Another than the one on PATH. */
+  readonly program?: string;
+  /** Keeps a log, which `said` reads; true if not said. */
+  readonly verbose?: boolean;
 }
 
 let devices = 0;
@@ -173,13 +198,13 @@ export class WireguardGo {
   readonly namespace: string;
   /** The interface. */
   readonly name = `vrp${process.pid}g${devices++}`;
-  readonly #outside: boolean;
+  readonly #options: WireguardGoOptions;
   #child: ChildProcess | null = null;
   #log = '';
 
-  constructor(namespace: string, outside: boolean) {
+  constructor(namespace: string, options: WireguardGoOptions) {
     this.namespace = namespace;
-    this.#outside = outside;
+    this.#options = options;
   }
 
   get pid(): number {
@@ -189,9 +214,14 @@ export class WireguardGo {
   async start(): Promise<void> {
     rmSync(this.#path, { force: true });
     this.#log = '';
-    this.#child = inside(this.#outside ? null : this.namespace, programPath('wireguard-go')!, ['-f', this.name], {
+    const { outside = false, program = programPath('wireguard-go')!, verbose = true } = this.#options;
+    this.#child = inside(outside ? null : this.namespace, program, ['-f', this.name], {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, LOG_LEVEL: 'verbose', WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1' },
+      env: {
+        ...process.env,
+        LOG_LEVEL: verbose ? 'verbose' : 'error',
+        WG_I_PREFER_BUGGY_USERSPACE_TO_POLISHED_KMOD: '1',
+      },
     });
     const child = this.#child;
     for (const stream of [child.stdout!, child.stderr!])
@@ -202,7 +232,7 @@ export class WireguardGo {
       assert.equal(child.exitCode, null, this.#log);
       return existsSync(this.#path);
     });
-    if (this.#outside) ip('link', 'set', this.name, 'netns', this.namespace);
+    if (outside) ip('link', 'set', this.name, 'netns', this.namespace);
     await this.set(`private_key=${this.privateKey.toHex()}`);
   }
 
