@@ -334,7 +334,8 @@ async function killed(child: ChildProcess | null): Promise<void> {
   await ended;
 }
 
-async function dial(path: string): Promise<EngineClient | null> {
+/** A control client; null when nobody listens there. */
+export async function dial(path: string): Promise<EngineClient | null> {
   const socket = connect(path);
   try {
     await once(socket, 'connect');
