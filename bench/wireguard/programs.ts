@@ -49,12 +49,10 @@ function fetchInto(folder: string, packages: readonly string[], release: string 
   for (const path of ['lists/partial', 'archives/partial', 'debs']) mkdirSync(join(work, path), { recursive: true });
   const options: string[] = [];
   if (release !== null) {
-    if (!existsSync(KEYRING)) return;
+    const mirror = debianMirror();
+    if (mirror === null || !existsSync(KEYRING)) return;
     // Its own lists and sources: the machine's apt hears nothing of another release.
-    writeFileSync(
-      join(work, 'sources.list'),
-      `deb [signed-by=${KEYRING}] http://deb.debian.org/debian ${release} main\n`,
-    );
+    writeFileSync(join(work, 'sources.list'), `deb [signed-by=${KEYRING}] ${mirror} ${release} main\n`);
     options.push('-o', `Dir::Etc::sourcelist=${join(work, 'sources.list')}`, '-o', 'Dir::Etc::sourceparts=-');
     options.push('-o', `Dir::State::lists=${join(work, 'lists')}`, '-o', `Dir::Cache=${work}`);
     if (!apt(work, [...options, 'update'])) return;
@@ -64,6 +62,14 @@ function fetchInto(folder: string, packages: readonly string[], release: string 
     for (const deb of readdirSync(debs))
       spawnSync('dpkg', ['-x', join(debs, deb), folder], { stdio: ['ignore', 2, 2] });
   rmSync(debs, { recursive: true });
+}
+
+/** Where this machine gets Debian from; null when it is none, or gets it otherwise. */
+function debianMirror(): string | null {
+  const asked = ['indextargets', '--format', '$(REPO_URI)', 'Created-By: Packages'];
+  const { status, stdout } = spawnSync('apt-get', asked, { encoding: 'utf8' });
+  if (status !== 0) return null;
+  return stdout.split('\n').find((uri) => /\/debian\/?$/.test(uri)) ?? null;
 }
 
 function apt(cwd: string, args: readonly string[]): boolean {

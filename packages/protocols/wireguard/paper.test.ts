@@ -1,76 +1,31 @@
 /**
- * The WireGuard paper (NDSS 2017, revision of June 2020), sections 5.1 to 5.4.7 and 6.1 to 6.6, walked in order; then the facts that
- * only the kernel and wireguard-go tell. The device is used from outside; the other end is by-the-book.testing.ts where bytes matter.
- * The other test files of this folder go deeper into single parts; this one is to be read beside the paper.
+ * The WireGuard paper (NDSS 2017, revision of June 2020), sections 5.1 to 5.4.7 and 6.1 to 6.6, walked in order. The device is used
+ * from outside; the other end is by-the-book.testing.ts where bytes matter. The other test files of this folder go deeper into single
+ * parts; this one is to be read beside the paper.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import {
-  answer,
-  cookieIn,
-  hearInitiation,
-  initiate,
-  mac1Of,
-  mac2Of,
-  type Session,
-  seal,
-  unseal,
-} from './by-the-book.testing.ts';
-import { TestCrypto } from './crypto.testing.ts';
+  BOOK,
+  bookInitiates,
+  crypto,
+  flood,
+  keepalives,
+  key,
+  NO_PSK,
+  ofType,
+  padded,
+  ready,
+  STRANGER,
+  texts,
+  withBook,
+  within,
+  word,
+} from './book-world.testing.ts';
+import { answer, cookieIn, hearInitiation, initiate, mac1Of, mac2Of, seal, unseal } from './by-the-book.testing.ts';
 import { WireguardDrop } from './drops.ts';
-import { couple, endpoint, FAIR, fromA, fromB, type Host, Net, packet, prefix } from './net.testing.ts';
+import { couple, endpoint, FAIR, fromA, fromB, packet } from './net.testing.ts';
 import { tai64n } from './tai64n.ts';
-
-const NO_PSK = new Uint8Array(32);
-const STRANGER = endpoint('203.0.113.7:7');
-const BOOK = endpoint('192.0.2.9:9');
-const crypto = new TestCrypto();
-const key = (fill: number): Uint8Array<ArrayBuffer> => new Uint8Array(32).fill(fill);
-const texts = (host: Host): string[] => host.delivered.map(({ bytes }) => new TextDecoder().decode(bytes.subarray(20)));
-const keepalives = (host: Host): number[] =>
-  host.sent.filter((one) => one.type === 4 && one.bytes.length === 32).map((one) => one.at);
-const ofType = (host: Host, type: number): Uint8Array<ArrayBuffer> => {
-  const found = host.sent.findLast((one) => one.type === type);
-  assert.ok(found, `nothing of type ${type} went out`);
-  return found.bytes.slice();
-};
-const within = (value: number | undefined, least: number, most: number): void =>
-  assert.ok(value !== undefined && value >= least && value <= most, `${value} is not within ${least} to ${most}`);
-const word = (bytes: Uint8Array, at: number): number =>
-  new DataView(bytes.buffer, bytes.byteOffset).getUint32(at, true);
-
-/** A couple with a session that a started at 0, at rest since 100. */
-function ready(seed = 1) {
-  const world = couple(seed);
-  world.a.say(fromA());
-  world.net.at(100);
-  world.a.quiet();
-  world.b.quiet();
-  return world;
-}
-
-/** A host, and the book as its only peer, 10.0.0.2, at BOOK. */
-function withBook(psk: Uint8Array | null = null, blind = false) {
-  const net = new Net(1);
-  const a = net.host('a', '192.0.2.1:1001');
-  const update = { publicKey: crypto.publicKey(key(0x42)), presharedKey: psk, allowedIps: [prefix('10.0.0.2/32')] };
-  const peer = a.device.setPeer({ ...update, endpoint: blind ? null : BOOK }, a.now)!;
-  return { net, a, peer, bookKey: key(0x42) };
-}
-
-/** The book initiates to the host and has a session with it. */
-function bookInitiates(a: Host, bookKey: Uint8Array, unixMs: number, psk = NO_PSK, index = 0xb00c): Session {
-  const started = initiate(bookKey, a.device.publicKey, index, key(index & 0xff), tai64n(unixMs), psk);
-  assert.equal(a.hear(started.message, BOOK), 0);
-  return started.finish(ofType(a, 2));
-}
-
-/** Makes the host believe that it is flooded with handshakes. */
-function flood(target: Host): void {
-  const { message } = initiate(key(0x77), target.device.publicKey, 1, key(0x78), tai64n(target.clock.unixMs), NO_PSK);
-  for (let i = 0; i < 512; i++) target.hear(message, STRANGER);
-  target.quiet();
-}
 
 test('5.1 silence is a virtue: who is not authenticated gets no answer, whatever it sends', () => {
   const { a } = withBook();
@@ -464,110 +419,3 @@ test('6.6 a cookie does not make the initiator send at once: the timer does, wit
   assert.deepEqual(texts(b), ['ping']);
   assert.ok(ba.current);
 });
-
-test('kernel: initiations of one peer closer than 1/50 s are a flood', () => {
-  const { net, a, bookKey } = withBook();
-  const at = a.clock.unixMs;
-  const hear = (n: number): number =>
-    a.hear(initiate(bookKey, a.device.publicKey, n, key(n), tai64n(at + 100 * n), NO_PSK).message, BOOK);
-  assert.equal(hear(1), 0);
-  net.at(19);
-  assert.equal(hear(2), -WireguardDrop.initiationFlood);
-  net.at(20);
-  assert.equal(hear(3), 0);
-});
-
-test('kernel: behind a good cookie an address has 5 handshakes at once and 20 a second', () => {
-  const { net, a, bookKey } = withBook(null, true);
-  net.at(10_000);
-  flood(a);
-  const at = a.clock.unixMs;
-  let cookie: Uint8Array = new Uint8Array(16);
-  const verdicts: number[] = [];
-  for (let n = 0; n < 9; n++) {
-    const { message } = initiate(bookKey, a.device.publicKey, n, key(n + 1), tai64n(at), NO_PSK);
-    if (n > 0) message.set(mac2Of(cookie, message), 132);
-    verdicts.push(a.hear(message, BOOK));
-    if (n === 0) cookie = cookieIn(ofType(a, 3), a.device.publicKey, message.slice(116, 132))!.slice();
-  }
-  assert.equal(verdicts[0], -WireguardDrop.cookieNeeded);
-  assert.deepEqual(
-    verdicts.slice(-3),
-    [5, 5, 5].map(() => -WireguardDrop.rateLimited),
-  );
-  assert.equal(verdicts.filter((one) => one === -WireguardDrop.rateLimited).length, 3);
-});
-
-test('kernel: persistent keepalive counts from the last traffic either way, and starts at once', () => {
-  const { net, a, b } = couple();
-  a.device.setPeer({ publicKey: b.device.publicKey, persistentKeepaliveSeconds: 25 }, a.now);
-  net.at(100);
-  assert.deepEqual(a.timesOf(1), [0]);
-  a.quiet();
-  net.at(20_000);
-  b.say(fromB());
-  net.at(60_000);
-  // 10 s after b's word the passive one, then every 25 s.
-  const times = keepalives(a);
-  assert.equal(times.length, 2);
-  within(times[0], 30_000, 30_010);
-  within(times[1], 55_000, 55_020);
-});
-
-test('kernel: roaming by any authentic message, of which nothing else is one', () => {
-  const { net, a, peer, bookKey } = withBook();
-  const session = bookInitiates(a, bookKey, a.clock.unixMs);
-  const elsewhere = endpoint('[2001:db8::5]:555');
-  assert.equal(a.hear(seal(session, 0, new Uint8Array(0)), elsewhere), 0);
-  assert.deepEqual(peer.endpoint, elsewhere);
-  net.at(100);
-  const next = initiate(bookKey, a.device.publicKey, 9, key(9), tai64n(a.clock.unixMs + 500), NO_PSK).message;
-  const forged = next.slice();
-  forged[100]! ^= 1;
-  forged.set(mac1Of(a.device.publicKey, forged), 116);
-  assert.equal(a.hear(forged, STRANGER), -WireguardDrop.notAuthentic);
-  assert.deepEqual(peer.endpoint, elsewhere);
-  assert.equal(a.hear(next, BOOK), 0);
-  assert.deepEqual(peer.endpoint, BOOK);
-});
-
-test('kernel: a prefix belongs to one peer; given to another it moves', () => {
-  const { a, peer } = withBook();
-  const other = a.device.setPeer(
-    { publicKey: crypto.publicKey(key(0x33)), allowedIps: [prefix('10.0.0.2/32')] },
-    a.now,
-  )!;
-  assert.deepEqual(a.device.allowedIps(peer), []);
-  assert.equal(a.device.route(Uint8Array.of(10, 0, 0, 2), 0, 4), other);
-});
-
-test('kernel: padding never goes beyond the MTU, and what is padded arrives trimmed', () => {
-  const { net, a, b } = ready();
-  for (const [bytes, mtu, datagram] of [
-    [1420, 1420, 1452],
-    [1409, 1420, 1452],
-    [1400, 1420, 1440],
-  ] as const) {
-    assert.equal(a.say(packet('10.0.0.1', '10.0.0.2', new Uint8Array(bytes - 20)), mtu), datagram);
-    net.at(net.now + 10);
-    assert.equal(b.delivered.at(-1)?.bytes.length, bytes);
-  }
-});
-
-test('kernel: our own public key as a peer is ignored; an all-zero secret aborts the handshake', () => {
-  const { a } = withBook();
-  assert.equal(a.device.setPeer({ publicKey: a.device.publicKey }, a.now), null);
-  // A point of small order as the ephemeral key.
-  const message = new Uint8Array(148);
-  message[0] = 1;
-  message.set(mac1Of(a.device.publicKey, message), 116);
-  assert.equal(a.hear(message, STRANGER), -WireguardDrop.weakKey);
-  assert.deepEqual(a.sent, []);
-});
-
-/** Zeros up to a multiple of 16. */
-function padded(bytes: Uint8Array): Uint8Array {
-  const out = new Uint8Array((bytes.length + 15) & ~15);
-  out.set(bytes);
-  return out;
-}
