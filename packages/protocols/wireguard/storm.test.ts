@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { storm } from './storm.testing.ts';
 
-const SEEDS = 150;
+const SEEDS = 100;
 const PER_TEST = 25;
 
 const troubles: { [kind: string]: number } = {};
