@@ -26,6 +26,10 @@ export type Action =
       readonly vrf: string;
       readonly mtu: number;
       readonly adminUp: boolean;
+      /** Cut the MSS of SYNs in and out to what the MTU holds. On when left out. */
+      readonly mssClamp?: boolean;
+      /** Whether what comes in must come from where answers would go, RFC 3704. `off` when left out. */
+      readonly sourceCheck?: 'off' | 'loose' | 'strict';
     }
   | { readonly do: 'link.remove'; readonly name: string }
   | { readonly do: 'wireguard.set'; readonly link: string; readonly listenPort: number; readonly privateKey?: string }
@@ -68,6 +72,8 @@ export type DumpRow =
       readonly adminUp: boolean;
       readonly index: number;
       readonly operUp: boolean;
+      readonly mssClamp: boolean;
+      readonly sourceCheck: 'off' | 'loose' | 'strict';
     }
   | {
       readonly is: 'wireguard';
@@ -88,6 +94,8 @@ export type DumpRow =
       readonly endpoint: string | null;
       readonly persistentKeepalive: number;
       readonly lastHandshakeUnixMs: number | null;
+      /** Bytes of the largest outer packet on the way to the endpoint, as far as the host has learnt; null where it does not tell. */
+      readonly pathMtu: number | null;
       readonly rxBytes: number;
       readonly txBytes: number;
       readonly rxPackets: number;
@@ -123,6 +131,12 @@ export interface CountersReply {
   }[];
   /** Drops of the whole graph by reason, those that are not zero. */
   readonly drops: { readonly [reason: string]: number };
+  /** ICMP errors sent and not sent by outcome (`graph/icmp-outcomes.ts`), those that are not zero. */
+  readonly icmpErrors: { readonly [outcome: string]: number };
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to us that were put together. */
+  readonly mssClamped: number;
+  readonly fragmented: number;
+  readonly reassembled: number;
   /** Packets that each node has handled. */
   readonly nodes: { readonly [node: string]: number };
 }

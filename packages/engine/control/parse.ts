@@ -90,6 +90,10 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         vrf: read.text('vrf'),
         mtu: read.number('mtu'),
         adminUp: read.boolean('adminUp'),
+        ...(read.has('mssClamp') ? { mssClamp: read.boolean('mssClamp') } : {}),
+        ...(read.has('sourceCheck')
+          ? { sourceCheck: read.oneOf('sourceCheck', ['off', 'loose', 'strict'] as const) }
+          : {}),
       };
     case 'wireguard.set':
       return {

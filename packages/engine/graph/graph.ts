@@ -35,8 +35,9 @@ export class Graph {
     this.#entry = frames['wireguard-input'];
   }
 
-  /** Puts all rows of the batch through. Ends because a way back is taken at most once per packet. */
+  /** Puts all rows of the batch through. Ends because a way back is taken at most twice per packet: an answer, an error. */
   run(): void {
+    this.batch.begin();
     for (let row = 0; row < this.batch.count; row++) this.#entry.push(row);
     for (let pending = true; pending; ) {
       pending = false;
