@@ -27,6 +27,8 @@ export const peerRow = z.object({
   endpoint: z.string().nullable(),
   allowedIps: z.array(z.string()),
   lastHandshakeUnixMs: z.number().nullable(),
+  /** Bytes of the largest outer packet to the endpoint, as far as the gateway's host has learnt. */
+  pathMtu: z.number().nullable().default(null),
   rxBytes: z.number(),
   txBytes: z.number(),
   rxPackets: z.number(),

@@ -56,6 +56,7 @@ export async function peerRows(daemon: Daemon): Promise<PeerRow[]> {
       endpoint: typeof learned.endpoint === 'string' ? learned.endpoint : null,
       allowedIps: [...object.allowedIps],
       lastHandshakeUnixMs: typeof learned.lastHandshakeUnixMs === 'number' ? learned.lastHandshakeUnixMs : null,
+      pathMtu: typeof learned.pathMtu === 'number' ? learned.pathMtu : null,
       rxBytes: count('rxBytes'),
       txBytes: count('txBytes'),
       rxPackets: count('rxPackets'),
