@@ -50,6 +50,12 @@ export const statsReply = z.object({
   epoch: z.string(),
   drops: z.record(z.string(), z.number()),
   nodes: z.record(z.string(), z.number()),
+  /** ICMP errors sent and not sent, by outcome. */
+  icmpErrors: z.record(z.string(), z.number()).default({}),
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to the gateway that were put together. */
+  mssClamped: z.number().default(0),
+  fragmented: z.number().default(0),
+  reassembled: z.number().default(0),
   reconciles: z.number(),
   lastReconcileMs: z.number().nullable(),
   driftRepaired: z.number(),
