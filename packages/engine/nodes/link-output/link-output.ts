@@ -4,7 +4,9 @@
  * section 4, RFC 4443 section 3.2). SYNs of forwarded TCP get an MSS that fits the links on both sides that ask for it.
  * In: ip-rewrite. Out: the output node of the link's kind, icmp-error.
  */
-import { ipVersion, ipv4DontFragment } from '@vrouter/wire/ipv4/ipv4.ts';
+import { IPV4_PROTOCOL_AT, ipVersion, ipv4DontFragment } from '@vrouter/wire/ipv4/ipv4.ts';
+import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
+import { IPV6_NEXT_HEADER_AT } from '@vrouter/wire/ipv6/ipv6.ts';
 import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
@@ -42,8 +44,12 @@ export class LinkOutput {
         this.#errors.push(row);
         continue;
       }
-      const clampMtu = Math.min(link.clampMtu, links[batch.ingress[row]!]!.clampMtu);
-      if (clampMtu !== NO_CLAMP && clampMss(batch, row, clampMtu)) this.#counters.mssClamped++;
+      const { bytes } = batch.region[row]!;
+      const at = batch.offset[row]!;
+      if (bytes[bytes[at]! >>> 4 === 4 ? at + IPV4_PROTOCOL_AT : at + IPV6_NEXT_HEADER_AT] === IpProtocol.tcp) {
+        const clampMtu = Math.min(link.clampMtu, links[batch.ingress[row]!]!.clampMtu);
+        if (clampMtu !== NO_CLAMP && clampMss(batch, row, clampMtu)) this.#counters.mssClamped++;
+      }
       if (batch.length[row]! <= link.mtu) this.#wireguard.push(row);
       else this.#tooLong(batch, row, link);
     }
