@@ -60,10 +60,10 @@ class Path {
       vrf.fib4.set(prefixOf(n), 24, forwarding.adjacencies.obtain(AdjacencyKind.link, 0, null));
     const [, lookup, rewrite, output] = this.frames as [Frame, Frame, Frame, Frame];
     this.nodes = [
-      new IpInput(counters, lookup),
-      new IpLookup(forwarding, counters, new Frame(), rewrite),
-      new IpRewrite(counters, output),
-      new LinkOutput(forwarding, counters, this.out),
+      new IpInput(forwarding, counters, new Frame(), lookup),
+      new IpLookup(forwarding, counters, new Frame(), rewrite, new Frame()),
+      new IpRewrite(counters, output, new Frame()),
+      new LinkOutput(forwarding, counters, 7, this.out, new Frame(), new Frame()),
     ];
     const stride = size + 2 * HEADROOM;
     const region = makeRegion(BATCHES * ROWS * stride);

@@ -6,6 +6,7 @@ import { programPath } from '../tests/world/needs.ts';
 const packages: { readonly [program: string]: string } = {
   ip: 'iproute2',
   ping: 'iputils-ping',
+  traceroute: 'traceroute',
   tshark: 'tshark',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',

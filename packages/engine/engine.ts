@@ -2,18 +2,21 @@
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
-import { PacketBatch } from './batch/packet-batch.ts';
+import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { Counters } from './graph/counters.ts';
 import { dropReasons } from './graph/drops.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
+import { icmpOutcomes } from './graph/icmp-outcomes.ts';
+import { IcmpError } from './nodes/icmp-error/icmp-error.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
 import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
 import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
+import { SourceCheckNode } from './nodes/source-check/source-check.ts';
 import { TunInput } from './nodes/tun-input/tun-input.ts';
 import { TunOutput } from './nodes/tun-output/tun-output.ts';
 import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
@@ -55,16 +58,27 @@ export class Engine {
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
     const frames = makeFrames();
-    const graph = new Graph(new PacketBatch(), counters, frames, {
+    const errors = frames['icmp-error'];
+    const seed = surroundings.rng.uint32();
+    const graph = new Graph(new PacketBatch(BATCH_ROWS, SPARE_ROWS, MADE_BYTES), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
       'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
-      'ip-input': new IpInput(counters, frames['ip-lookup']),
-      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite']),
-      local: new Local(counters, frames['ip-lookup']),
-      'ip-rewrite': new IpRewrite(counters, frames['link-output']),
-      'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output'], frames['tun-output']),
-      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
+      'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
+      'source-check': new SourceCheckNode(forwarding, counters, frames['ip-lookup']),
+      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], errors),
+      local: new Local(counters, clock, errors, frames['ip-lookup']),
+      'ip-rewrite': new IpRewrite(counters, frames['link-output'], errors),
+      'link-output': new LinkOutput(
+        forwarding,
+        counters,
+        seed,
+        frames['wireguard-output'],
+        frames['tun-output'],
+        errors,
+      ),
+      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, errors),
       'tun-output': new TunOutput(forwarding, counters),
+      'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup']),
     });
     const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
     this.#counters = counters;
@@ -113,8 +127,13 @@ export class Engine {
       const count = this.#counters.wireguardDrops[reason]! + this.#wireguard.silentDrops(reason);
       if (count !== 0) drops[`wireguard.${name}`] = count;
     }
+    const icmpErrors: { [outcome: string]: number } = {};
+    icmpOutcomes.forEach((name, outcome) => {
+      if (this.#counters.icmp[outcome] !== 0) icmpErrors[name] = this.#counters.icmp[outcome]!;
+    });
     const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
-    return { epoch: this.epoch, links, drops, nodes };
+    const { mssClamped, fragmented, reassembled } = this.#counters;
+    return { epoch: this.epoch, links, drops, icmpErrors, mssClamped, fragmented, reassembled, nodes };
   }
 
   /** To be called when the alarm rings. */

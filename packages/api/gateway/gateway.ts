@@ -31,6 +31,8 @@ export const peerRow = z.object({
   endpoint: z.string().nullable(),
   allowedIps: z.array(z.string()),
   lastHandshakeUnixMs: z.number().nullable(),
+  /** Bytes of the largest outer packet to the endpoint, as far as the gateway's host has learnt. */
+  pathMtu: z.number().nullable().default(null),
   rxBytes: z.number(),
   txBytes: z.number(),
   rxPackets: z.number(),
@@ -52,6 +54,12 @@ export const statsReply = z.object({
   epoch: z.string(),
   drops: z.record(z.string(), z.number()),
   nodes: z.record(z.string(), z.number()),
+  /** ICMP errors sent and not sent, by outcome. */
+  icmpErrors: z.record(z.string(), z.number()).default({}),
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to the gateway that were put together. */
+  mssClamped: z.number().default(0),
+  fragmented: z.number().default(0),
+  reassembled: z.number().default(0),
   reconciles: z.number(),
   lastReconcileMs: z.number().nullable(),
   driftRepaired: z.number(),

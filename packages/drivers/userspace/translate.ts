@@ -103,11 +103,11 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     }
     case 'peer': {
       const { link, publicKey, allowedIps, endpoint, persistentKeepalive } = row;
-      const { lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets } = row;
+      const { lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets } = row;
       const presharedKey = row.presharedKeyFingerprint === null ? null : { fingerprint: row.presharedKeyFingerprint };
       return [
         { kind: 'wireguardPeer', link, publicKey, presharedKey, allowedIps, endpoint, persistentKeepalive },
-        { endpoint, lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets },
+        { endpoint, lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets },
       ];
     }
     case 'address':

@@ -32,6 +32,10 @@ export type Action =
       /** Of a TUN link: addresses of the host, with prefix length, and networks that the host sends into the link. None when left out. */
       readonly hostAddresses?: readonly string[];
       readonly hostRoutes?: readonly string[];
+      /** Cut the MSS of SYNs in and out to what the MTU holds. On when left out. */
+      readonly mssClamp?: boolean;
+      /** Whether what comes in must come from where answers would go, RFC 3704. `off` when left out. */
+      readonly sourceCheck?: 'off' | 'loose' | 'strict';
     }
   | { readonly do: 'link.remove'; readonly name: string }
   | { readonly do: 'wireguard.set'; readonly link: string; readonly listenPort: number; readonly privateKey?: string }
@@ -79,6 +83,8 @@ export type DumpRow =
       readonly hostRoutes?: readonly string[];
       readonly index: number;
       readonly operUp: boolean;
+      readonly mssClamp: boolean;
+      readonly sourceCheck: 'off' | 'loose' | 'strict';
     }
   | {
       readonly is: 'wireguard';
@@ -99,6 +105,8 @@ export type DumpRow =
       readonly endpoint: string | null;
       readonly persistentKeepalive: number;
       readonly lastHandshakeUnixMs: number | null;
+      /** Bytes of the largest outer packet on the way to the endpoint, as far as the host has learnt; null where it does not tell. */
+      readonly pathMtu: number | null;
       readonly rxBytes: number;
       readonly txBytes: number;
       readonly rxPackets: number;
@@ -134,6 +142,12 @@ export interface CountersReply {
   }[];
   /** Drops of the whole graph by reason, those that are not zero. */
   readonly drops: { readonly [reason: string]: number };
+  /** ICMP errors sent and not sent by outcome (`graph/icmp-outcomes.ts`), those that are not zero. */
+  readonly icmpErrors: { readonly [outcome: string]: number };
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to us that were put together. */
+  readonly mssClamped: number;
+  readonly fragmented: number;
+  readonly reassembled: number;
   /** Packets that each node has handled. */
   readonly nodes: { readonly [node: string]: number };
 }

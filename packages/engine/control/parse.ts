@@ -92,6 +92,10 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         adminUp: read.boolean('adminUp'),
         ...(read.has('hostAddresses') ? { hostAddresses: read.textList('hostAddresses') } : {}),
         ...(read.has('hostRoutes') ? { hostRoutes: read.textList('hostRoutes') } : {}),
+        ...(read.has('mssClamp') ? { mssClamp: read.boolean('mssClamp') } : {}),
+        ...(read.has('sourceCheck')
+          ? { sourceCheck: read.oneOf('sourceCheck', ['off', 'loose', 'strict'] as const) }
+          : {}),
       };
     case 'wireguard.set':
       return {

@@ -1,5 +1,6 @@
 /** Counters of the graph in typed arrays; a number holds 2^53, which no wire fills in a lifetime. */
 import { dropReasons } from './drops.ts';
+import { icmpOutcomes } from './icmp-outcomes.ts';
 
 export class Counters {
   /** By drop reason. */
@@ -8,6 +9,13 @@ export class Counters {
   readonly nodes: Float64Array;
   /** Names of foreign drop reasons (the WireGuard mind's), with their counters. */
   readonly wireguardDrops: Float64Array;
+  /** ICMP errors sent and not sent, by `IcmpOutcome`. */
+  readonly icmp: Float64Array;
+  /** SYNs whose MSS was lowered. */
+  mssClamped: number;
+  /** IP packets that were cut, and datagrams to us that were put together. */
+  fragmented: number;
+  reassembled: number;
   // By link index; they grow with the links.
   rxPackets: Float64Array;
   rxBytes: Float64Array;
@@ -20,6 +28,10 @@ export class Counters {
     this.drops = new Float64Array(dropReasons.length);
     this.nodes = new Float64Array(nodes);
     this.wireguardDrops = new Float64Array(wireguardDrops);
+    this.icmp = new Float64Array(icmpOutcomes.length);
+    this.mssClamped = 0;
+    this.fragmented = 0;
+    this.reassembled = 0;
     this.rxPackets = new Float64Array(8);
     this.rxBytes = new Float64Array(8);
     this.txPackets = new Float64Array(8);

@@ -12,21 +12,28 @@ export const dropReasons = [
   'martianSource',
   'martianDestination',
   'multicast',
+  // source-check
+  'reversePath',
   // ip-lookup
   'noRoute',
   'blackhole',
   // local
   'noListener',
-  'fragment',
   'icmpShort',
   'icmpChecksum',
   'ipv4Options',
+  'fragmentMalformed',
+  'fragmentDuplicate',
+  'fragmentOverlap',
+  'fragmentTimeout',
+  'fragmentsFull',
   // ip-rewrite
   'ttlExpired',
   'linkLocal',
   // link-output
   'linkDown',
   'mtuExceeded',
+  'madeFull',
   // wireguard-output
   'noPeer',
   // the socket below a port

@@ -35,8 +35,9 @@ export class Graph {
     this.#entries = frames;
   }
 
-  /** Puts all rows of the batch through, from this node on. Ends because a way back is taken at most once per packet. */
+  /** Puts all rows of the batch through, from this node on. Ends because a way back is taken at most twice per packet: an answer, an error. */
   run(input: InputNode): void {
+    this.batch.begin();
     const entry = this.#entries[input];
     for (let row = 0; row < this.batch.count; row++) entry.push(row);
     for (let pending = true; pending; ) {

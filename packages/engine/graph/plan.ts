@@ -4,14 +4,16 @@
 export const graphPlan = {
   'wireguard-input': ['ip-input'],
   'tun-input': ['ip-input'],
-  'ip-input': ['ip-lookup'],
-  'ip-lookup': ['local', 'ip-rewrite'],
-  // A reply made here is looked up like any packet: the one way back.
-  local: ['ip-lookup'],
-  'ip-rewrite': ['link-output'],
-  'link-output': ['wireguard-output', 'tun-output'],
-  'wireguard-output': [],
+  'ip-input': ['source-check', 'ip-lookup'],
+  'source-check': ['ip-lookup'],
+  'ip-lookup': ['local', 'ip-rewrite', 'icmp-error'],
+  // Replies and errors made here are looked up like any packet: the ways back.
+  local: ['icmp-error', 'ip-lookup'],
+  'ip-rewrite': ['link-output', 'icmp-error'],
+  'link-output': ['wireguard-output', 'tun-output', 'icmp-error'],
+  'wireguard-output': ['icmp-error'],
   'tun-output': [],
+  'icmp-error': ['ip-lookup'],
 } as const;
 
 export type NodeName = keyof typeof graphPlan;

@@ -6,6 +6,13 @@ import type { TunPort } from '../ports/tun/port.ts';
 import type { WireguardPort } from '../ports/wireguard/port.ts';
 import { AdjacencyTable } from './adjacency.ts';
 
+/** Longer than any packet: no MSS is cut. */
+export const NO_CLAMP = 0xffff;
+
+/** How the source of what comes in is checked, RFC 3704: strict, the way back leads out of this link; loose, there is one. */
+export const SourceCheck = { off: 0, loose: 1, strict: 2 } as const;
+export type SourceCheck = (typeof SourceCheck)[keyof typeof SourceCheck];
+
 export class Vrf {
   readonly index: number;
   readonly name: string;
@@ -42,6 +49,12 @@ export class Link {
   wireguard: WireguardPort | null;
   /** Of a link of this type, always; else null. */
   tun: TunPort | null;
+  /** The first of its addresses of each family, which errors are sent from; null without. */
+  address4: Uint8Array | null;
+  address6: Uint8Array | null;
+  /** The MTU that the MSS of SYNs in and out is cut to; NO_CLAMP without. */
+  clampMtu: number;
+  sourceCheck: SourceCheck;
 
   constructor(index: number, name: string, vrf: number, mtu: number, adminUp: boolean, type: LinkType = 'wireguard') {
     this.index = index;
@@ -53,6 +66,10 @@ export class Link {
     this.operUp = false;
     this.wireguard = null;
     this.tun = null;
+    this.address4 = null;
+    this.address6 = null;
+    this.clampMtu = NO_CLAMP;
+    this.sourceCheck = SourceCheck.off;
   }
 }
 

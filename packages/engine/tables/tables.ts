@@ -8,7 +8,7 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Action, DumpRow, RowId } from '../control/messages.ts';
 import type { Counters } from '../graph/counters.ts';
-import { type Forwarding, freeIndex, Link, Vrf } from '../state/forwarding.ts';
+import { type Forwarding, freeIndex, Link, NO_CLAMP, SourceCheck, Vrf } from '../state/forwarding.ts';
 import { Routes } from './routes.ts';
 import type { TunTable } from './tun.ts';
 import type { WireguardTable } from './wireguard.ts';
@@ -19,6 +19,7 @@ export const DEFAULT_VRF = 'default';
 const MIN_MTU = 68;
 const MAX_MTU = 65_455;
 const MAX_TABLE_ID = 0xffffffff;
+const sourceChecks = ['off', 'loose', 'strict'] as const;
 
 export class Tables {
   readonly #forwarding: Forwarding;
@@ -140,6 +141,8 @@ export class Tables {
       index,
       operUp,
       ...(link.tun === null ? {} : this.#tun.fields(link, link.tun)),
+      mssClamp: link.clampMtu !== NO_CLAMP,
+      sourceCheck: sourceChecks[link.sourceCheck],
     };
   }
 
@@ -188,6 +191,7 @@ export class Tables {
       const link = new Link(index, action.name, vrf.index, action.mtu, action.adminUp, action.type);
       const failed = action.type === 'tun' ? await this.#tun.create(link, action) : null;
       if (failed !== null) return failed;
+      protect(link, action);
       this.#counters.openLink(link.index);
       this.#forwarding.links[link.index] = link;
       this.#links.set(link.name, link);
@@ -206,6 +210,7 @@ export class Tables {
       known.adminUp = action.adminUp;
     }
     known.mtu = action.mtu;
+    protect(known, action);
     if (known.vrf !== vrf.index) {
       this.#routes.moveAddresses(known, this.#forwarding.vrfs[known.vrf]!, vrf);
       known.vrf = vrf.index;
@@ -250,6 +255,12 @@ export class Tables {
     const link = this.#links.get(name);
     return link === undefined ? missing(`there is no link ${name}`, 'link') : then(link);
   }
+}
+
+/** What a link does to packets on their way besides carrying them. Allowed IPs check the sources of a WireGuard link already. */
+function protect(link: Link, action: Extract<Action, { do: 'link.set' }>): void {
+  link.clampMtu = (action.mssClamp ?? true) ? action.mtu : NO_CLAMP;
+  link.sourceCheck = SourceCheck[action.sourceCheck ?? 'off'];
 }
 
 function vrfRow(vrf: Vrf): DumpRow {

@@ -210,6 +210,7 @@ export class WireguardTable {
       endpoint: peer.endpoint?.text ?? null,
       persistentKeepalive: peer.persistentKeepaliveSeconds,
       lastHandshakeUnixMs: peer.lastHandshakeUnixMs === null ? null : Math.floor(peer.lastHandshakeUnixMs),
+      pathMtu: peer.endpoint === null ? null : (port.socket?.pathMtu?.(peer.endpoint) ?? null),
       rxBytes: peer.rxBytes,
       txBytes: peer.txBytes,
       rxPackets: peer.rxPackets,

@@ -1,6 +1,7 @@
 /** An engine, clients and a network in one process, on a clock that tests move. */
 import { strict as assert } from 'node:assert';
 import { formatKey } from '@vrouter/core/bytes.ts';
+import type { Rng } from '@vrouter/core/rng.ts';
 import { type Clock, type Millis, millis } from '@vrouter/core/time.ts';
 import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { NEVER } from '../breath.ts';
@@ -23,12 +24,13 @@ export class World {
   now: Millis = millis(1000);
   alarmAt: Millis = NEVER;
 
-  constructor() {
+  /** `rng`: a seeded one repeats what the engine numbers by chance. */
+  constructor(rng: Rng = systemRng()) {
     this.engine = new Engine(
       {
         clock: this.clock,
         crypto: systemCrypto(),
-        rng: systemRng(),
+        rng,
         fingerprint,
         openUdp: this.network.host(GATEWAY_IP),
         openTun: this.host.open,

@@ -145,7 +145,7 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       persistentKeepalive: 'desired',
     },
     fixed: [],
-    learned: ['endpoint', 'lastHandshakeUnixMs', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
+    learned: ['endpoint', 'lastHandshakeUnixMs', 'pathMtu', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
 };

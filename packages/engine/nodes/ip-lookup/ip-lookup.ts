@@ -1,6 +1,7 @@
 /**
  * ip-lookup: the longest prefix of the row's VRF that covers the destination, RFC 1812 section 5.2.4.3.
- * In: ip-input, local (replies). Out: local for own addresses, ip-rewrite for a link; no route and a blackhole end here.
+ * In: ip-input, local (replies). Out: local for own addresses, ip-rewrite for a link, icmp-error without a route. A
+ * blackhole ends here in silence, as on the other planes.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
@@ -10,18 +11,21 @@ import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { AdjacencyKind } from '../../state/adjacency.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import { IcmpCause } from '../icmp-error/cause.ts';
 
 export class IpLookup {
   readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   readonly #local: Frame;
   readonly #rewrite: Frame;
+  readonly #errors: Frame;
 
-  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame, errors: Frame) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#local = local;
     this.#rewrite = rewrite;
+    this.#errors = errors;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -39,7 +43,12 @@ export class IpLookup {
         batch.egress[row] = adjacencies.link[adjacency]!;
         this.#rewrite.push(row);
       } else if (kind === AdjacencyKind.local) this.#local.push(row);
-      else this.#counters.drop(kind === AdjacencyKind.blackhole ? Drop.blackhole : Drop.noRoute, batch.ingress[row]!);
+      else if (kind === AdjacencyKind.blackhole) this.#counters.drop(Drop.blackhole, batch.ingress[row]!);
+      else {
+        this.#counters.drop(Drop.noRoute, batch.ingress[row]!);
+        batch.error[row] = IcmpCause.noRoute;
+        this.#errors.push(row);
+      }
     }
   }
 }
