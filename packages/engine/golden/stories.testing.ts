@@ -22,7 +22,8 @@ export interface Played {
 export function readStories(): Story[] {
   const here = new URL('.', import.meta.url);
   const texts = readdirSync(here)
-    .filter((name) => name.endsWith('.txt'))
+    // host.txt has a host beside the clients, and a test of its own.
+    .filter((name) => name.endsWith('.txt') && name !== 'host.txt')
     .sort()
     .map((name) => readFileSync(new URL(name, here), 'utf8'));
   return texts

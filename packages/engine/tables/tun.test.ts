@@ -28,7 +28,8 @@ test('the device comes with its link, is changed in place, and goes with it', as
   await world.do(host0({ hostAddresses: ['10.99.0.1/24'], hostRoutes: ['10.77.0.0/24'] }));
   const device = world.host.devices.get('host0')!;
   assert.deepEqual(device.side, { mtu: 1420, addresses: ['10.99.0.1/24'], routes: ['10.77.0.0/24'] });
-  const seen = { is: 'link', name: 'host0', type: 'tun', vrf: 'default', mtu: 1420, adminUp: true };
+  const guards = { mssClamp: true, sourceCheck: 'off' };
+  const seen = { is: 'link', name: 'host0', type: 'tun', vrf: 'default', mtu: 1420, adminUp: true, ...guards };
   const side = { hostAddresses: ['10.99.0.1/24'], hostRoutes: ['10.77.0.0/24'] };
   assert.deepEqual(row(world), { ...seen, ...side, index: 0, operUp: true });
 
