@@ -14,6 +14,11 @@ export const graphPlan = {
 
 export type NodeName = keyof typeof graphPlan;
 
+/** Whether packets come into the graph here: no other node hands rows to it. */
+export function isEntry(name: NodeName): boolean {
+  return !Object.values(graphPlan).some((nexts: readonly string[]) => nexts.includes(name));
+}
+
 /** Nodes such that each stands behind those that feed it, ways back aside (depth first, the last finished comes first). */
 export function nodeOrder(plan: { readonly [node: string]: readonly string[] }, start: string): readonly string[] {
   const seen = new Set<string>();
