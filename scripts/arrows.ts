@@ -34,7 +34,7 @@ export const arrows: { readonly [I in Importer]: readonly Arrow[] } = {
   host: to('core'),
   api: to('core'),
   'programs/controller': to('core', 'intent', 'api', 'host/files/'),
-  'programs/vrouterd': to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/'),
+  'programs/vrouterd': to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/', 'wire/pcap/'),
   'programs/engine': to('core', 'wire', 'protocols', 'engine', 'host'),
   'programs/cli': to('core', 'api'),
   'programs/demo': to('core', 'wire', 'protocols', 'host', 'api'),
@@ -107,7 +107,11 @@ const reasons: readonly { readonly from: Importer | '*'; readonly to: PackageNam
     to: 'engine',
     why: 'the engine is another process: vrouterd knows the client of its socket (engine/control) and no more',
   },
-  { from: 'programs/vrouterd', to: 'wire', why: 'a packet in vrouterd belongs to a shell, and there is none yet' },
+  {
+    from: 'programs/vrouterd',
+    to: 'wire',
+    why: 'a packet in vrouterd belongs to a shell, and there is none yet; captures are files (wire/pcap)',
+  },
   { from: 'programs/vrouterd', to: 'protocols', why: 'a mind in vrouterd belongs to a shell, and there is none yet' },
   {
     from: 'programs/engine',
