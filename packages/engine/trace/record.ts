@@ -9,9 +9,11 @@ export class PacketRecord {
   readonly peer: string | null;
   /** Those whose filter its header has passed. */
   readonly watches: readonly TraceWatch[];
+  /** As the last node left it. */
+  header: TraceHeader | null;
   outLink: string | null;
   outPeer: string | null;
-  readonly #header: TraceHeader | null;
+  readonly #came: TraceHeader | null;
   readonly #steps: TraceStep[];
   #drop: string | null;
 
@@ -28,7 +30,8 @@ export class PacketRecord {
     this.watches = watches;
     this.outLink = null;
     this.outPeer = null;
-    this.#header = header;
+    this.#came = header;
+    this.header = header;
     this.#steps = [];
     this.#drop = null;
   }
@@ -44,7 +47,7 @@ export class PacketRecord {
       unixMs: this.unixMs,
       link: this.link,
       peer: this.peer,
-      packet: this.#header === null ? null : summaryOf(this.#header),
+      packet: this.#came === null ? null : summaryOf(this.#came),
       steps: this.#steps,
       end: this.#drop === null ? end : 'dropped',
       drop: this.#drop,

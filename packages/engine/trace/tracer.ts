@@ -117,7 +117,8 @@ export class Tracer implements GraphObserver {
     const region = batch.region[row]!;
     const at = batch.offset[row]!;
     const length = batch.length[row]!;
-    const header = what.isInput ? null : readHeader(region, at, length);
+    const record = this.#records[row] ?? null;
+    const header = what.isInput ? null : (record?.header ?? readHeader(region, at, length));
     // Before the node: it may seal the packet, or make its answer of it.
     const snap =
       this.#snapLen === 0 || what.isInput ? null : region.bytes.slice(at, at + Math.min(length, this.#snapLen));
@@ -139,7 +140,6 @@ export class Tracer implements GraphObserver {
       if (drop !== null) this.#capture(batch, row, 'drop', drop, header, snap, length, outlet);
       else if (what.isOutput && next < 0) this.#capture(batch, row, 'out', null, header, snap, length, outlet);
     }
-    const record = this.#records[row] ?? null;
     if (record === null) return;
     const facts: { [name: string]: string | number } = { ...outlet?.facts() };
     if (what.name === 'ip-lookup') Object.assign(facts, adjacencyFacts(this.#forwarding, batch, row));
@@ -147,6 +147,7 @@ export class Tracer implements GraphObserver {
     if (header !== null && next >= 0) {
       const after = readHeader(batch.region[row]!, batch.offset[row]!, batch.length[row]!);
       if (after !== null) Object.assign(facts, changesOf(header, after));
+      record.header = after;
     }
     if (outlet !== null) record.outPeer = outlet.peer;
     if (what.isOutput || what.name === 'link-output') record.outLink = this.#linkName(batch.egress[row]!);
@@ -197,6 +198,8 @@ export class Tracer implements GraphObserver {
     const from = next >= 0 ? batch.offset[row]! : at + inner;
     const room = next >= 0 ? batch.length[row]! : length - inner;
     const header = next >= 0 || inner > 0 ? readHeader(region, from, room) : null;
+    const watches = this.#interested(header);
+    if (watches === null && this.#snapLen === 0) return;
     const facts = inputFacts(this.#forwarding, batch, row, drop === null);
     const peer = typeof facts.peer === 'string' ? facts.peer : null;
     if (this.#snapLen > 0 && header !== null) {
@@ -204,13 +207,26 @@ export class Tracer implements GraphObserver {
       const link = this.#linkName(batch.ingress[row]!);
       this.#give(link, peer, drop === null ? 'in' : 'drop', drop, header, snap, header.length);
     }
-    const watches: TraceWatch[] = [];
-    for (const watch of this.#traces) if (!watch.done && watch.filter.header(header)) watches.push(watch);
-    if (watches.length === 0) return;
+    if (watches === null) return;
     const record = new PacketRecord(this.#clock.unixMs, this.#linkName(batch.ingress[row]!), peer, header, watches);
     record.step(what.name, facts, drop);
     if (next < 0) this.#finish(row, record, 'consumed');
     else this.#records[row] = record;
+  }
+
+  /** Who wants to hear of a packet with this header, and has room to. */
+  #interested(header: TraceHeader | null): TraceWatch[] | null {
+    let watches: TraceWatch[] | null = null;
+    for (const watch of this.#traces) {
+      if (watch.done || !watch.filter.header(header)) continue;
+      // A row that would find no room is not even begun: what a watch costs is bounded by what its reader takes.
+      if (watch.full) watch.lost++;
+      else {
+        watches ??= [];
+        watches.push(watch);
+      }
+    }
+    return watches;
   }
 
   #finish(row: number, record: PacketRecord, end: 'sent' | 'consumed'): void {

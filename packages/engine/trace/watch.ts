@@ -43,6 +43,11 @@ export class Watch<T> {
     return this.#done;
   }
 
+  /** Whether the next row of a trace would find no room. */
+  get full(): boolean {
+    return this.#rows.length >= MAX_ROWS || this.#bytes + TRACE_ROW_BYTES > MAX_BYTES;
+  }
+
   push(row: T, bytes: number): void {
     if (this.#done) return;
     if (this.#rows.length >= MAX_ROWS || this.#bytes + bytes > MAX_BYTES) {
