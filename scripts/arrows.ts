@@ -35,7 +35,7 @@ export const arrows: { readonly [I in Importer]: readonly Arrow[] } = {
   api: to('core'),
   'programs/controller': to('core', 'intent', 'api', 'host/files/'),
   'programs/vrouterd': [
-    ...to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/'),
+    ...to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/', 'wire/pcap/'),
     { to: 'wire/uapi/', from: 'doors/wg/' },
   ],
   // Of the Linux plane, what sets up the kernel's side of a device that the engine itself owns.
@@ -114,7 +114,7 @@ const reasons: readonly { readonly from: Importer | '*'; readonly to: PackageNam
   {
     from: 'programs/vrouterd',
     to: 'wire',
-    why: 'a packet in vrouterd belongs to a shell, and there is none yet; only the door of wg(8) speaks a format of wire',
+    why: 'a packet in vrouterd belongs to a shell, and there is none yet; captures are files (wire/pcap), wg(8) has a door',
   },
   { from: 'programs/vrouterd', to: 'protocols', why: 'a mind in vrouterd belongs to a shell, and there is none yet' },
   {

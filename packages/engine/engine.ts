@@ -1,15 +1,18 @@
 /** The packet machine, whole: graph, tables and breath, wired. Everything it needs of the world comes in one object. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { Result } from '@vrouter/core/result.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
 import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
+import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { Counters } from './graph/counters.ts';
 import { dropReasons } from './graph/drops.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
 import { icmpOutcomes } from './graph/icmp-outcomes.ts';
+import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
 import { IcmpError } from './nodes/icmp-error/icmp-error.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
@@ -26,6 +29,9 @@ import { Forwarding } from './state/forwarding.ts';
 import { Tables } from './tables/tables.ts';
 import { type TunSurroundings, TunTable } from './tables/tun.ts';
 import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
+import { Tracer } from './trace/tracer.ts';
+import type { CaptureWatch, TraceWatch } from './trace/watch.ts';
+import { Watching } from './trace/watching.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
@@ -46,6 +52,7 @@ export class Engine {
   readonly #wireguard: WireguardTable;
   readonly #tables: Tables;
   readonly #breath: Breath;
+  readonly #watching: Watching;
   /** The end of the queue of applies: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
@@ -81,6 +88,14 @@ export class Engine {
       'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup']),
     });
     const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
+    const tracer = new Tracer(
+      forwarding,
+      counters,
+      clock,
+      nodeNames.map((name) => ({ name, isInput: isOneOf(inputNodes, name), isOutput: isOneOf(outputNodes, name) })),
+      nodeNames.map((name) => frames[name]),
+    );
+    this.#watching = new Watching(graph, tracer, (name) => forwarding.links.some((link) => link?.name === name));
     this.#counters = counters;
     this.#breath = breath;
     this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
@@ -134,6 +149,20 @@ export class Engine {
     const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
     const { mssClamped, fragmented, reassembled } = this.#counters;
     return { epoch: this.epoch, links, drops, icmpErrors, mssClamped, fragmented, reassembled, nodes };
+  }
+
+  /** Packets that match, with the nodes that they visit. Errors name a field of the filter. End it with `endWatch`. */
+  trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> {
+    return this.#watching.trace(filter, ready);
+  }
+
+  /** Packets that match, themselves; at most `snapLen` bytes of each. */
+  capture(filter: TraceFilter, snapLen: number, ready: () => void): Result<CaptureWatch> {
+    return this.#watching.capture(filter, snapLen, ready);
+  }
+
+  endWatch(watch: TraceWatch | CaptureWatch): void {
+    this.#watching.endWatch(watch);
   }
 
   /** To be called when the alarm rings. */

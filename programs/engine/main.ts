@@ -73,6 +73,7 @@ async function main(): Promise<void> {
   const server = new ControlServer({
     path: options.socket,
     session,
+    target: engine,
     hello: greeting,
     log,
     onStop: () => void stop('asked').catch(fail),

@@ -23,6 +23,9 @@ export const seeds: readonly Uint8Array[] = [
       },
     ],
   },
+  { id: 4, method: 'trace', filter: { link: 'wg0', source: '10.0.0.0/8', protocol: 'udp', port: 53, drops: true } },
+  { id: 5, method: 'capture', filter: { peer: 'x', count: 3, seconds: 5 }, snapLen: 96 },
+  { id: 6, method: 'cancel', stream: 4 },
 ].map(encodeFrame);
 
 export function fuzzOne(bytes: Uint8Array): void {

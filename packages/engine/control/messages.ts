@@ -1,8 +1,10 @@
 /**
  * What the outside says to a running engine over its unix socket: one JSON document per frame (see frame.ts). The engine speaks
- * first: `Hello`. Requests carry an id that the reply repeats; replies come in the order of the requests. Keys are base64.
+ * first: `Hello`. Requests carry an id that the reply repeats; replies come in the order of the requests, but for the pieces of a
+ * `trace` or `capture`, which come between them. Keys are base64.
  */
 import type { Problem } from '@vrouter/core/problem.ts';
+import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
 
 export const CONTROL_VERSION = 1;
 
@@ -156,11 +158,17 @@ export type ControlRequest =
   | { readonly id: number; readonly method: 'apply'; readonly actions: readonly Action[] }
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
+  | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
+  | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
+  /** Ends the trace or capture with the id `stream`; it has its own last piece. */
+  | { readonly id: number; readonly method: 'cancel'; readonly stream: number }
   | { readonly id: number; readonly method: 'stop' };
 
 /**
  * `apply` answers one entry per action: null when done, else why not; `field` is relative to the action. The rows of a `dump` may come
  * in several frames with the same id, all but the last with `more`, so that no frame grows with the tables.
+ * The pieces of a trace or capture carry `more` too: the first comes at once and is empty, the last when it has ended. `lost` counts
+ * rows that found no room because they were not read fast enough.
  */
 export type ControlReply =
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly results: readonly (Problem | null)[] }
@@ -169,6 +177,22 @@ export type ControlReply =
       readonly id: number;
       readonly ok: true;
       readonly rows: readonly DumpRow[];
+      readonly more?: true;
+    }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly traced: readonly TraceRow[];
+      readonly lost: number;
+      readonly more?: true;
+    }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly captured: readonly CaptureRow[];
+      readonly lost: number;
       readonly more?: true;
     }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly counters: CountersReply }

@@ -6,6 +6,7 @@ import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Action, ControlReply, CountersReply, DumpRow, Hello, RowId } from './messages.ts';
 import { CONTROL_VERSION } from './messages.ts';
 import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
+import type { StreamRequest, Streams } from './streams.ts';
 
 /** Rows per frame of a dump: some 100 KiB of them, a MiB at the very worst. */
 const ROWS_PER_FRAME = 1000;
@@ -37,14 +38,14 @@ export class ControlSession {
     this.#target = target;
   }
 
-  /** Never rejects: what goes wrong is a reply. */
-  async handle(message: unknown): Promise<Outcome> {
+  /** Never rejects: what goes wrong is a reply. `streams` are those of this client, which answer a trace or capture themselves. */
+  async handle(message: unknown, streams: Streams | null = null): Promise<Outcome> {
     const id = requestId(message);
     if (id === null) return this.refuse(noId());
     const request = parseRequest(message);
     if (!request.ok) return { replies: [failed(id, request.error)], next: 'continue' };
     try {
-      return await this.#do(request.value);
+      return await this.#do(request.value, streams);
     } catch (thrown) {
       return { replies: [failed(id, toProblem(thrown))], next: 'continue' };
     }
@@ -55,7 +56,7 @@ export class ControlSession {
     return { replies: [failed(0, error)], next: 'close' };
   }
 
-  async #do(request: ParsedRequest): Promise<Outcome> {
+  async #do(request: ParsedRequest, streams: Streams | null): Promise<Outcome> {
     const { id } = request;
     switch (request.method) {
       case 'apply':
@@ -67,6 +68,12 @@ export class ControlSession {
         return { replies: pages(id, this.#target.dump(request.only)), next: 'continue' };
       case 'counters':
         return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
+      case 'trace':
+      case 'capture':
+        return { replies: started(request, streams), next: 'continue' };
+      case 'cancel':
+        streams?.cancel(request.stream);
+        return { replies: [{ type: 'reply', id, ok: true }], next: 'continue' };
       case 'stop':
         return { replies: [{ type: 'reply', id, ok: true }], next: 'stop' };
     }
@@ -79,6 +86,12 @@ export class ControlSession {
     let next = 0;
     return parsed.map((one) => (one.ok ? (done[next++] ?? null) : one.error));
   }
+}
+
+function started(request: StreamRequest, streams: Streams | null): readonly ControlReply[] {
+  const refused =
+    streams === null ? problem('input.invalid', 'this connection carries no watches', 'method') : streams.open(request);
+  return refused === null ? [] : [failed(request.id, refused)];
 }
 
 function* pages(id: number, rows: readonly DumpRow[]): Iterable<ControlReply> {

@@ -16,6 +16,9 @@ export class Counters {
   /** IP packets that were cut, and datagrams to us that were put together. */
   fragmented: number;
   reassembled: number;
+  /** The last drop, for those who watch a packet alone: the graph's reason, or minus the WireGuard mind's. 0 when they set it so. */
+  lastDrop: number;
+  lastDropLink: number;
   // By link index; they grow with the links.
   rxPackets: Float64Array;
   rxBytes: Float64Array;
@@ -32,6 +35,8 @@ export class Counters {
     this.mssClamped = 0;
     this.fragmented = 0;
     this.reassembled = 0;
+    this.lastDrop = 0;
+    this.lastDropLink = 0;
     this.rxPackets = new Float64Array(8);
     this.rxBytes = new Float64Array(8);
     this.txPackets = new Float64Array(8);
@@ -41,11 +46,15 @@ export class Counters {
 
   /** Counts packets that end here, on the link that they came in by or should have left by. */
   drop(reason: number, link: number, packets: number = 1): void {
+    this.lastDrop = reason;
+    this.lastDropLink = link;
     this.drops[reason] = this.drops[reason]! + packets;
     this.linkDrops[link] = this.linkDrops[link]! + packets;
   }
 
   dropWireguard(reason: number, link: number): void {
+    this.lastDrop = -reason;
+    this.lastDropLink = link;
     this.wireguardDrops[reason] = this.wireguardDrops[reason]! + 1;
     this.linkDrops[link] = this.linkDrops[link]! + 1;
   }

@@ -9,6 +9,11 @@ export interface GraphNode {
   process(batch: PacketBatch, frame: Frame): void;
 }
 
+/** Somebody who watches packets (`trace/`) and runs the nodes in the graph's stead, by their numbers. */
+export interface GraphObserver {
+  process(number: number, node: GraphNode, batch: PacketBatch, frame: Frame): void;
+}
+
 export type Frames = { readonly [N in NodeName]: Frame };
 export type Nodes = { readonly [N in NodeName]: GraphNode };
 
@@ -22,6 +27,8 @@ export function makeFrames(): Frames {
 
 export class Graph {
   readonly batch: PacketBatch;
+  /** Null unless somebody watches. */
+  observer: GraphObserver | null;
   readonly #counters: Counters;
   readonly #frames: readonly Frame[];
   readonly #nodes: readonly GraphNode[];
@@ -29,6 +36,7 @@ export class Graph {
 
   constructor(batch: PacketBatch, counters: Counters, frames: Frames, nodes: Nodes) {
     this.batch = batch;
+    this.observer = null;
     this.#counters = counters;
     this.#frames = nodeNames.map((name) => frames[name]);
     this.#nodes = nodeNames.map((name) => nodes[name]);
@@ -47,7 +55,8 @@ export class Graph {
         if (frame.count === 0) continue;
         pending = true;
         this.#counters.nodes[i] = this.#counters.nodes[i]! + frame.count;
-        this.#nodes[i]!.process(this.batch, frame);
+        if (this.observer === null) this.#nodes[i]!.process(this.batch, frame);
+        else this.observer.process(i, this.#nodes[i]!, this.batch, frame);
         frame.count = 0;
       }
     }

@@ -22,6 +22,13 @@ export type NodeName = keyof typeof graphPlan;
 export const inputNodes = ['wireguard-input', 'tun-input'] as const satisfies readonly NodeName[];
 export type InputNode = (typeof inputNodes)[number];
 
+/** Nodes that hand packets to a port; where they leave, but for those that an error answers. */
+export const outputNodes = ['wireguard-output', 'tun-output'] as const satisfies readonly NodeName[];
+
+export function isOneOf(names: readonly NodeName[], name: NodeName): boolean {
+  return names.includes(name);
+}
+
 /** Nodes such that each stands behind those that feed it, ways back aside (depth first, the last finished comes first). */
 export function nodeOrder(
   plan: { readonly [node: string]: readonly string[] },

@@ -7,6 +7,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
+import { captureRoute, traceRoute } from './trace.ts';
 import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
 
 /** Builds the server; `listen` opens it. */
@@ -45,6 +46,8 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
     await metrics.update(daemon);
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
+  server.get('/v1/trace', (request, reply) => traceRoute(daemon, request, reply));
+  server.get('/v1/capture', (request, reply) => captureRoute(daemon, request, reply));
   server.get('/v1/watch', (request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });
