@@ -1,4 +1,6 @@
 /** The demo as a check: the same network, one exchange that must work, and the same exchange that must fail without one of the peers. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type ExchangeOptions, exchange } from './traffic/exchange.ts';
 import { type Network, VROUTER } from './world/network.ts';
@@ -26,7 +28,7 @@ export interface OnceReport {
 /** Rejects with ProblemError when anything is not as it must be. */
 export async function runOnce(network: Network, progress: (what: string) => void): Promise<OnceReport> {
   const [alice, bob] = network.peers as [Network['peers'][number], Network['peers'][number]];
-  const before = await countNow(network);
+  const before = await countAtRest(network);
   progress('ping');
   const { vrouters } = await network.controller.vrouters();
   const gateway = vrouters.find((vrouter) => vrouter.name === VROUTER)!;
@@ -82,6 +84,19 @@ async function countNow(network: Network): Promise<Map<string, Counts>> {
     });
   }
   return counts;
+}
+
+/** The counts once nothing is on its way any more: the handshakes with which peers begin take a moment. */
+async function countAtRest(network: Network): Promise<Map<string, Counts>> {
+  let last = await countNow(network);
+  return waitFor('the first handshakes to be over', 5000, async () => {
+    await delay(50);
+    const now = await countNow(network);
+    const isQuiet = [...now].every(([name, counts]) => isDeepStrictEqual(counts, last.get(name)));
+    const isThere = [...now.values()].every((counts) => counts.peerRx > 0 && counts.gatewayRx > 0);
+    last = now;
+    return isQuiet && isThere ? now : null;
+  });
 }
 
 /**
