@@ -4,16 +4,20 @@ import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
 import { PacketBatch } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
-import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from './control/messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { Counters } from './graph/counters.ts';
 import { dropReasons } from './graph/drops.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
+import { Nat } from './nat/nat.ts';
+import { defaultNatSettings, type NatSettings } from './nat/settings.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
 import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
 import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
+import { NatIn } from './nodes/nat-in/nat-in.ts';
+import { NatOut } from './nodes/nat-out/nat-out.ts';
 import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
 import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
 import { Outbox } from './ports/wireguard/outbox.ts';
@@ -26,6 +30,8 @@ const ACTIONS_PER_BREATH = 256;
 
 export interface EngineSurroundings extends WireguardSurroundings {
   readonly clock: Clock;
+  /** Knobs of NAT that are not the usual ones. */
+  readonly nat?: Partial<NatSettings>;
   /** Have `Engine.alarm` called at this time, once, instead of at the time asked for before. */
   setAlarm(at: Millis): void;
   /** Lets the event loop serve sockets before going on. */
@@ -51,13 +57,16 @@ export class Engine {
     const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
+    const nat = new Nat({ ...defaultNatSettings, ...surroundings.nat }, surroundings.rng);
     const frames = makeFrames();
     const graph = new Graph(new PacketBatch(), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
       'ip-input': new IpInput(counters, frames['ip-lookup']),
-      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite']),
+      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in']),
+      'nat-in': new NatIn(nat, counters, clock, frames['ip-lookup'], frames.local),
       local: new Local(counters, frames['ip-lookup']),
-      'ip-rewrite': new IpRewrite(counters, frames['link-output']),
+      'ip-rewrite': new IpRewrite(forwarding, counters, frames['link-output'], frames['nat-out']),
+      'nat-out': new NatOut(nat, counters, clock, frames['link-output']),
       'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output']),
       'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
     });
@@ -65,7 +74,7 @@ export class Engine {
     this.#counters = counters;
     this.#breath = breath;
     this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard);
+    this.#tables = new Tables(forwarding, counters, this.#wireguard, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -87,6 +96,11 @@ export class Engine {
   /** All rows, or those of the named that exist. */
   dump(only?: readonly RowId[]): DumpRow[] {
     return this.#tables.dump(only);
+  }
+
+  /** NAT sessions, at most `limit` of them, and how many there are. */
+  natSessions(limit: number): NatSessionsReply {
+    return this.#tables.nat.sessions(limit, this.#surroundings.clock.now());
   }
 
   counters(): CountersReply {
@@ -134,8 +148,11 @@ export class Engine {
     for (const action of actions) {
       const outcome = this.#tables.apply(action);
       results.push(outcome instanceof Promise ? await outcome : outcome);
-      if (results.length % ACTIONS_PER_BREATH === 0) await this.#surroundings.pause();
+      if (results.length % ACTIONS_PER_BREATH !== 0) continue;
+      this.#tables.settle();
+      await this.#surroundings.pause();
     }
+    this.#tables.settle();
     // A new peer may have something to say: a keepalive, a handshake.
     if (!this.#closed) this.#breath.tick();
     return results;

@@ -8,6 +8,7 @@ import {
   type CountersReply,
   type DumpRow,
   type Hello,
+  type NatSessionsReply,
   type RowId,
 } from './messages.ts';
 
@@ -28,6 +29,7 @@ type Body =
   | { readonly method: 'apply'; readonly actions: readonly Action[] }
   | { readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly method: 'counters' }
+  | { readonly method: 'natSessions'; readonly limit: number }
   | { readonly method: 'stop' };
 
 type Reply = Extract<ControlReply, { ok: true }>;
@@ -95,6 +97,13 @@ export class EngineClient {
   async counters(): Promise<CountersReply> {
     const reply = await this.#ask({ method: 'counters' });
     if ('counters' in reply) return reply.counters;
+    throw this.#nonsense();
+  }
+
+  /** NAT sessions, at most `limit` (1000) of them, and how many there are. */
+  async natSessions(limit: number): Promise<NatSessionsReply> {
+    const reply = await this.#ask({ method: 'natSessions', limit });
+    if ('natSessions' in reply) return reply.natSessions;
     throw this.#nonsense();
   }
 

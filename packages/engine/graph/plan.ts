@@ -4,10 +4,13 @@
 export const graphPlan = {
   'wireguard-input': ['ip-input'],
   'ip-input': ['ip-lookup'],
-  'ip-lookup': ['local', 'ip-rewrite'],
-  // A reply made here is looked up like any packet: the one way back.
+  'ip-lookup': ['nat-in', 'local', 'ip-rewrite'],
+  // A packet whose destination has become an inside one is looked up again: a way back.
+  'nat-in': ['ip-lookup', 'local'],
+  // A reply made here is looked up like any packet: a way back too.
   local: ['ip-lookup'],
-  'ip-rewrite': ['link-output'],
+  'ip-rewrite': ['nat-out', 'link-output'],
+  'nat-out': ['link-output'],
   'link-output': ['wireguard-output'],
   'wireguard-output': [],
 } as const;

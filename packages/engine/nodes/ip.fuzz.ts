@@ -49,13 +49,13 @@ export function fuzzOne(bytes: Uint8Array): void {
   ];
   const counters = new Counters(8, 1);
   new IpInput(counters, looked).process(batch, frame);
-  const lookup = new IpLookup(forwarding, counters, local, rewrite);
+  const lookup = new IpLookup(forwarding, counters, local, rewrite, new Frame(4));
   lookup.process(batch, looked);
   const answered = new Frame(4);
   new Local(counters, answered).process(batch, local);
   local.count = 0;
   lookup.process(batch, answered);
-  new IpRewrite(counters, linkOutput).process(batch, rewrite);
+  new IpRewrite(forwarding, counters, linkOutput, new Frame(4)).process(batch, rewrite);
   new LinkOutput(forwarding, counters, out).process(batch, linkOutput);
 
   const dropped = counters.drops.reduce((sum, count) => sum + count, 0);
