@@ -40,9 +40,11 @@ function measure(sessions: number): { created: number; outbound: number; inbound
   const view = packet();
   const port = (i: number): number => 1024 + (i % 64_000);
   const time = (count: number, one: (i: number) => void): number => {
-    const start = performance.now();
+    // CPU time: a neighbour on the host is not our cost.
+    const start = process.cpuUsage();
     for (let i = 0; i < count; i++) one(i);
-    return ((performance.now() - start) * 1e6) / count;
+    const { user, system } = process.cpuUsage(start);
+    return ((user + system) * 1000) / count;
   };
   const send = (i: number): void => {
     ends(view, INSIDE | (i & 0xff), port(i), REMOTE, 53);
