@@ -104,7 +104,8 @@ for (const example of examples)
       for (const name of spec.fixed as readonly string[]) classes.set(name, 'fixed');
       // A key of the intent never changes, whatever its object would make of that.
       for (const { name, of } of now)
-        if (of !== 'key' && classes.has(name) && classes.get(name) !== 'key') assert.equal(of, classes.get(name), `${kind}.${name}`);
+        if (of !== 'key' && classes.has(name) && classes.get(name) !== 'key')
+          assert.equal(of, classes.get(name), `${kind}.${name}`);
     }
   });
 
