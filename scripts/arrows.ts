@@ -34,8 +34,12 @@ export const arrows: { readonly [I in Importer]: readonly Arrow[] } = {
   host: to('core'),
   api: to('core'),
   'programs/controller': to('core', 'intent', 'api', 'host/files/'),
-  'programs/vrouterd': to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/'),
-  'programs/engine': to('core', 'wire', 'protocols', 'engine', 'host'),
+  'programs/vrouterd': [
+    ...to('core', 'intent', 'api', 'host', 'drivers', 'engine/control/', 'wire/pcap/'),
+    { to: 'wire/uapi/', from: 'doors/wg/' },
+  ],
+  // Of the Linux plane, what sets up the kernel's side of a device that the engine itself owns.
+  'programs/engine': to('core', 'wire', 'protocols', 'engine', 'host', 'drivers/linux/'),
   'programs/cli': to('core', 'api'),
   'programs/demo': to('core', 'wire', 'protocols', 'host', 'api'),
 };
@@ -107,14 +111,22 @@ const reasons: readonly { readonly from: Importer | '*'; readonly to: PackageNam
     to: 'engine',
     why: 'the engine is another process: vrouterd knows the client of its socket (engine/control) and no more',
   },
-  { from: 'programs/vrouterd', to: 'wire', why: 'a packet in vrouterd belongs to a shell, and there is none yet' },
+  {
+    from: 'programs/vrouterd',
+    to: 'wire',
+    why: 'a packet in vrouterd belongs to a shell, and there is none yet; captures are files (wire/pcap), wg(8) has a door',
+  },
   { from: 'programs/vrouterd', to: 'protocols', why: 'a mind in vrouterd belongs to a shell, and there is none yet' },
   {
     from: 'programs/engine',
     to: 'intent',
     why: 'the engine is configured over its socket; what people said stays in vrouterd',
   },
-  { from: 'programs/engine', to: 'drivers', why: 'the driver is the other end of its socket' },
+  {
+    from: 'programs/engine',
+    to: 'drivers',
+    why: 'the driver is the other end of its socket; only drivers/linux has something for the engine itself',
+  },
   { from: 'programs/engine', to: 'api', why: 'strangers talk to vrouterd, which talks to the engine' },
   {
     from: 'programs/demo',

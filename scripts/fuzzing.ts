@@ -1,4 +1,4 @@
-/** Throws bytes at parsers. A fuzzer is a file `*.fuzz.ts` of a package that exports `name`, `fuzzOne` and, if it likes, `seeds`. */
+/** Throws bytes at parsers. A fuzzer is a file `*.fuzz.ts` of a package or program that exports `name`, `fuzzOne` and, if it likes, `seeds`. */
 import { createHash } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ export interface Finding {
 /** All fuzzers whose path or name contains `filter`. */
 export async function loadFuzzers(filter = ''): Promise<Fuzzer[]> {
   const found: Fuzzer[] = [];
-  for (const path of filesBelow('packages', '.fuzz.ts')) {
+  for (const path of ['packages', 'programs'].flatMap((folder) => filesBelow(folder, '.fuzz.ts'))) {
     const fuzzer = (await import(join(root, path))) as Partial<Fuzzer>;
     if (typeof fuzzer.name !== 'string' || typeof fuzzer.fuzzOne !== 'function')
       throw new TypeError(`${path} does not export name and fuzzOne`);

@@ -42,12 +42,12 @@ test(`no file is longer than ${LONGEST} lines`, () => {
   assert.deepEqual(long, []);
 });
 
-for (const folder of folders) {
+for (const folder of [...folders, 'tests', 'bench', 'docs', 'scripts']) {
   test(`${folder} says what its folders are for`, () => {
-    const files = filesBelow(folder, '.ts').map((path) => path.slice(folder.length + 1));
+    const files = filesBelow(folder, folder === 'docs' ? '.md' : '.ts').map((path) => path.slice(folder.length + 1));
     const top = new Set(files.filter((file) => file.includes('/')).map((file) => file.split('/')[0]!));
     const readme = existsSync(join(root, folder, 'README.md')) ? read(`${folder}/README.md`) : null;
-    if (files.some((file) => !file.includes('/'))) assert.notEqual(readme, null, `${folder}/README.md is missing`);
+    assert.notEqual(readme, null, `${folder}/README.md is missing`);
     const silent = [...top].filter(
       (name) => !existsSync(join(root, folder, name, 'README.md')) && !(readme ?? '').includes(`${name}/`),
     );

@@ -5,6 +5,8 @@ import { programPath } from '../tests/world/needs.ts';
 /** Program → the Debian package that has it. */
 const packages: { readonly [program: string]: string } = {
   ip: 'iproute2',
+  ping: 'iputils-ping',
+  traceroute: 'traceroute',
   tshark: 'tshark',
   wg: 'wireguard-tools',
   'wireguard-go': 'wireguard-go',

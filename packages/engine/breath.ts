@@ -7,16 +7,25 @@
  *   actions:         between two of these, since nothing here waits
  */
 import { type Millis, millis } from '@vrouter/core/time.ts';
+import type { PacketBatch } from './batch/packet-batch.ts';
 import type { BreathClock } from './graph/breath-clock.ts';
 import type { Graph } from './graph/graph.ts';
+import type { InputNode } from './graph/plan.ts';
 import type { Outbox } from './ports/wireguard/outbox.ts';
-import type { WireguardPort } from './ports/wireguard/port.ts';
 import type { Forwarding } from './state/forwarding.ts';
 
 /** Batches of one port before the others have a turn. */
 const BATCHES_PER_BREATH = 8;
 
 export const NEVER: Millis = millis(Number.POSITIVE_INFINITY);
+
+/** A port of any kind, as the loop sees it. */
+export interface ReceivingPort {
+  /** The node that its packets enter by. */
+  readonly input: InputNode;
+  /** Fills the batch; returns the rows. */
+  receive(batch: PacketBatch): number;
+}
 
 export class Breath {
   readonly #clock: BreathClock;
@@ -43,10 +52,10 @@ export class Breath {
   }
 
   /** Something has come for this port. */
-  readable(port: WireguardPort): void {
+  readable(port: ReceivingPort): void {
     this.#clock.read();
     for (let i = 0; i < BATCHES_PER_BREATH && port.receive(this.#graph.batch) > 0; i++) {
-      this.#graph.run();
+      this.#graph.run(port.input);
       this.#outbox.flush();
     }
     this.rearm();

@@ -1,16 +1,21 @@
 /** The packet machine, whole: graph, tables and breath, wired. Everything it needs of the world comes in one object. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { Result } from '@vrouter/core/result.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
-import { PacketBatch } from './batch/packet-batch.ts';
+import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from './control/messages.ts';
+import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { Counters } from './graph/counters.ts';
 import { dropReasons } from './graph/drops.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
+import { icmpOutcomes } from './graph/icmp-outcomes.ts';
+import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
 import { Nat } from './nat/nat.ts';
 import { defaultNatSettings, type NatSettings } from './nat/settings.ts';
+import { IcmpError } from './nodes/icmp-error/icmp-error.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
 import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
@@ -18,17 +23,24 @@ import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
 import { NatIn } from './nodes/nat-in/nat-in.ts';
 import { NatOut } from './nodes/nat-out/nat-out.ts';
+import { SourceCheckNode } from './nodes/source-check/source-check.ts';
+import { TunInput } from './nodes/tun-input/tun-input.ts';
+import { TunOutput } from './nodes/tun-output/tun-output.ts';
 import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
 import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
 import { Outbox } from './ports/wireguard/outbox.ts';
 import { Forwarding } from './state/forwarding.ts';
 import { Tables } from './tables/tables.ts';
+import { type TunSurroundings, TunTable } from './tables/tun.ts';
 import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
+import { Tracer } from './trace/tracer.ts';
+import type { CaptureWatch, TraceWatch } from './trace/watch.ts';
+import { Watching } from './trace/watching.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
 
-export interface EngineSurroundings extends WireguardSurroundings {
+export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
   /** Knobs of NAT that are not the usual ones. */
   readonly nat?: Partial<NatSettings>;
@@ -46,6 +58,7 @@ export class Engine {
   readonly #wireguard: WireguardTable;
   readonly #tables: Tables;
   readonly #breath: Breath;
+  readonly #watching: Watching;
   /** The end of the queue of applies: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
@@ -57,24 +70,46 @@ export class Engine {
     const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
+    const seed = surroundings.rng.uint32();
     const nat = new Nat({ ...defaultNatSettings, ...surroundings.nat }, surroundings.rng);
     const frames = makeFrames();
-    const graph = new Graph(new PacketBatch(), counters, frames, {
+    const errors = frames['icmp-error'];
+    const graph = new Graph(new PacketBatch(BATCH_ROWS, SPARE_ROWS, MADE_BYTES), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
-      'ip-input': new IpInput(counters, frames['ip-lookup']),
-      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in']),
+      'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
+      'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
+      'source-check': new SourceCheckNode(forwarding, counters, frames['ip-lookup']),
+      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in'], errors),
       'nat-in': new NatIn(nat, counters, clock, frames['ip-lookup'], frames.local),
-      local: new Local(counters, frames['ip-lookup']),
-      'ip-rewrite': new IpRewrite(forwarding, counters, frames['link-output'], frames['nat-out']),
+      local: new Local(counters, clock, errors, frames['ip-lookup']),
+      'ip-rewrite': new IpRewrite(forwarding, counters, frames['link-output'], frames['nat-out'], errors),
       'nat-out': new NatOut(nat, counters, clock, frames['link-output']),
-      'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output']),
-      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
+      'link-output': new LinkOutput(
+        forwarding,
+        counters,
+        seed,
+        frames['wireguard-output'],
+        frames['tun-output'],
+        errors,
+      ),
+      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, errors),
+      'tun-output': new TunOutput(forwarding, counters),
+      'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup']),
     });
     const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
+    const tracer = new Tracer(
+      forwarding,
+      counters,
+      clock,
+      nodeNames.map((name) => ({ name, isInput: isOneOf(inputNodes, name), isOutput: isOneOf(outputNodes, name) })),
+      nodeNames.map((name) => frames[name]),
+    );
+    this.#watching = new Watching(graph, tracer, (name) => forwarding.links.some((link) => link?.name === name));
     this.#counters = counters;
     this.#breath = breath;
     this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard, nat);
+    const tun = new TunTable(surroundings, (port) => breath.readable(port));
+    this.#tables = new Tables(forwarding, counters, this.#wireguard, tun, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -121,8 +156,27 @@ export class Engine {
       const count = this.#counters.wireguardDrops[reason]! + this.#wireguard.silentDrops(reason);
       if (count !== 0) drops[`wireguard.${name}`] = count;
     }
+    const icmpErrors: { [outcome: string]: number } = {};
+    icmpOutcomes.forEach((name, outcome) => {
+      if (this.#counters.icmp[outcome] !== 0) icmpErrors[name] = this.#counters.icmp[outcome]!;
+    });
     const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
-    return { epoch: this.epoch, links, drops, nodes };
+    const { mssClamped, fragmented, reassembled } = this.#counters;
+    return { epoch: this.epoch, links, drops, icmpErrors, mssClamped, fragmented, reassembled, nodes };
+  }
+
+  /** Packets that match, with the nodes that they visit. Errors name a field of the filter. End it with `endWatch`. */
+  trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> {
+    return this.#watching.trace(filter, ready);
+  }
+
+  /** Packets that match, themselves; at most `snapLen` bytes of each. */
+  capture(filter: TraceFilter, snapLen: number, ready: () => void): Result<CaptureWatch> {
+    return this.#watching.capture(filter, snapLen, ready);
+  }
+
+  endWatch(watch: TraceWatch | CaptureWatch): void {
+    this.#watching.endWatch(watch);
   }
 
   /** To be called when the alarm rings. */
@@ -139,6 +193,11 @@ export class Engine {
     for (const row of this.dump()) {
       if (row.is === 'peer') actions.unshift({ do: 'peer.remove', link: row.link, publicKey: row.publicKey });
       if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', link: row.link });
+      // Without its device: what stands on the link is nobody's concern any more.
+      if (row.is === 'link' && row.type === 'tun') {
+        const { is: _, index: __, operUp: ___, ...link } = row;
+        actions.push({ do: 'link.set', ...link, adminUp: false });
+      }
     }
     await this.#enqueue(actions);
   }

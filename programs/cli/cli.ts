@@ -1,5 +1,6 @@
 /** The whole command line: options, verbs, and how a failure ends it. */
 import { Command, CommanderError } from 'commander';
+import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
@@ -10,13 +11,14 @@ import { addPlan } from './plan/plan.ts';
 import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
 import { addShow } from './show/show.ts';
+import { addTrace } from './trace/trace.ts';
 import { addVersion } from './version/version.ts';
 import { addVrf } from './vrf/vrf.ts';
 import { addVrouter } from './vrouter/vrouter.ts';
 import { addWatch } from './watch/watch.ts';
 
 const examples = `
-The gateway on this host (vrouterd, over its unix socket): show, watch, plan, engine, certificate.
+The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, version.
 
 Examples:
@@ -40,6 +42,8 @@ export function buildProgram(world: World): Command {
     .addHelpText('after', examples);
   addShow(program, world);
   addWatch(program, world);
+  addTrace(program, world);
+  addCapture(program, world);
   addPlan(program, world);
   addEngine(program, world);
   addCertificate(program, world);

@@ -22,6 +22,12 @@ process.exitCode = await runCli(process.argv.slice(2), {
   version: VERSION,
   nowUnixMs: () => Date.now(),
   out: (text) => void process.stdout.write(`${text}\n`),
+  outBytes: (bytes) =>
+    new Promise((resolve) => {
+      if (process.stdout.write(bytes)) resolve();
+      else process.stdout.once('drain', () => resolve());
+    }),
+  outIsTerminal: process.stdout.isTTY === true,
   note: (text) => void process.stderr.write(`${text}\n`),
   untilInterrupted() {
     const interrupted = new AbortController();

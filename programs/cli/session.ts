@@ -15,6 +15,10 @@ export interface World {
   nowUnixMs(): number;
   /** One or more lines to standard output, without the last line end. */
   out(text: string): void;
+  /** Bytes to standard output, for programs; resolves when there is room for more. */
+  outBytes(bytes: Uint8Array): Promise<void>;
+  /** Whether standard output is a terminal, where bytes do harm. */
+  readonly outIsTerminal: boolean;
   /** The same to standard error. */
   note(text: string): void;
   /** Aborts when the user wants to stop. Until a command asks for it, an interrupt ends the program at once. */

@@ -11,6 +11,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { Alarm } from './alarm.ts';
 import { ControlServer } from './server.ts';
+import { openTun } from './tun.ts';
 import { version } from './version.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -43,6 +44,7 @@ async function main(): Promise<void> {
       rng: systemRng(),
       fingerprint,
       openUdp,
+      openTun,
       setAlarm: (at) => alarm.set(at),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     },
@@ -71,6 +73,7 @@ async function main(): Promise<void> {
   const server = new ControlServer({
     path: options.socket,
     session,
+    target: engine,
     hello: greeting,
     log,
     onStop: () => void stop('asked').catch(fail),

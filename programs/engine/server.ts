@@ -9,6 +9,8 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import type { Hello } from '@vrouter/engine/control/messages.ts';
 import { type ControlSession, type Outcome, tooMany } from '@vrouter/engine/control/session.ts';
+import { Streams } from '@vrouter/engine/control/streams.ts';
+import type { WatchTarget } from '@vrouter/engine/trace/watching.ts';
 import type { Logger } from 'pino';
 
 /** Clients at once: a daemon, a few command lines, and room for mistakes. */
@@ -19,6 +21,8 @@ const LINGER_MS = 1000;
 export interface ControlServerOptions {
   readonly path: string;
   readonly session: ControlSession;
+  /** Who serves traces and captures. */
+  readonly target: WatchTarget;
   readonly hello: Hello;
   readonly log: Logger;
   /** A client asked the engine to end; the reply is on its way. */
@@ -87,10 +91,11 @@ export class ControlServer {
   async #serve(socket: Socket): Promise<void> {
     const { session, log, onStop } = this.#options;
     const decoder = new FrameDecoder();
+    const streams = this.#streams(socket);
     for await (const chunk of socket) {
       decoder.push(chunk as Buffer);
       for (let message = decoder.next(); message !== null; message = decoder.next()) {
-        const outcome = message.ok ? await session.handle(message.value) : session.refuse(message.error);
+        const outcome = message.ok ? await session.handle(message.value, streams) : session.refuse(message.error);
         if (!(await send(socket, outcome))) return;
         if (outcome.next === 'continue') continue;
         if (outcome.next === 'stop') onStop();
@@ -99,6 +104,21 @@ export class ControlServer {
         return;
       }
     }
+  }
+
+  /** Traces and captures of a client; they end with the connection. Their rows go out beside the replies, and wait while it is full. */
+  #streams(socket: Socket): Streams {
+    const streams = new Streams(this.#options.target, {
+      send: (reply) => socket.destroyed || socket.writableEnded || socket.write(encodeFrame(reply)),
+      soon: (callback) => void setImmediate(callback),
+      after(ms, callback) {
+        const timer = setTimeout(callback, ms);
+        return () => clearTimeout(timer);
+      },
+    });
+    socket.on('drain', () => streams.drained());
+    socket.once('close', () => streams.close());
+    return streams;
   }
 
   /** Ends the connection behind what is still to be sent, and cuts it when that takes too long. */

@@ -10,7 +10,7 @@ import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { IntentSource } from '@vrouter/intent/model/intents.ts';
-import type { Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
+import type { ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
 import { ControllerAgent } from './agent/agent.ts';
@@ -68,6 +68,8 @@ export class Daemon implements ReconcileObserver {
   readonly #lastHeard: LastHeard;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
+  #tellDevices: (names: readonly string[]) => void = () => {};
+  #devicesTold: string | null = null;
 
   constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
     this.config = config;
@@ -99,7 +101,10 @@ export class Daemon implements ReconcileObserver {
   async start(): Promise<void> {
     this.reconciler.start();
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
-    this.#learning = setInterval(() => void this.peers(), LEARN_MS);
+    this.#learning = setInterval(() => {
+      void this.peers();
+      this.#lookForDevices();
+    }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
     this.agent.start();
   }
@@ -123,6 +128,39 @@ export class Daemon implements ReconcileObserver {
   async peers(): Promise<readonly Observed<WireguardPeerObject>[]> {
     const known = peersOf(this.reconciler.observed().values());
     return this.#refresh(known);
+  }
+
+  /** The same for one WireGuard interface. */
+  async peersOf(link: string): Promise<readonly Observed<WireguardPeerObject>[]> {
+    return this.#refresh(peersOf(this.reconciler.observed().values()).filter((peer) => peer.object.link === link));
+  }
+
+  /** Sends to a peer at this endpoint from now on, wherever it was heard; sessions go on. */
+  move(link: string, publicKey: string, endpoint: string): void {
+    this.#lastHeard.said(link, publicKey, endpoint);
+    this.reconciler.sayAnew(`wireguardPeer/${link}/${publicKey}` as ObjectKey, 'endpoint');
+  }
+
+  /** Names of the WireGuard interfaces that the plane has. */
+  devices(): readonly string[] {
+    const names: string[] = [];
+    for (const { object } of this.reconciler.observed().values())
+      if (object.kind === 'wireguardDevice') names.push(object.link);
+    return names.sort();
+  }
+
+  /** Told at once, and whenever `devices` has become another list. */
+  onDevices(tell: (names: readonly string[]) => void): void {
+    this.#tellDevices = tell;
+    this.#devicesTold = null;
+    this.#lookForDevices();
+  }
+
+  #lookForDevices(): void {
+    const names = this.devices();
+    if (names.join(' ') === this.#devicesTold) return;
+    this.#devicesTold = names.join(' ');
+    this.#tellDevices(names);
   }
 
   async counters(): Promise<PlaneCounters> {
@@ -155,6 +193,7 @@ export class Daemon implements ReconcileObserver {
 
   applied(steps: readonly Step[], results: readonly Applied[]): void {
     this.#lastHeard.applied(results, steps);
+    if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
     this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     for (const [index, step] of steps.entries()) {
       const result = results[index];

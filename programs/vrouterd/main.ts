@@ -14,6 +14,7 @@ import { EngineSupervisor } from './children/engine.ts';
 import { type Options, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { listen, localServer } from './doors/local/server.ts';
+import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
 import { corruption, openDatabase } from './store/database.ts';
 import { Store } from './store/store.ts';
@@ -57,9 +58,11 @@ async function main(): Promise<void> {
   );
   const driver = new UserspaceDriver((signal) => engine.connect(signal));
   const daemon = new Daemon({ config, store, identity, privateKey, driver, engine, log });
-  const local = localServer(daemon, new Metrics());
+  const wg = new WgDoor(daemon, log);
+  const local = localServer(daemon, new Metrics(), (name) => wg.place(name));
   await listen(local, config.socketPath);
   await daemon.start();
+  await wg.start();
   log.info({ version: VERSION, socket: config.socketPath, plane: config.plane }, 'running');
   process.on('SIGHUP', () => reload(daemon, options, log));
   const signal = await new Promise<string>((resolve) => {
@@ -67,6 +70,7 @@ async function main(): Promise<void> {
   });
   log.info({ signal }, 'stopping; the engine goes on');
   await local.close();
+  await wg.stop();
   await daemon.stop();
   await driver.close();
 }

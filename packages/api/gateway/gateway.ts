@@ -11,6 +11,10 @@ export const interfaceRow = z.object({
   addresses: z.array(z.string()),
   listenPort: z.number().nullable(),
   publicKey: z.string().nullable(),
+  /** Where wg(8) can speak to it; null for an interface that is none of WireGuard's. */
+  wgSocket: z.string().nullable(),
+  /** The command (as root) that lets wg(8) find the socket; null when it does already. */
+  wgLink: z.string().nullable(),
   rxPackets: z.number(),
   rxBytes: z.number(),
   txPackets: z.number(),
@@ -27,6 +31,8 @@ export const peerRow = z.object({
   endpoint: z.string().nullable(),
   allowedIps: z.array(z.string()),
   lastHandshakeUnixMs: z.number().nullable(),
+  /** Bytes of the largest outer packet to the endpoint, as far as the gateway's host has learnt. */
+  pathMtu: z.number().nullable().default(null),
   rxBytes: z.number(),
   txBytes: z.number(),
   rxPackets: z.number(),
@@ -78,6 +84,12 @@ export const statsReply = z.object({
   epoch: z.string(),
   drops: z.record(z.string(), z.number()),
   nodes: z.record(z.string(), z.number()),
+  /** ICMP errors sent and not sent, by outcome. */
+  icmpErrors: z.record(z.string(), z.number()).default({}),
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to the gateway that were put together. */
+  mssClamped: z.number().default(0),
+  fragmented: z.number().default(0),
+  reassembled: z.number().default(0),
   reconciles: z.number(),
   lastReconcileMs: z.number().nullable(),
   driftRepaired: z.number(),
@@ -121,6 +133,64 @@ export const statusReply = z.object({
   startedUnixMs: z.number(),
 });
 export type StatusReply = z.infer<typeof statusReply>;
+
+const limits = {
+  /** In or out by this link. */
+  link: z.string().max(64).optional(),
+  /** Name or public key of a peer, from or to which. */
+  peer: z.string().max(256).optional(),
+  source: z.string().max(64).optional(),
+  destination: z.string().max(64).optional(),
+  protocol: z.enum(['tcp', 'udp', 'icmp']).optional(),
+  /** On either side. */
+  port: z.coerce.number().int().min(1).max(65_535).optional(),
+  drops: z.stringbool().optional(),
+  count: z.coerce.number().int().min(1).max(1_000_000_000).optional(),
+  seconds: z.coerce.number().int().min(1).max(86_400).optional(),
+};
+/** The query of `GET /v1/trace`. */
+export const traceQuery = z.strictObject(limits);
+export type TraceQuery = z.infer<typeof traceQuery>;
+/** The query of `GET /v1/capture`. */
+export const captureQuery = z.strictObject({
+  ...limits,
+  snaplen: z.coerce.number().int().min(1).max(65_535).optional(),
+  format: z.enum(['pcap', 'pcapng']).optional(),
+});
+export type CaptureQuery = z.infer<typeof captureQuery>;
+
+/** One packet of `GET /v1/trace`: an event with these as JSON. */
+export const traceEvent = z.object({
+  unixMs: z.number(),
+  link: z.string(),
+  /** Public keys; the names are those of the intents, empty where there is none. */
+  peer: z.string().nullable(),
+  peerName: z.string(),
+  /** As it came; null when it could not be read. */
+  packet: z
+    .object({
+      source: z.string(),
+      destination: z.string(),
+      protocol: z.string(),
+      sourcePort: z.number().optional(),
+      destinationPort: z.number().optional(),
+      icmpType: z.number().optional(),
+      fragmentOffset: z.number().optional(),
+      ttl: z.number(),
+      length: z.number(),
+    })
+    .nullable(),
+  /** The nodes that it visited, in order, with what each decided. */
+  steps: z.array(z.object({ node: z.string(), facts: z.record(z.string(), z.union([z.string(), z.number()])) })),
+  end: z.enum(['sent', 'dropped', 'consumed']),
+  drop: z.string().nullable(),
+  outLink: z.string().nullable(),
+  outPeer: z.string().nullable(),
+  outPeerName: z.string(),
+  /** Packets so far that found no room on the way here. */
+  lost: z.number(),
+});
+export type TraceEvent = z.infer<typeof traceEvent>;
 
 /** One event of `GET /v1/watch` (server-sent events, `data:` is this as JSON). */
 export const watchEvent = z.object({

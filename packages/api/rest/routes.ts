@@ -7,7 +7,12 @@ export const createRouteRequest = z.strictObject({
   vrf: z.string().default('default').describe('Routing table: `default` or one of /vrfs'),
   prefix,
   interface: z.string().nullable().default(null).describe('An interface of the vrouter, `wg0`'),
-  nextHop: z.string().max(64).nullable().default(null).describe("Address of the prefix's family"),
+  nextHop: z
+    .string()
+    .max(64)
+    .nullable()
+    .default(null)
+    .describe("Of the prefix's family. Refused on a WireGuard interface: there the allowed IPs choose the peer"),
   blackhole: z.boolean().default(false).describe('Drop what goes there'),
 });
 export type CreateRouteRequest = z.input<typeof createRouteRequest>;
@@ -33,7 +38,7 @@ export type RouteList = z.infer<typeof routeList>;
 export const deleteRouteQuery = z.strictObject({ vrf: z.string().default('default'), prefix });
 export type DeleteRouteQuery = z.input<typeof deleteRouteQuery>;
 
-/** POST /v1/vrouters/:name/vrfs */
+/** POST /v1/vrouters/:name/vrfs. An interface gets into one by `vrf` of POST /v1/vrouters, or by the gateway's own file. */
 export const createVrfRequest = z.strictObject({ name });
 export type CreateVrfRequest = z.input<typeof createVrfRequest>;
 

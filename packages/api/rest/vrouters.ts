@@ -12,13 +12,32 @@ export const createVrouterRequest = z.strictObject({
     .max(8)
     .default(['10.77.0.0/24', 'fd77::/64'])
     .describe('Where the gateway and its peers get addresses from; the gateway takes the first of each'),
-  listenPort: z.number().int().min(1).max(65535).default(51820).describe('UDP port of WireGuard on the gateway'),
+  vrf: name
+    .default('default')
+    .describe(
+      'Routing table of the WireGuard interface, its networks and the routes of its peers; it is made when it is another',
+    ),
+  listenPort: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe('UDP port of WireGuard on the gateway; when it is not given, the port of endpoint, else 51820'),
   endpoint: z
     .string()
     .max(260)
     .default('127.0.0.1')
-    .describe('What peers connect to: host or host:port; without a port it is listenPort'),
-  mtu: z.number().int().min(1280).max(65535).default(1420).describe('MTU of the WireGuard interface, bytes'),
+    .describe(
+      'What peers connect to: host or host:port; without a port it is listenPort. Another port than listenPort is for a NAT before it',
+    ),
+  mtu: z
+    .number()
+    .int()
+    .min(1280)
+    .max(9216)
+    .default(1420)
+    .describe('MTU of the WireGuard interface, bytes; IPv6 needs 1280'),
 });
 /** What a client may write; defaults are filled in by the controller. */
 export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
@@ -65,6 +84,7 @@ export const vrouter = z.object({
   id: z.string(),
   name: z.string(),
   interface: z.string().describe('The WireGuard interface, `wg0`'),
+  vrf: z.string().optional().describe('Routing table of the interface; older controllers do not say it'),
   networks: z.array(z.string()),
   addresses: z.array(z.string()).describe("The gateway's own, with prefix length"),
   listenPort: z.number(),

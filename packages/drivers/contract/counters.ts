@@ -16,6 +16,11 @@ export interface PlaneCounters {
   readonly links: readonly LinkCounters[];
   /** By reason, those that are not zero. */
   readonly drops: { readonly [reason: string]: number };
+  /** ICMP errors sent and not sent by outcome, and what was done to packets; left out by planes that do not count it. */
+  readonly icmpErrors?: { readonly [outcome: string]: number };
+  readonly mssClamped?: number;
+  readonly fragmented?: number;
+  readonly reassembled?: number;
   /** Packets by node of the plane's graph; empty where a plane has none. */
   readonly nodes: { readonly [node: string]: number };
 }

@@ -3,7 +3,7 @@
  * never intents; it reads the world back instead of remembering it; applying a batch twice changes nothing the second time.
  */
 import type { Problem } from '@vrouter/core/problem.ts';
-import type { ObjectKey, ObjectKind, Observed } from '@vrouter/intent/model/objects.ts';
+import type { LinkType, ObjectKey, ObjectKind, Observed } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 
 export interface Capabilities {
@@ -11,6 +11,11 @@ export interface Capabilities {
   readonly plane: string;
   /** Kinds that the plane can hold. A step of another kind fails with `intent.unsupported`. */
   readonly kinds: readonly ObjectKind[];
+  /**
+   * Types of links that the plane can hold; another fails with `intent.unsupported`. Whether this machine allows it (a TUN link needs
+   * privileges) shows when it is tried: `port.denied`.
+   */
+  readonly linkTypes: readonly LinkType[];
   /** Objects that always exist and are never created or deleted (the VRF `default`). */
   readonly builtIn: readonly ObjectKey[];
 }
@@ -34,7 +39,7 @@ export interface Driver {
   observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]>;
   /**
    * Does the steps in order, one result per step in the same order. `create` and `update` both mean: make it so, but leave `initial`
-   * fields of what exists as they are; `delete` of what is absent has succeeded. A failed step leaves its object as it was. One bad
+   * fields of what exists as they are, except those that an update names in `changed` (a diff never does; a person may); `delete` of what is absent has succeeded. A failed step leaves its object as it was. One bad
    * step does not hold back the others, except those that depend on it, which fail with `object.dependency`. When the signal aborts,
    * steps not yet begun fail with `timeout`. Rejects only when the plane is away; then the caller observes anew.
    */

@@ -32,6 +32,16 @@ export const link = (over: Partial<Of<'link'>> = {}): Of<'link'> => ({
   ...over,
 });
 
+/** A link to the host itself. */
+export const tunLink = (over: Partial<Of<'link'>> = {}): Of<'link'> =>
+  link({
+    name: 'hostc0',
+    type: 'tun',
+    hostAddresses: ['10.65.0.1/24', 'fd65::1/64'],
+    hostRoutes: ['10.66.0.0/24'],
+    ...over,
+  });
+
 export const device = (over: Partial<Of<'wireguardDevice'>> = {}): Of<'wireguardDevice'> => ({
   kind: 'wireguardDevice',
   link: LINK,

@@ -132,6 +132,22 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     assert.equal(s.fieldSeen(now, 'endpoint'), '127.0.0.1:9');
   });
 
+  on(
+    'a field that is only given at creation is another when an update names it, and nothing else is',
+    async (driver, signal) => {
+      const creates = [s.link(), s.device(), s.peer()].map(s.create);
+      allOk(await driver.apply(creates, signal), creates);
+      const object = s.peer({ endpoint: '[::1]:10' });
+      const key = objectKey(object);
+      const step: Step = { op: 'update', key, object, before: s.peer(), changed: ['endpoint'], effect: 'none' };
+      for (let round = 0; round < 2; round++) {
+        const [now] = allOk(await driver.apply([step], signal), [step]);
+        assertIs(object, now!);
+        assert.equal(s.fieldSeen(now, 'endpoint'), '[::1]:10');
+      }
+    },
+  );
+
   on('secrets come back as fingerprints, and in no other shape', async (driver, signal) => {
     const creates = [s.link(), s.device(), s.peer()].map(s.create);
     const told = allOk(await driver.apply(creates, signal), creates);
@@ -139,6 +155,29 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     assert.deepEqual(s.leaks([...told, ...seen], [s.sampleSecret(40), s.sampleSecret(50)]), []);
     const peer = seen.find((o) => o.object.kind === 'wireguardPeer');
     assert.deepEqual(s.fieldSeen(peer, 'presharedKey'), { fingerprint: s.sampleSecret(50).fingerprint });
+  });
+
+  on('a link to the host: made, seen, changed in place, gone; or refused', async (driver, signal) => {
+    const object = s.tunLink();
+    const [made] = await driver.apply([s.create(object)], signal);
+    if (!driver.capabilities().linkTypes.includes('tun')) {
+      assert.ok(made !== undefined && !made.ok && made.now === null);
+      assert.equal(made.error.code, 'intent.unsupported');
+      return;
+    }
+    const [seen] = allOk([made!], [s.create(object)]);
+    assertIs(object, seen!);
+    const after = s.tunLink({ mtu: 1280, hostAddresses: ['10.65.0.1/24'], hostRoutes: [] });
+    const changed = ['mtu', 'hostAddresses', 'hostRoutes'];
+    const step: Step = { op: 'update', key: objectKey(after), object: after, before: object, changed, effect: 'none' };
+    for (let round = 0; round < 2; round++) {
+      const [now] = allOk(await driver.apply([step], signal), [step]);
+      assertIs(after, now!);
+      assert.equal(now!.learned.index, seen!.learned.index, 'it is the same link');
+    }
+    const removal = s.remove(after);
+    allOk(await driver.apply([removal], signal), [removal]);
+    assert.deepEqual(await driver.observe([removal.key], signal), []);
   });
 
   on('a bad step holds back only what stands on it; results come in the order of the steps', async (driver, signal) => {

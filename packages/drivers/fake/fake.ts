@@ -40,7 +40,12 @@ export class FakeDriver implements Driver {
   }
 
   capabilities(): Capabilities {
-    return { plane: 'fake', kinds: [...this.#kinds], builtIn: [objectKey(DEFAULT_VRF)] };
+    return {
+      plane: 'fake',
+      kinds: [...this.#kinds],
+      linkTypes: ['wireguard', 'tun'],
+      builtIn: [objectKey(DEFAULT_VRF)],
+    };
   }
 
   async observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]> {
@@ -104,7 +109,8 @@ export class FakeDriver implements Driver {
     if (!this.#kinds.has(kind)) return problem('intent.unsupported', `the fake plane has no ${kind}`);
     const fault = this.faults.take(step.key);
     if (fault !== null) return fault;
-    return step.op === 'delete' ? this.#remove(step.key) : this.#make(step.key, step.object);
+    if (step.op === 'delete') return this.#remove(step.key);
+    return this.#make(step.key, step.object, step.op === 'update' ? step.changed : []);
   }
 
   #remove(key: ObjectKey): Problem | null {
@@ -117,7 +123,7 @@ export class FakeDriver implements Driver {
     return null;
   }
 
-  #make(key: ObjectKey, object: PlaneObject): Problem | null {
+  #make(key: ObjectKey, object: PlaneObject, changed: readonly string[]): Problem | null {
     for (const parent of parentsOf(object))
       if (!this.#objects.has(parent)) return problem('object.dependency', `${key} needs ${parent}, which is not there`);
     for (const resource of occupiedBy(object)) {
@@ -125,7 +131,7 @@ export class FakeDriver implements Driver {
       if (holder !== undefined && holder !== key) return problem('object.exists', `${resource} is ${holder}'s`);
     }
     const before = this.#objects.get(key)?.object;
-    const after = before === undefined ? concealed(object) : merged(before, concealed(object));
+    const after = before === undefined ? concealed(object) : merged(before, concealed(object), changed);
     for (const name of before === undefined ? [] : objectKinds[object.kind].fixed)
       if (!sameValue(fieldOf(before!, name), fieldOf(after, name)))
         return problem('object.exists', `${key} cannot change its ${name}; delete it first`);
@@ -160,9 +166,9 @@ export class FakeDriver implements Driver {
   }
 }
 
-/** The new values, but the plane's own where they are only given at creation. */
-function merged(before: PlaneObject, after: PlaneObject): PlaneObject {
-  const kept = Object.keys(after).filter((name) => classOf(after.kind, name) === 'initial');
+/** The new values, but the plane's own where they are only given at creation and not named as changed. */
+function merged(before: PlaneObject, after: PlaneObject, changed: readonly string[]): PlaneObject {
+  const kept = Object.keys(after).filter((name) => classOf(after.kind, name) === 'initial' && !changed.includes(name));
   return { ...after, ...Object.fromEntries(kept.map((name) => [name, fieldOf(before, name)])) } as PlaneObject;
 }
 

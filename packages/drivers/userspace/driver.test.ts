@@ -8,6 +8,7 @@ import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
+import { MemoryHost } from '@vrouter/engine/ports/tun/memory.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { driverContract } from '../contract/suite.ts';
@@ -21,6 +22,7 @@ function startEngine(): Engine {
       rng: systemRng(),
       fingerprint,
       openUdp,
+      openTun: new MemoryHost().open,
       setAlarm: () => {},
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     },

@@ -14,6 +14,7 @@ import { actionOf, observedOf, rowIdOf } from './translate.ts';
 const capabilities: Capabilities = {
   plane: 'userspace',
   kinds: Object.keys(objectKinds) as ObjectKind[],
+  linkTypes: ['wireguard', 'tun'],
   builtIn: ['vrf/default' as ObjectKey],
 };
 

@@ -23,8 +23,8 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
     case 'vrf':
       return { do: 'vrf.set', name: object.name, tableId: object.tableId };
     case 'link': {
-      const { name, type, vrf, mtu, adminUp } = object;
-      return { do: 'link.set', name, type, vrf, mtu, adminUp };
+      const { kind: _, ...link } = object;
+      return { do: 'link.set', ...link };
     }
     case 'wireguardDevice': {
       const { link, listenPort } = object;
@@ -42,7 +42,7 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
         ...(says('presharedKey')
           ? { presharedKey: object.presharedKey === null ? null : reveal(object.presharedKey) }
           : {}),
-        ...(isNew ? { endpoint: object.endpoint } : {}),
+        ...(says('endpoint') ? { endpoint: object.endpoint, ...(isNew ? {} : { moved: true }) } : {}),
       };
     }
     case 'address':
@@ -97,9 +97,9 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     case 'vrf':
       return [{ kind: 'vrf', name: row.name, tableId: row.tableId }, {}];
     case 'link': {
-      const { name, type, vrf, mtu, adminUp, index, operUp } = row;
+      const { is: _, index, operUp, ...link } = row;
       return [
-        { kind: 'link', name, type, vrf, mtu, adminUp },
+        { kind: 'link', ...link },
         { index, operUp },
       ];
     }
@@ -113,11 +113,11 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     }
     case 'peer': {
       const { link, publicKey, allowedIps, endpoint, persistentKeepalive } = row;
-      const { lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets } = row;
+      const { lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets } = row;
       const presharedKey = row.presharedKeyFingerprint === null ? null : { fingerprint: row.presharedKeyFingerprint };
       return [
         { kind: 'wireguardPeer', link, publicKey, presharedKey, allowedIps, endpoint, persistentKeepalive },
-        { endpoint, lastHandshakeUnixMs, rxBytes, txBytes, rxPackets, txPackets },
+        { endpoint, lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets },
       ];
     }
     case 'address':

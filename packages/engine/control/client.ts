@@ -11,6 +11,7 @@ import {
   type NatSessionsReply,
   type RowId,
 } from './messages.ts';
+import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
 
 /** A connected stream of bytes. `onData` and `onClose` are set once, by the client. Writes after the end may be ignored. */
 export interface ByteStream {
@@ -19,6 +20,13 @@ export interface ByteStream {
   /** Called once when the stream has ended, whoever ended it. */
   onClose(callback: () => void): void;
   close(): void;
+}
+
+/** What a watch needs of an AbortSignal. */
+export interface CancelSignal {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', callback: () => void): void;
+  removeEventListener(type: 'abort', callback: () => void): void;
 }
 
 /** Far below what a frame or a request may hold. */
@@ -30,12 +38,20 @@ type Body =
   | { readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly method: 'counters' }
   | { readonly method: 'natSessions'; readonly limit: number }
+  | { readonly method: 'trace'; readonly filter: TraceFilter }
+  | { readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
+  | { readonly method: 'cancel'; readonly stream: number }
   | { readonly method: 'stop' };
 
 type Reply = Extract<ControlReply, { ok: true }>;
 
+/** A piece of a trace or a capture. */
+type Piece = Extract<Reply, { lost: number }>;
+
 interface Waiting {
   readonly rows: DumpRow[];
+  /** For what comes in pieces. */
+  readonly piece: ((piece: Piece) => void) | null;
   readonly resolve: (reply: Reply) => void;
   readonly reject: (error: ProblemError) => void;
 }
@@ -107,6 +123,34 @@ export class EngineClient {
     throw this.#nonsense();
   }
 
+  /**
+   * Packets that match, each with the nodes that it visits, until the limits of the filter or the signal. `onRows` is called first
+   * without rows, when the engine has begun to look. Resolves with how many rows were lost because they were not read in time.
+   */
+  trace(
+    filter: TraceFilter,
+    onRows: (rows: readonly TraceRow[], lost: number) => void,
+    signal: CancelSignal,
+  ): Promise<{ readonly lost: number }> {
+    return this.#watch({ method: 'trace', filter }, signal, (piece) => {
+      if (!('traced' in piece)) throw this.#nonsense();
+      onRows(piece.traced, piece.lost);
+    });
+  }
+
+  /** Packets themselves, as they come in, go out or are dropped; at most `snapLen` bytes of each. Otherwise like `trace`. */
+  capture(
+    filter: TraceFilter,
+    snapLen: number,
+    onRows: (rows: readonly CaptureRow[], lost: number) => void,
+    signal: CancelSignal,
+  ): Promise<{ readonly lost: number }> {
+    return this.#watch({ method: 'capture', filter, snapLen }, signal, (piece) => {
+      if (!('captured' in piece)) throw this.#nonsense();
+      onRows(piece.captured, piece.lost);
+    });
+  }
+
   /** Resolves when the engine has understood; it ends a moment later (see `closed`). */
   async stop(): Promise<void> {
     await this.#ask({ method: 'stop' });
@@ -116,11 +160,25 @@ export class EngineClient {
     this.#stream.close();
   }
 
-  #ask(body: Body): Promise<Reply> {
+  async #watch(body: Body, signal: CancelSignal, piece: (piece: Piece) => void): Promise<{ readonly lost: number }> {
+    if (signal.aborted) return { lost: 0 };
+    const stream = this.#nextId;
+    const ended = this.#ask(body, piece);
+    const cancel = (): void => void this.#ask({ method: 'cancel', stream }).catch(() => null);
+    signal.addEventListener('abort', cancel);
+    try {
+      const last = await ended;
+      return { lost: 'lost' in last ? last.lost : 0 };
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
+  #ask(body: Body, piece: ((piece: Piece) => void) | null = null): Promise<Reply> {
     if (this.#failed !== null) return Promise.reject(new ProblemError(this.#failed));
     const id = this.#nextId++;
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
-    this.#waiting.set(id, { rows: [], resolve, reject });
+    this.#waiting.set(id, { rows: [], piece, resolve, reject });
     this.#stream.write(encodeFrame({ id, ...body }));
     return promise;
   }
@@ -150,6 +208,12 @@ export class EngineClient {
     if (message.ok && 'rows' in message) {
       for (const row of message.rows) waiting.rows.push(row);
       if (message.more === true) return;
+    }
+    if (message.ok && 'lost' in message && waiting.piece !== null) {
+      if (message.more === true) {
+        waiting.piece(message);
+        return;
+      }
     }
     this.#waiting.delete(message.id);
     if (!message.ok) waiting.reject(new ProblemError(message.error));

@@ -8,6 +8,24 @@ export const seeds: readonly Uint8Array[] = [
   { id: 1, method: 'dump', only: [{ is: 'route', vrf: 'default', prefix: '10.0.0.0/8' }] },
   { id: 2, method: 'apply', actions: [{ do: 'vrf.set', name: 'blue', tableId: 7 }] },
   { id: 3, method: 'counters' },
+  {
+    id: 4,
+    method: 'apply',
+    actions: [
+      {
+        do: 'link.set',
+        name: 'host0',
+        type: 'tun',
+        vrf: 'default',
+        mtu: 1420,
+        adminUp: true,
+        hostRoutes: ['10.0.0.0/8'],
+      },
+    ],
+  },
+  { id: 4, method: 'trace', filter: { link: 'wg0', source: '10.0.0.0/8', protocol: 'udp', port: 53, drops: true } },
+  { id: 5, method: 'capture', filter: { peer: 'x', count: 3, seconds: 5 }, snapLen: 96 },
+  { id: 6, method: 'cancel', stream: 4 },
 ].map(encodeFrame);
 
 export function fuzzOne(bytes: Uint8Array): void {

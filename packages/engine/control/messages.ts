@@ -1,8 +1,10 @@
 /**
  * What the outside says to a running engine over its unix socket: one JSON document per frame (see frame.ts). The engine speaks
- * first: `Hello`. Requests carry an id that the reply repeats; replies come in the order of the requests. Keys are base64.
+ * first: `Hello`. Requests carry an id that the reply repeats; replies come in the order of the requests, but for the pieces of a
+ * `trace` or `capture`, which come between them. Keys are base64.
  */
 import type { Problem } from '@vrouter/core/problem.ts';
+import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
 
 export const CONTROL_VERSION = 1;
 
@@ -15,6 +17,9 @@ export interface Hello {
   readonly epoch: string;
 }
 
+/** What carries a link's packets: WireGuard peers, or the host's own kernel. */
+export type LinkType = 'wireguard' | 'tun';
+
 /** Changes of the engine's tables, applied in order between two breaths of the graph. */
 export type Action =
   | { readonly do: 'vrf.set'; readonly name: string; readonly tableId: number }
@@ -22,10 +27,17 @@ export type Action =
   | {
       readonly do: 'link.set';
       readonly name: string;
-      readonly type: 'wireguard';
+      readonly type: LinkType;
       readonly vrf: string;
       readonly mtu: number;
       readonly adminUp: boolean;
+      /** Of a TUN link: addresses of the host, with prefix length, and networks that the host sends into the link. None when left out. */
+      readonly hostAddresses?: readonly string[];
+      readonly hostRoutes?: readonly string[];
+      /** Cut the MSS of SYNs in and out to what the MTU holds. On when left out. */
+      readonly mssClamp?: boolean;
+      /** Whether what comes in must come from where answers would go, RFC 3704. `off` when left out. */
+      readonly sourceCheck?: 'off' | 'loose' | 'strict';
     }
   | { readonly do: 'link.remove'; readonly name: string }
   | { readonly do: 'wireguard.set'; readonly link: string; readonly listenPort: number; readonly privateKey?: string }
@@ -42,6 +54,8 @@ export type Action =
        * greeted at once: it may hold a session with an engine that died.
        */
       readonly endpoint?: string | null;
+      /** The endpoint is somebody's explicit word: it is taken over what was learnt. Sessions go on. */
+      readonly moved?: boolean;
       readonly persistentKeepalive: number;
     }
   | { readonly do: 'peer.remove'; readonly link: string; readonly publicKey: string }
@@ -126,12 +140,17 @@ export type DumpRow =
   | {
       readonly is: 'link';
       readonly name: string;
-      readonly type: 'wireguard';
+      readonly type: LinkType;
       readonly vrf: string;
       readonly mtu: number;
       readonly adminUp: boolean;
+      /** Of a TUN link, always; else left out. */
+      readonly hostAddresses?: readonly string[];
+      readonly hostRoutes?: readonly string[];
       readonly index: number;
       readonly operUp: boolean;
+      readonly mssClamp: boolean;
+      readonly sourceCheck: 'off' | 'loose' | 'strict';
     }
   | {
       readonly is: 'wireguard';
@@ -152,6 +171,8 @@ export type DumpRow =
       readonly endpoint: string | null;
       readonly persistentKeepalive: number;
       readonly lastHandshakeUnixMs: number | null;
+      /** Bytes of the largest outer packet on the way to the endpoint, as far as the host has learnt; null where it does not tell. */
+      readonly pathMtu: number | null;
       readonly rxBytes: number;
       readonly txBytes: number;
       readonly rxPackets: number;
@@ -192,6 +213,12 @@ export interface CountersReply {
   }[];
   /** Drops of the whole graph by reason, those that are not zero. */
   readonly drops: { readonly [reason: string]: number };
+  /** ICMP errors sent and not sent by outcome (`graph/icmp-outcomes.ts`), those that are not zero. */
+  readonly icmpErrors: { readonly [outcome: string]: number };
+  /** SYNs whose MSS was lowered, packets that were cut, datagrams to us that were put together. */
+  readonly mssClamped: number;
+  readonly fragmented: number;
+  readonly reassembled: number;
   /** Packets that each node has handled. */
   readonly nodes: { readonly [node: string]: number };
 }
@@ -201,11 +228,17 @@ export type ControlRequest =
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
   | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
+  | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
+  | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
+  /** Ends the trace or capture with the id `stream`; it has its own last piece. */
+  | { readonly id: number; readonly method: 'cancel'; readonly stream: number }
   | { readonly id: number; readonly method: 'stop' };
 
 /**
  * `apply` answers one entry per action: null when done, else why not; `field` is relative to the action. The rows of a `dump` may come
  * in several frames with the same id, all but the last with `more`, so that no frame grows with the tables.
+ * The pieces of a trace or capture carry `more` too: the first comes at once and is empty, the last when it has ended. `lost` counts
+ * rows that found no room because they were not read fast enough.
  */
 export type ControlReply =
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly results: readonly (Problem | null)[] }
@@ -214,6 +247,22 @@ export type ControlReply =
       readonly id: number;
       readonly ok: true;
       readonly rows: readonly DumpRow[];
+      readonly more?: true;
+    }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly traced: readonly TraceRow[];
+      readonly lost: number;
+      readonly more?: true;
+    }
+  | {
+      readonly type: 'reply';
+      readonly id: number;
+      readonly ok: true;
+      readonly captured: readonly CaptureRow[];
+      readonly lost: number;
       readonly more?: true;
     }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly counters: CountersReply }

@@ -6,6 +6,7 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 import type { Action, RowId } from './messages.ts';
 import { FieldReader } from './reader.ts';
+import { type TraceFilter, traceProtocols } from './trace-messages.ts';
 
 /** Actions in one request; more would make an answer that fits no frame. */
 export const MAX_ACTIONS = 10_000;
@@ -48,6 +49,9 @@ export type ParsedRequest =
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
   | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
+  | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
+  | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
+  | { readonly id: number; readonly method: 'cancel'; readonly stream: number }
   | { readonly id: number; readonly method: 'stop' };
 
 /** The id of a request, null when it has none that could be answered. */
@@ -60,7 +64,16 @@ export function requestId(value: unknown): number | null {
 export function parseRequest(value: unknown): Result<ParsedRequest> {
   const read = new FieldReader(value, '');
   const id = read.number('id');
-  const method = read.oneOf('method', ['apply', 'dump', 'counters', 'natSessions', 'stop'] as const);
+  const method = read.oneOf('method', [
+    'apply',
+    'dump',
+    'counters',
+    'natSessions',
+    'trace',
+    'capture',
+    'cancel',
+    'stop',
+  ] as const);
   switch (method) {
     case 'apply': {
       const actions = read.list('actions');
@@ -84,6 +97,16 @@ export function parseRequest(value: unknown): Result<ParsedRequest> {
         return err(problem('input.invalid', `limit is a whole number from 0 to ${MAX_SESSIONS}`, 'limit'));
       return finish(read, { id, method, limit });
     }
+    case 'trace': {
+      const filter = parseFilter(read.object('filter'));
+      return filter.ok ? finish(read, { id, method, filter: filter.value }) : filter;
+    }
+    case 'capture': {
+      const filter = parseFilter(read.object('filter'));
+      return filter.ok ? finish(read, { id, method, filter: filter.value, snapLen: read.number('snapLen') }) : filter;
+    }
+    case 'cancel':
+      return finish(read, { id, method, stream: read.number('stream') });
     case 'counters':
     case 'stop':
       return finish(read, { id, method });
@@ -111,10 +134,16 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       return {
         do: verb,
         name: read.text('name'),
-        type: read.oneOf('type', ['wireguard'] as const),
+        type: read.oneOf('type', ['wireguard', 'tun'] as const),
         vrf: read.text('vrf'),
         mtu: read.number('mtu'),
         adminUp: read.boolean('adminUp'),
+        ...(read.has('hostAddresses') ? { hostAddresses: read.textList('hostAddresses') } : {}),
+        ...(read.has('hostRoutes') ? { hostRoutes: read.textList('hostRoutes') } : {}),
+        ...(read.has('mssClamp') ? { mssClamp: read.boolean('mssClamp') } : {}),
+        ...(read.has('sourceCheck')
+          ? { sourceCheck: read.oneOf('sourceCheck', ['off', 'loose', 'strict'] as const) }
+          : {}),
       };
     case 'wireguard.set':
       return {
@@ -133,6 +162,7 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         ...(read.has('presharedKey') ? { presharedKey: read.textOrNull('presharedKey') } : {}),
         allowedIps: read.textList('allowedIps'),
         ...(read.has('endpoint') ? { endpoint: read.textOrNull('endpoint') } : {}),
+        ...(read.has('moved') ? { moved: read.boolean('moved') } : {}),
         persistentKeepalive: read.number('persistentKeepalive'),
       };
     case 'peer.remove':
@@ -182,6 +212,21 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         hairpin: read.boolean('hairpin'),
       };
   }
+}
+
+function parseFilter(value: unknown): Result<TraceFilter> {
+  const read = new FieldReader(value, 'filter.');
+  return finish(read, {
+    ...(read.has('link') ? { link: read.text('link') } : {}),
+    ...(read.has('peer') ? { peer: read.text('peer') } : {}),
+    ...(read.has('source') ? { source: read.text('source') } : {}),
+    ...(read.has('destination') ? { destination: read.text('destination') } : {}),
+    ...(read.has('protocol') ? { protocol: read.oneOf('protocol', traceProtocols) } : {}),
+    ...(read.has('port') ? { port: read.number('port') } : {}),
+    ...(read.has('drops') ? { drops: read.boolean('drops') } : {}),
+    ...(read.has('count') ? { count: read.number('count') } : {}),
+    ...(read.has('seconds') ? { seconds: read.number('seconds') } : {}),
+  });
 }
 
 function parseRowId(value: unknown, path: string): Result<RowId> {

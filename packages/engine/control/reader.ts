@@ -56,6 +56,11 @@ export class FieldReader {
     return false;
   }
 
+  /** The value as it came, for a reader of its own. */
+  object(name: string): unknown {
+    return this.#get(name);
+  }
+
   list(name: string): readonly unknown[] {
     const value = this.#get(name);
     if (Array.isArray(value)) return value;

@@ -113,6 +113,7 @@ const fields: readonly (readonly [object, string])[] = [
   [{ ...peer, allowedIps: '10.0.0.0/8' }, 'allowedIps'],
   [{ ...peer, allowedIps: ['10.0.0.0/8', 9] }, 'allowedIps[1]'],
   [{ ...peer, endpoint: {} }, 'endpoint'],
+  [{ ...peer, endpoint: null, moved: 1 }, 'moved'],
   [{ ...peer, persistentKeepalive: undefined }, 'persistentKeepalive'],
   [{ do: 'address.add', link: 'wg0' }, 'address'],
   [{ do: 'route.set', vrf: 'default', prefix: '::/0', link: 'wg0' }, 'nextHop'],

@@ -6,6 +6,7 @@ import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Action, ControlReply, CountersReply, DumpRow, Hello, NatSessionsReply, RowId } from './messages.ts';
 import { CONTROL_VERSION } from './messages.ts';
 import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
+import type { StreamRequest, Streams } from './streams.ts';
 
 /** Rows per frame of a dump: some 100 KiB of them, a MiB at the very worst. */
 const ROWS_PER_FRAME = 1000;
@@ -38,14 +39,14 @@ export class ControlSession {
     this.#target = target;
   }
 
-  /** Never rejects: what goes wrong is a reply. */
-  async handle(message: unknown): Promise<Outcome> {
+  /** Never rejects: what goes wrong is a reply. `streams` are those of this client, which answer a trace or capture themselves. */
+  async handle(message: unknown, streams: Streams | null = null): Promise<Outcome> {
     const id = requestId(message);
     if (id === null) return this.refuse(noId());
     const request = parseRequest(message);
     if (!request.ok) return { replies: [failed(id, request.error)], next: 'continue' };
     try {
-      return await this.#do(request.value);
+      return await this.#do(request.value, streams);
     } catch (thrown) {
       return { replies: [failed(id, toProblem(thrown))], next: 'continue' };
     }
@@ -56,7 +57,7 @@ export class ControlSession {
     return { replies: [failed(0, error)], next: 'close' };
   }
 
-  async #do(request: ParsedRequest): Promise<Outcome> {
+  async #do(request: ParsedRequest, streams: Streams | null): Promise<Outcome> {
     const { id } = request;
     switch (request.method) {
       case 'apply':
@@ -73,6 +74,12 @@ export class ControlSession {
           replies: [{ type: 'reply', id, ok: true, natSessions: this.#target.natSessions(request.limit) }],
           next: 'continue',
         };
+      case 'trace':
+      case 'capture':
+        return { replies: started(request, streams), next: 'continue' };
+      case 'cancel':
+        streams?.cancel(request.stream);
+        return { replies: [{ type: 'reply', id, ok: true }], next: 'continue' };
       case 'stop':
         return { replies: [{ type: 'reply', id, ok: true }], next: 'stop' };
     }
@@ -85,6 +92,12 @@ export class ControlSession {
     let next = 0;
     return parsed.map((one) => (one.ok ? (done[next++] ?? null) : one.error));
   }
+}
+
+function started(request: StreamRequest, streams: Streams | null): readonly ControlReply[] {
+  const refused =
+    streams === null ? problem('input.invalid', 'this connection carries no watches', 'method') : streams.open(request);
+  return refused === null ? [] : [failed(request.id, refused)];
 }
 
 function* pages(id: number, rows: readonly DumpRow[]): Iterable<ControlReply> {

@@ -1,48 +1,32 @@
 /** Whole graphs, packets in, packets and counters out, from text that people can read. */
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { echoPacket } from '../testing/packets.testing.ts';
-import { World } from '../testing/world.testing.ts';
+import { CLIENTS, playStory, readStories } from './stories.testing.ts';
 
-const CLIENTS = [1, 2];
-
-/** A gateway with two peers that have shaken hands, and what its link has counted so far. */
-async function world(): Promise<World> {
-  const made = new World();
-  await made.gateway();
-  for (const n of CLIENTS) {
-    const client = await made.client(n);
-    client.send(echoPacket({ src: `10.77.0.${n + 1}`, dst: '10.77.0.1' }));
-    made.settle();
-    assert.equal(client.inbox.splice(0).length, 1);
-  }
-  return made;
-}
-
-const text = readFileSync(new URL('hub.txt', import.meta.url), 'utf8');
-for (const story of text.split(/^# /m).slice(1)) {
-  const [title, ...lines] = story.trim().split('\n');
-  test(title!, async () => {
-    const made = await world();
+for (const story of readStories()) {
+  test(story.title, async () => {
     const expected = new Map<number, string[]>(CLIENTS.map((n) => [n, []]));
     const drops: { [reason: string]: number } = {};
+    const counts: { [name: string]: number } = {};
     let link = '';
-    for (const line of lines) {
+    for (const line of story.lines) {
       const [verb, what, value] = line.split(' ');
-      if (verb === 'from') made.clients[Number(what) - 1]!.send(Uint8Array.fromHex(value!));
-      else if (verb === 'to') expected.get(Number(what))!.push(value!);
+      if (verb === 'to') expected.get(Number(what))!.push(value!);
       else if (verb === 'drop') drops[what!] = Number(value);
+      else if (verb === 'count') counts[what!] = Number(value);
       else if (verb === 'link') link = line;
-      else assert.fail(`what is "${line}"?`);
+      else assert.ok(verb === 'from' || verb === 'do', `what is "${line}"?`);
     }
-    made.settle();
+    const { came, counters } = await playStory(story);
     for (const n of CLIENTS) {
-      const came = made.clients[n - 1]!.inbox.map((packet) => packet.toHex());
-      assert.deepEqual(came, expected.get(n), `to ${n}`);
+      const hex = came[n - 1]!.map((packet) => packet.toHex());
+      assert.deepEqual(hex, expected.get(n), `to ${n}`);
     }
-    assert.deepEqual(made.drops(), drops);
-    const { rxPackets, txPackets, drops: dropped } = made.engine.counters().links[0]!;
+    assert.deepEqual(counters.drops, drops);
+    const { icmpErrors, mssClamped, fragmented, reassembled } = counters;
+    const others = Object.entries({ mssClamped, fragmented, reassembled }).filter(([, count]) => count > 0);
+    assert.deepEqual({ ...icmpErrors, ...Object.fromEntries(others) }, counts);
+    const { rxPackets, txPackets, drops: dropped } = counters.links[0]!;
     const hands = CLIENTS.length;
     assert.equal(`link rx ${rxPackets - hands} tx ${txPackets - hands} drops ${dropped}`, link);
   });

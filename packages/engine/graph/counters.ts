@@ -1,5 +1,6 @@
 /** Counters of the graph in typed arrays; a number holds 2^53, which no wire fills in a lifetime. */
 import { dropReasons } from './drops.ts';
+import { icmpOutcomes } from './icmp-outcomes.ts';
 
 export class Counters {
   /** By drop reason. */
@@ -8,6 +9,16 @@ export class Counters {
   readonly nodes: Float64Array;
   /** Names of foreign drop reasons (the WireGuard mind's), with their counters. */
   readonly wireguardDrops: Float64Array;
+  /** ICMP errors sent and not sent, by `IcmpOutcome`. */
+  readonly icmp: Float64Array;
+  /** SYNs whose MSS was lowered. */
+  mssClamped: number;
+  /** IP packets that were cut, and datagrams to us that were put together. */
+  fragmented: number;
+  reassembled: number;
+  /** The last drop, for those who watch a packet alone: the graph's reason, or minus the WireGuard mind's. 0 when they set it so. */
+  lastDrop: number;
+  lastDropLink: number;
   // By link index; they grow with the links.
   rxPackets: Float64Array;
   rxBytes: Float64Array;
@@ -20,6 +31,12 @@ export class Counters {
     this.drops = new Float64Array(dropReasons.length);
     this.nodes = new Float64Array(nodes);
     this.wireguardDrops = new Float64Array(wireguardDrops);
+    this.icmp = new Float64Array(icmpOutcomes.length);
+    this.mssClamped = 0;
+    this.fragmented = 0;
+    this.reassembled = 0;
+    this.lastDrop = 0;
+    this.lastDropLink = 0;
     this.rxPackets = new Float64Array(8);
     this.rxBytes = new Float64Array(8);
     this.txPackets = new Float64Array(8);
@@ -29,11 +46,15 @@ export class Counters {
 
   /** Counts packets that end here, on the link that they came in by or should have left by. */
   drop(reason: number, link: number, packets: number = 1): void {
+    this.lastDrop = reason;
+    this.lastDropLink = link;
     this.drops[reason] = this.drops[reason]! + packets;
     this.linkDrops[link] = this.linkDrops[link]! + packets;
   }
 
   dropWireguard(reason: number, link: number): void {
+    this.lastDrop = -reason;
+    this.lastDropLink = link;
     this.wireguardDrops[reason] = this.wireguardDrops[reason]! + 1;
     this.linkDrops[link] = this.linkDrops[link]! + 1;
   }

@@ -12,15 +12,21 @@ export const dropReasons = [
   'martianSource',
   'martianDestination',
   'multicast',
+  // source-check
+  'reversePath',
   // ip-lookup
   'noRoute',
   'blackhole',
   // local
   'noListener',
-  'fragment',
   'icmpShort',
   'icmpChecksum',
   'ipv4Options',
+  'fragmentMalformed',
+  'fragmentDuplicate',
+  'fragmentOverlap',
+  'fragmentTimeout',
+  'fragmentsFull',
   // ip-rewrite
   'ttlExpired',
   'linkLocal',
@@ -37,6 +43,7 @@ export const dropReasons = [
   // link-output
   'linkDown',
   'mtuExceeded',
+  'madeFull',
   // wireguard-output
   'noPeer',
   // the socket below a port

@@ -2,18 +2,23 @@
 import type { PacketBatch } from '../batch/packet-batch.ts';
 import type { Counters } from './counters.ts';
 import { Frame } from './frame.ts';
-import { graphPlan, type NodeName, nodeOrder } from './plan.ts';
+import { graphPlan, type InputNode, inputNodes, type NodeName, nodeOrder } from './plan.ts';
 
 /** A station of the graph. `process` handles every row of the frame: each is passed on, sent, or dropped with a reason. */
 export interface GraphNode {
   process(batch: PacketBatch, frame: Frame): void;
 }
 
+/** Somebody who watches packets (`trace/`) and runs the nodes in the graph's stead, by their numbers. */
+export interface GraphObserver {
+  process(number: number, node: GraphNode, batch: PacketBatch, frame: Frame): void;
+}
+
 export type Frames = { readonly [N in NodeName]: Frame };
 export type Nodes = { readonly [N in NodeName]: GraphNode };
 
 /** Nodes in the order in which they run; their numbers index `Counters.nodes`. */
-export const nodeNames = nodeOrder(graphPlan, 'wireguard-input') as readonly NodeName[];
+export const nodeNames = nodeOrder(graphPlan, ...inputNodes) as readonly NodeName[];
 
 /** One empty frame per node, made before the nodes that hold on to them. */
 export function makeFrames(): Frames {
@@ -22,22 +27,27 @@ export function makeFrames(): Frames {
 
 export class Graph {
   readonly batch: PacketBatch;
+  /** Null unless somebody watches. */
+  observer: GraphObserver | null;
   readonly #counters: Counters;
   readonly #frames: readonly Frame[];
   readonly #nodes: readonly GraphNode[];
-  readonly #entry: Frame;
+  readonly #entries: { readonly [N in InputNode]: Frame };
 
   constructor(batch: PacketBatch, counters: Counters, frames: Frames, nodes: Nodes) {
     this.batch = batch;
+    this.observer = null;
     this.#counters = counters;
     this.#frames = nodeNames.map((name) => frames[name]);
     this.#nodes = nodeNames.map((name) => nodes[name]);
-    this.#entry = frames['wireguard-input'];
+    this.#entries = frames;
   }
 
-  /** Puts all rows of the batch through. Ends because a way back is taken at most once per packet. */
-  run(): void {
-    for (let row = 0; row < this.batch.count; row++) this.#entry.push(row);
+  /** Puts all rows of the batch through, from this node on. Ends because a way back is taken at most twice per packet: an answer, an error. */
+  run(input: InputNode): void {
+    this.batch.begin();
+    const entry = this.#entries[input];
+    for (let row = 0; row < this.batch.count; row++) entry.push(row);
     for (let pending = true; pending; ) {
       pending = false;
       for (let i = 0; i < this.#nodes.length; i++) {
@@ -45,7 +55,8 @@ export class Graph {
         if (frame.count === 0) continue;
         pending = true;
         this.#counters.nodes[i] = this.#counters.nodes[i]! + frame.count;
-        this.#nodes[i]!.process(this.batch, frame);
+        if (this.observer === null) this.#nodes[i]!.process(this.batch, frame);
+        else this.observer.process(i, this.#nodes[i]!, this.batch, frame);
         frame.count = 0;
       }
     }

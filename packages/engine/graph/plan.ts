@@ -3,22 +3,40 @@
  */
 export const graphPlan = {
   'wireguard-input': ['ip-input'],
-  'ip-input': ['ip-lookup'],
-  'ip-lookup': ['nat-in', 'local', 'ip-rewrite'],
-  // A packet whose destination has become an inside one is looked up again: a way back.
+  'tun-input': ['ip-input'],
+  'ip-input': ['source-check', 'ip-lookup'],
+  'source-check': ['ip-lookup'],
+  'ip-lookup': ['nat-in', 'local', 'ip-rewrite', 'icmp-error'],
+  // A packet whose destination has become an inside one is looked up again, and replies and errors made here are looked up like any
+  // packet: the ways back.
   'nat-in': ['ip-lookup', 'local'],
-  // A reply made here is looked up like any packet: a way back too.
-  local: ['ip-lookup'],
-  'ip-rewrite': ['nat-out', 'link-output'],
+  local: ['icmp-error', 'ip-lookup'],
+  'ip-rewrite': ['nat-out', 'link-output', 'icmp-error'],
   'nat-out': ['link-output'],
-  'link-output': ['wireguard-output'],
-  'wireguard-output': [],
+  'link-output': ['wireguard-output', 'tun-output', 'icmp-error'],
+  'wireguard-output': ['icmp-error'],
+  'tun-output': [],
+  'icmp-error': ['ip-lookup'],
 } as const;
 
 export type NodeName = keyof typeof graphPlan;
 
+/** Nodes that take what a port has received; where packets enter. */
+export const inputNodes = ['wireguard-input', 'tun-input'] as const satisfies readonly NodeName[];
+export type InputNode = (typeof inputNodes)[number];
+
+/** Nodes that hand packets to a port; where they leave, but for those that an error answers. */
+export const outputNodes = ['wireguard-output', 'tun-output'] as const satisfies readonly NodeName[];
+
+export function isOneOf(names: readonly NodeName[], name: NodeName): boolean {
+  return names.includes(name);
+}
+
 /** Nodes such that each stands behind those that feed it, ways back aside (depth first, the last finished comes first). */
-export function nodeOrder(plan: { readonly [node: string]: readonly string[] }, start: string): readonly string[] {
+export function nodeOrder(
+  plan: { readonly [node: string]: readonly string[] },
+  ...starts: readonly string[]
+): readonly string[] {
   const seen = new Set<string>();
   const finished: string[] = [];
   const visit = (name: string): void => {
@@ -27,6 +45,6 @@ export function nodeOrder(plan: { readonly [node: string]: readonly string[] }, 
     for (const next of plan[name] ?? []) visit(next);
     finished.push(name);
   };
-  visit(start);
+  for (const start of starts) visit(start);
   return finished.reverse();
 }

@@ -31,6 +31,11 @@ export interface DatagramSocket {
   receive(into: DatagramRows): number;
   /** Sends the rows; their bytes may be overwritten when it returns. Returns how many the kernel took; the others are lost. */
   send(rows: DatagramRows): number;
+  /**
+   * Bytes of the largest IP packet that goes to this endpoint in one piece, as far as the system has learnt; null where it does not
+   * tell. Not for the packet path.
+   */
+  pathMtu?(to: Endpoint): number | null;
   /** Calls back on the event loop when there is something to receive, until closed. One callback at most. */
   onReadable(callback: () => void): void;
   close(): Promise<void>;

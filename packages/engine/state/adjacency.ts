@@ -41,6 +41,12 @@ export class AdjacencyTable {
     return index;
   }
 
+  /** The router that a row of kind `link` names; null when the link itself is the way. */
+  nextHop(index: number): string | null {
+    const [, , nextHop = ''] = this.#key[index]?.split(' ') ?? [];
+    return nextHop === '' ? null : nextHop;
+  }
+
   release(index: number): void {
     const users = this.#users[index]! - 1;
     this.#users[index] = users;

@@ -1,7 +1,17 @@
 /** What the nodes look at: links, VRFs and adjacencies by index. Only `tables/` writes here, between two breaths. */
+
+import type { LinkType } from '../control/messages.ts';
 import { StrideTrie } from '../fib/stride-trie.ts';
+import type { TunPort } from '../ports/tun/port.ts';
 import type { WireguardPort } from '../ports/wireguard/port.ts';
 import { AdjacencyTable } from './adjacency.ts';
+
+/** Longer than any packet: no MSS is cut. */
+export const NO_CLAMP = 0xffff;
+
+/** How the source of what comes in is checked, RFC 3704: strict, the way back leads out of this link; loose, there is one. */
+export const SourceCheck = { off: 0, loose: 1, strict: 2 } as const;
+export type SourceCheck = (typeof SourceCheck)[keyof typeof SourceCheck];
 
 export class Vrf {
   readonly index: number;
@@ -28,6 +38,7 @@ export class Vrf {
 export class Link {
   readonly index: number;
   readonly name: string;
+  readonly type: LinkType;
   /** Index of its VRF. */
   vrf: number;
   /** Bytes of the largest inner packet. */
@@ -36,15 +47,29 @@ export class Link {
   /** Wanted up, and able to carry packets. */
   operUp: boolean;
   wireguard: WireguardPort | null;
+  /** Of a link of this type, always; else null. */
+  tun: TunPort | null;
+  /** The first of its addresses of each family, which errors are sent from; null without. */
+  address4: Uint8Array | null;
+  address6: Uint8Array | null;
+  /** The MTU that the MSS of SYNs in and out is cut to; NO_CLAMP without. */
+  clampMtu: number;
+  sourceCheck: SourceCheck;
 
-  constructor(index: number, name: string, vrf: number, mtu: number, adminUp: boolean) {
+  constructor(index: number, name: string, vrf: number, mtu: number, adminUp: boolean, type: LinkType = 'wireguard') {
     this.index = index;
     this.name = name;
+    this.type = type;
     this.vrf = vrf;
     this.mtu = mtu;
     this.adminUp = adminUp;
     this.operUp = false;
     this.wireguard = null;
+    this.tun = null;
+    this.address4 = null;
+    this.address6 = null;
+    this.clampMtu = NO_CLAMP;
+    this.sourceCheck = SourceCheck.off;
   }
 }
 

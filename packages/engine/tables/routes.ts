@@ -114,6 +114,7 @@ export class Routes {
     const key = formatPrefix(address.value);
     if (addresses.has(key)) return null;
     addresses.set(key, address.value);
+    this.#chooseSource(link);
     this.#adopt(this.#forwarding.vrfs[link.vrf]!, address.value);
     return null;
   }
@@ -121,9 +122,21 @@ export class Routes {
   removeAddress(link: Link, text: string): Problem | null {
     const address = parseInterfaceAddress(text, 'address');
     if (!address.ok) return address.error;
-    if (this.#addresses[link.index]!.delete(formatPrefix(address.value)))
+    if (this.#addresses[link.index]!.delete(formatPrefix(address.value))) {
+      this.#chooseSource(link);
       this.#disown(this.#forwarding.vrfs[link.vrf]!, address.value);
+    }
     return null;
+  }
+
+  /** The address of each family that was added first is the one that errors come from. */
+  #chooseSource(link: Link): void {
+    link.address4 = null;
+    link.address6 = null;
+    for (const { address } of this.#addresses[link.index]!.values()) {
+      if (address.length === 4) link.address4 ??= address;
+      else link.address6 ??= address;
+    }
   }
 
   /** The addresses of a link are at home in another VRF from now on. */

@@ -9,9 +9,10 @@ import type { Result } from '@vrouter/core/result.ts';
 import type { Action, DumpRow, RowId } from '../control/messages.ts';
 import type { Counters } from '../graph/counters.ts';
 import type { Nat } from '../nat/nat.ts';
-import { type Forwarding, freeIndex, Link, Vrf } from '../state/forwarding.ts';
+import { type Forwarding, freeIndex, Link, NO_CLAMP, SourceCheck, Vrf } from '../state/forwarding.ts';
 import { NatTable } from './nat.ts';
 import { Routes } from './routes.ts';
+import type { TunTable } from './tun.ts';
 import type { WireguardTable } from './wireguard.ts';
 
 /** The VRF that always exists. */
@@ -20,20 +21,23 @@ export const DEFAULT_VRF = 'default';
 const MIN_MTU = 68;
 const MAX_MTU = 65_455;
 const MAX_TABLE_ID = 0xffffffff;
+const sourceChecks = ['off', 'loose', 'strict'] as const;
 
 export class Tables {
   readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   readonly #wireguard: WireguardTable;
+  readonly #tun: TunTable;
   readonly #routes: Routes;
   readonly nat: NatTable;
   readonly #vrfs: Map<string, Vrf>;
   readonly #links: Map<string, Link>;
 
-  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, nat: Nat) {
+  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, tun: TunTable, nat: Nat) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
+    this.#tun = tun;
     this.#routes = new Routes(forwarding);
     this.nat = new NatTable(forwarding, nat, this.#routes);
     this.#vrfs = new Map();
@@ -54,7 +58,11 @@ export class Tables {
       case 'link.remove':
         return this.#removeLink(action.name);
       case 'wireguard.set':
-        return this.#withLink(action.link, (link) => this.#setWireguard(link, action));
+        return this.#withLink(action.link, (link) =>
+          link.type === 'wireguard'
+            ? this.#setWireguard(link, action)
+            : problem('input.invalid', `${link.name} is of type ${link.type}`, 'link'),
+        );
       case 'wireguard.remove': {
         const link = this.#links.get(action.link);
         return link === undefined ? null : this.#wireguard.remove(link);
@@ -151,12 +159,15 @@ export class Tables {
     return {
       is: 'link',
       name,
-      type: 'wireguard',
+      type: link.type,
       vrf: this.#forwarding.vrfs[link.vrf]!.name,
       mtu,
       adminUp,
       index,
       operUp,
+      ...(link.tun === null ? {} : this.#tun.fields(link, link.tun)),
+      mssClamp: link.clampMtu !== NO_CLAMP,
+      sourceCheck: sourceChecks[link.sourceCheck],
     };
   }
 
@@ -199,21 +210,34 @@ export class Tables {
     if (bad !== null) return bad;
     const vrf = this.#vrfs.get(action.vrf);
     if (vrf === undefined) return missing(`there is no VRF ${action.vrf}`, 'vrf');
+    if (action.type !== 'tun' && (action.hostAddresses ?? action.hostRoutes) !== undefined)
+      return problem('input.invalid', 'only a link of type tun has a host side', 'type');
     const known = this.#links.get(action.name);
     if (known === undefined) {
-      const link = new Link(freeIndex(this.#forwarding.links), action.name, vrf.index, action.mtu, action.adminUp);
+      const index = freeIndex(this.#forwarding.links);
+      const link = new Link(index, action.name, vrf.index, action.mtu, action.adminUp, action.type);
+      const failed = action.type === 'tun' ? await this.#tun.create(link, action) : null;
+      if (failed !== null) return failed;
+      protect(link, action);
       this.#counters.openLink(link.index);
       this.#forwarding.links[link.index] = link;
       this.#links.set(link.name, link);
       this.#routes.openLink(link);
       return null;
     }
-    if (known.adminUp !== action.adminUp) {
+    if (known.type !== action.type)
+      return problem('object.exists', `link ${known.name} is of type ${known.type}; remove it first`, 'type');
+    if (known.tun !== null) {
+      const failed = await this.#tun.update(known, known.tun, action);
+      if (failed !== null) return failed;
+      known.adminUp = action.adminUp;
+    } else if (known.adminUp !== action.adminUp) {
       const failed = await this.#wireguard.setUp(known, action.adminUp);
       if (failed !== null) return failed;
       known.adminUp = action.adminUp;
     }
     known.mtu = action.mtu;
+    protect(known, action);
     if (known.vrf !== vrf.index) {
       this.#routes.moveAddresses(known, this.#forwarding.vrfs[known.vrf]!, vrf);
       known.vrf = vrf.index;
@@ -221,7 +245,7 @@ export class Tables {
     return null;
   }
 
-  #removeLink(name: string): Problem | null {
+  async #removeLink(name: string): Promise<Problem | null> {
     const link = this.#links.get(name);
     if (link === undefined) return null;
     const peers = link.wireguard?.device.peerCount ?? 0;
@@ -234,6 +258,7 @@ export class Tables {
     }
     const rules = this.nat.rulesOn(link);
     if (rules > 0) return problem('object.dependency', `${rules} NAT rules name ${name}; remove them first`, 'name');
+    if (link.tun !== null) await this.#tun.remove(link, link.tun);
     this.#links.delete(name);
     this.#forwarding.links[link.index] = null;
     return null;
@@ -271,6 +296,12 @@ export class Tables {
     const link = this.#links.get(name);
     return link === undefined ? missing(`there is no link ${name}`, 'link') : then(link);
   }
+}
+
+/** What a link does to packets on their way besides carrying them. Allowed IPs check the sources of a WireGuard link already. */
+function protect(link: Link, action: Extract<Action, { do: 'link.set' }>): void {
+  link.clampMtu = (action.mssClamp ?? true) ? action.mtu : NO_CLAMP;
+  link.sourceCheck = SourceCheck[action.sourceCheck ?? 'off'];
 }
 
 function vrfRow(vrf: Vrf): DumpRow {

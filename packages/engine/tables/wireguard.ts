@@ -141,7 +141,8 @@ export class WireguardTable {
     if (endpoint !== null && !endpoint.ok) return endpoint.error;
     this.#clock.read();
     const known = port.device.peer(publicKey.value);
-    const first = known === undefined || known.endpoint === null ? endpoint?.value : undefined;
+    const isTaken = known === undefined || known.endpoint === null || action.moved === true;
+    const first = isTaken ? endpoint?.value : undefined;
     const peer = port.device.setPeer(
       {
         publicKey: publicKey.value,
@@ -209,6 +210,7 @@ export class WireguardTable {
       endpoint: peer.endpoint?.text ?? null,
       persistentKeepalive: peer.persistentKeepaliveSeconds,
       lastHandshakeUnixMs: peer.lastHandshakeUnixMs === null ? null : Math.floor(peer.lastHandshakeUnixMs),
+      pathMtu: peer.endpoint === null ? null : (port.socket?.pathMtu?.(peer.endpoint) ?? null),
       rxBytes: peer.rxBytes,
       txBytes: peer.txBytes,
       rxPackets: peer.rxPackets,

@@ -8,9 +8,14 @@ import { type GraphNode, nodeNames } from '../graph/graph.ts';
 const HEADROOM = 64;
 
 export class Bench {
-  readonly batch = new PacketBatch();
+  readonly batch: PacketBatch;
   readonly counters = new Counters(nodeNames.length, 32);
   readonly frame = new Frame();
+
+  /** `batch`: one with room for made packets, for nodes that make some. */
+  constructor(batch: PacketBatch = new PacketBatch()) {
+    this.batch = batch;
+  }
 
   /** Adds a packet from hex, with 64 spare bytes around it; returns its row. */
   packet(hex: string): number {

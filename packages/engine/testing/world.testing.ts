@@ -1,12 +1,14 @@
 /** An engine, clients and a network in one process, on a clock that tests move. */
 import { strict as assert } from 'node:assert';
 import { formatKey } from '@vrouter/core/bytes.ts';
+import type { Rng } from '@vrouter/core/rng.ts';
 import { type Clock, type Millis, millis } from '@vrouter/core/time.ts';
 import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { NEVER } from '../breath.ts';
 import type { Action } from '../control/messages.ts';
 import { Engine } from '../engine.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
+import { MemoryHost, type MemoryTun } from '../ports/tun/memory.ts';
 import { WireguardClient } from './wireguard-client.testing.ts';
 
 export const GATEWAY_IP = '192.0.2.1';
@@ -14,20 +16,24 @@ export const LISTEN_PORT = 51820;
 
 export class World {
   readonly network = new MemoryNetwork();
+  /** The machine that the engine runs on. */
+  readonly host = new MemoryHost();
   readonly engine: Engine;
   readonly gatewayKey = generatePrivateKey();
   readonly clients: WireguardClient[] = [];
   now: Millis = millis(1000);
   alarmAt: Millis = NEVER;
 
-  constructor() {
+  /** `rng`: a seeded one repeats what the engine numbers by chance. */
+  constructor(rng: Rng = systemRng()) {
     this.engine = new Engine(
       {
         clock: this.clock,
         crypto: systemCrypto(),
-        rng: systemRng(),
+        rng,
         fingerprint,
         openUdp: this.network.host(GATEWAY_IP),
+        openTun: this.host.open,
         setAlarm: (at) => {
           this.alarmAt = at;
         },
@@ -59,6 +65,26 @@ export class World {
       { do: 'route.set', vrf: 'default', prefix: '10.77.0.0/24', link: 'wg0', nextHop: null },
       { do: 'route.set', vrf: 'default', prefix: 'fd77::/64', link: 'wg0', nextHop: null },
     );
+  }
+
+  /** host0 in the VRF `default`: the machine is 10.99.0.1 and fd99::1 on it. */
+  async hostInterface(): Promise<MemoryTun> {
+    const addresses = ['10.99.0.1/24', 'fd99::1/64'];
+    await this.do(
+      {
+        do: 'link.set',
+        name: 'host0',
+        type: 'tun',
+        vrf: 'default',
+        mtu: 1420,
+        adminUp: true,
+        hostAddresses: addresses,
+        hostRoutes: ['10.77.0.0/24', 'fd77::/64'],
+      },
+      { do: 'route.set', vrf: 'default', prefix: '10.99.0.1/32', link: 'host0', nextHop: null },
+      { do: 'route.set', vrf: 'default', prefix: 'fd99::1/128', link: 'host0', nextHop: null },
+    );
+    return this.host.devices.get('host0')!;
   }
 
   /** Client n: 10.77.0.(n+1), fd77::(n+1), known to wg0 and ready to send. */

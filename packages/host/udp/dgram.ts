@@ -87,6 +87,11 @@ export class DgramSocket implements UdpSocket {
     return taken;
   }
 
+  /** Node's sockets do not tell. */
+  pathMtu(): null {
+    return null;
+  }
+
   onReadable(callback: () => void): void {
     if (this.#callback !== null) throw new Error('the socket has a callback already');
     this.#callback = callback;

@@ -1,10 +1,12 @@
 /** A UDP socket by system calls: batches both ways, nothing allocated per datagram. First read udp(7), recvmmsg(2). */
 import { randomInt } from 'node:crypto';
+import type { Endpoint } from '@vrouter/core/endpoint.ts';
 import { parseIp } from '@vrouter/core/ip.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { ReadablePoll } from '../internal/poll.ts';
 import { MmsgReceiver, RX_ARENA_LEN } from './mmsg-rx.ts';
 import { MmsgSender } from './mmsg-tx.ts';
+import { PathMtuProbe } from './path-mtu.ts';
 import { bindProblem, errnoName } from './problems.ts';
 import { type DatagramRows, DEFAULT_BUFFER_BYTES, type UdpOptions, type UdpSocket, zeroCounters } from './shape.ts';
 import { AF_INET, AF_INET6, EndpointTable, readEndpoint, SOCKADDR_IN6_LEN, writeSockaddr } from './sockaddr.ts';
@@ -17,6 +19,8 @@ export class MmsgSocket implements UdpSocket {
   readonly #native: sys.SocketNative;
   readonly #receiver: MmsgReceiver;
   readonly #sender: MmsgSender;
+  readonly #endpoints: EndpointTable;
+  readonly #pathMtu: PathMtuProbe;
   #fd: number;
   #poll: ReadablePoll | null = null;
 
@@ -27,6 +31,8 @@ export class MmsgSocket implements UdpSocket {
     this.localPort = localPort;
     const arena = new ArrayBuffer(RX_ARENA_LEN);
     const endpoints = new EndpointTable(new DataView(arena), randomInt(0x1_0000_0000));
+    this.#endpoints = endpoints;
+    this.#pathMtu = new PathMtuProbe(native);
     this.#receiver = new MmsgReceiver(native, fd, arena, endpoints, this.counters);
     this.#sender = new MmsgSender(native, fd, family, runs, endpoints, this.counters);
   }
@@ -45,6 +51,10 @@ export class MmsgSocket implements UdpSocket {
     return this.#fd < 0 ? 0 : this.#sender.send(rows);
   }
 
+  pathMtu(to: Endpoint): number | null {
+    return this.#fd < 0 ? null : this.#pathMtu.ask(to, this.#endpoints.scopeOf(to));
+  }
+
   onReadable(callback: () => void): void {
     if (this.#poll !== null) throw new Error('the socket has a callback already');
     if (this.#fd < 0) return;
@@ -55,6 +65,7 @@ export class MmsgSocket implements UdpSocket {
   async close(): Promise<void> {
     if (this.#fd < 0) return;
     this.#poll?.close();
+    this.#pathMtu.close();
     this.#native.calls.close(this.#fd);
     // The number may soon be somebody else's file.
     this.#fd = -1;

@@ -39,6 +39,8 @@ export interface UdpSocket {
   readonly counters: UdpCounters;
   receive(into: DatagramRows): number;
   send(rows: DatagramRows): number;
+  /** Bytes of the largest IP packet that goes there in one piece, as far as the kernel has learnt; null where it does not tell. */
+  pathMtu(to: Endpoint): number | null;
   onReadable(callback: () => void): void;
   close(): Promise<void>;
 }

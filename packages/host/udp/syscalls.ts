@@ -5,13 +5,16 @@ import { loadFunctions, loadNative, type Native } from '../internal/native.ts';
 
 export const errno = constants.errno;
 
-/** asm-generic/socket.h, linux/in6.h, linux/udp.h */
+/** asm-generic/socket.h, linux/in.h, linux/in6.h, linux/udp.h */
 export const SOL_SOCKET = 1;
 export const SO_SNDBUF = 7;
 export const SO_RCVBUF = 8;
 export const SO_SNDBUFFORCE = 32;
 export const SO_RCVBUFFORCE = 33;
+export const IPPROTO_IP = 0;
+export const IP_MTU = 14;
 export const IPPROTO_IPV6 = 41;
+export const IPV6_MTU = 24;
 export const IPV6_V6ONLY = 26;
 export const SOL_UDP = 17;
 export const UDP_SEGMENT = 103;
@@ -44,8 +47,10 @@ export const CMSG_HEADER_LEN = 16;
 export interface SocketCalls {
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: number, length: number): number;
+  connect(fd: number, address: number, length: number): number;
   getsockname(fd: number, address: number, length: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
+  getsockopt(fd: number, level: number, name: number, value: number, length: number): number;
   recvmmsg(fd: number, messages: number, count: number, flags: number, timeout: number): number;
   sendmmsg(fd: number, messages: number, count: number, flags: number): number;
   close(fd: number): number;
@@ -73,8 +78,10 @@ function find(): SocketNative | null {
   const calls = loadFunctions<SocketCalls>(native.self, {
     socket: ['int', ['int', 'int', 'int']],
     bind: ['int', ['int', P, 'uint']],
+    connect: ['int', ['int', P, 'uint']],
     getsockname: ['int', ['int', P, P]],
     setsockopt: ['int', ['int', 'int', 'int', P, 'uint']],
+    getsockopt: ['int', ['int', 'int', 'int', P, P]],
     recvmmsg: ['int', ['int', P, 'uint', 'int', P]],
     sendmmsg: ['int', ['int', P, 'uint', 'int']],
     close: ['int', ['int']],

@@ -7,7 +7,7 @@ import { noInterface } from './missing.ts';
 /** The address, and the route to its network. A /32 or /128 has no network beside itself; planes know their own addresses. */
 export function compileAddress(intent: AddressIntent, context: CompileContext): Compiled {
   const link = intent.interface;
-  const on = context.gatewayInterface(link);
+  const on = context.anyInterface(link);
   if (on === null) return pending(noInterface(link));
   const parsed = parseInterfaceAddress(intent.address, 'address');
   if (!parsed.ok) return pending(parsed.error);

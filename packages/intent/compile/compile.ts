@@ -3,6 +3,7 @@ import type { Intent, IntentKind } from '../model/intents.ts';
 import { compileAddress } from './address.ts';
 import type { CompileContext, Compiled } from './context.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
+import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
 import { compilePeer } from './peer.ts';
 import { compilePublishedPort } from './published-port.ts';
@@ -13,6 +14,7 @@ import { compileVrf } from './vrf.ts';
 export const intentRank: { readonly [K in IntentKind]: number } = {
   vrf: 0,
   gatewayInterface: 1,
+  hostInterface: 1,
   address: 2,
   peer: 2,
   route: 2,
@@ -27,6 +29,8 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileVrf(intent, context);
     case 'gatewayInterface':
       return compileGatewayInterface(intent, context);
+    case 'hostInterface':
+      return compileHostInterface(intent, context);
     case 'address':
       return compileAddress(intent, context);
     case 'peer':

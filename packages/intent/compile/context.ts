@@ -18,6 +18,8 @@ export interface CompileContext extends Outside {
   hasVrf(name: string): boolean;
   /** A gateway interface that was said and is itself compiled; else null. */
   gatewayInterface(name: string): { readonly vrf: string } | null;
+  /** An interface of any kind that was said and is itself compiled; else null. */
+  anyInterface(name: string): { readonly vrf: string } | null;
   /**
    * Lays claim to something that one intent alone can have. Null: it is ours. Otherwise who holds it (`source key`): the intent that
    * was said first.

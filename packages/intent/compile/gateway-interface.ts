@@ -1,12 +1,14 @@
 import { problem } from '@vrouter/core/problem.ts';
 import type { GatewayInterfaceIntent } from '../model/intents.ts';
-import { listenPortResource } from '../model/relations.ts';
+import { interfaceNameResource, listenPortResource } from '../model/relations.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
-import { noVrf } from './missing.ts';
+import { nameTaken, noVrf } from './missing.ts';
 
 export function compileGatewayInterface(intent: GatewayInterfaceIntent, context: CompileContext): Compiled {
   const { name, vrf, listenPort } = intent;
   if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
+  const elder = context.claim(interfaceNameResource(name));
+  if (elder !== null) return pending(nameTaken(name, elder));
   const holder = listenPort === 0 ? null : context.claim(listenPortResource(listenPort));
   if (holder !== null)
     return pending(

@@ -5,6 +5,11 @@ export function noVrf(name: string): Problem {
   return problem('intent.reference', `there is no VRF "${name}" yet; this waits until it is there`, 'vrf');
 }
 
+/** Two kinds of interfaces want one name. */
+export function nameTaken(name: string, holder: string): Problem {
+  return problem('intent.conflict', `the interface name ${name} is ${holder}'s; choose another name`, 'name');
+}
+
 export function noInterface(name: string): Problem {
   return problem(
     'intent.reference',

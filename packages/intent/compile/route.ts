@@ -8,7 +8,7 @@ export function compileRoute(intent: RouteIntent, context: CompileContext): Comp
   if (!context.hasVrf(intent.vrf)) return pending(noVrf(intent.vrf));
   let via: RouteVia = { type: 'blackhole' };
   if (intent.interface !== null) {
-    if (context.gatewayInterface(intent.interface) === null) return pending(noInterface(intent.interface));
+    if (context.anyInterface(intent.interface) === null) return pending(noInterface(intent.interface));
     via = { type: 'link', link: intent.interface, nextHop: intent.nextHop };
   }
   return { objects: [{ kind: 'route', vrf: intent.vrf, prefix: intent.prefix, via }], problems: [], usable: true };

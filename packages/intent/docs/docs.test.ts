@@ -19,6 +19,7 @@ const intents = readKinds(intentsPage);
 const examples: readonly { readonly kind: string; readonly [field: string]: unknown }[] = [
   { kind: 'vrf', name: 'blue' },
   { kind: 'gatewayInterface', name: 'wg0', listenPort: 1 },
+  { kind: 'hostInterface', name: 'host0' },
   { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
   { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
@@ -126,4 +127,8 @@ test('every intent comes to objects that are drawn, and every object has someone
     [],
   );
   for (const kind of drawn) assert.notEqual(servedBy(objectsPage, kind), null, `${kind} is served by nobody`);
+  for (const { kind, fields } of objects) {
+    const keys = fields.filter(({ of }) => of === 'key').map(({ name }) => name);
+    assert.match(objectsPage, new RegExp(`\\| \`${kind}\` +\\| ${keys.join(', ')} +\\|`), `the key of ${kind}`);
+  }
 });

@@ -297,7 +297,7 @@ export class Desired {
   /** Lets others see what they may of an intent; they are compiled again when that is another than before. */
   #show(entry: Entry, usable: boolean): void {
     const { intent, key } = entry;
-    if (intent.kind !== 'vrf' && intent.kind !== 'gatewayInterface') return;
+    if (intent.kind !== 'vrf' && intent.kind !== 'gatewayInterface' && intent.kind !== 'hostInterface') return;
     if (!usable) {
       this.#hide(key);
       return;

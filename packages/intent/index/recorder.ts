@@ -45,6 +45,13 @@ export class Recorder implements CompileContext {
     return vrf === undefined ? null : { vrf };
   }
 
+  anyInterface(name: string): { readonly vrf: string } | null {
+    const gateway = this.gatewayInterface(name);
+    // Both are asked in any case: whichever changes, who asked is compiled again.
+    const vrf = this.#look(`hostInterface/${name}`);
+    return gateway ?? (vrf === undefined ? null : { vrf });
+  }
+
   claim(resource: string): string | null {
     this.#claims.push(resource);
     return this.#claim(resource, this.#entry!);

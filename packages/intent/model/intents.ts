@@ -23,6 +23,21 @@ export interface GatewayInterfaceIntent {
   readonly mtu: number;
 }
 
+/**
+ * The way between a VRF and the machine itself: an interface of the host whose other side is the VRF. Key: name. What the VRF sends to
+ * the host's addresses goes there; what the host sends to `routes` comes out in the VRF.
+ */
+export interface HostInterfaceIntent {
+  readonly kind: 'hostInterface';
+  readonly name: string;
+  readonly vrf: string;
+  readonly mtu: number;
+  /** The host's own, `10.99.0.1/24`; sorted, each once. */
+  readonly addresses: readonly string[];
+  /** Networks that the host reaches through the VRF; sorted, each once. */
+  readonly routes: readonly string[];
+}
+
 /** Key: interface, address. */
 export interface AddressIntent {
   readonly kind: 'address';
@@ -85,6 +100,7 @@ export interface PublishedPortIntent {
 export type Intent =
   | VrfIntent
   | GatewayInterfaceIntent
+  | HostInterfaceIntent
   | AddressIntent
   | PeerIntent
   | RouteIntent
@@ -104,6 +120,7 @@ export function intentKey(intent: Intent): IntentKey {
   switch (intent.kind) {
     case 'vrf':
     case 'gatewayInterface':
+    case 'hostInterface':
       return `${intent.kind}/${intent.name}` as IntentKey;
     case 'address':
       return `address/${intent.interface}/${intent.address}` as IntentKey;

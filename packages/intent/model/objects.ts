@@ -19,15 +19,21 @@ export interface VrfObject {
   readonly tableId: number;
 }
 
+/** What carries a link's packets: WireGuard peers, or the host's own kernel on the other side of a TUN device. */
+export type LinkType = 'wireguard' | 'tun';
+
 /** A network interface of the plane. Key: name. */
 export interface LinkObject {
   readonly kind: 'link';
   readonly name: string;
-  readonly type: 'wireguard';
+  readonly type: LinkType;
   readonly vrf: string;
   /** Bytes of the largest inner packet. */
   readonly mtu: number;
   readonly adminUp: boolean;
+  /** Of a TUN link, always, else left out: addresses of the host (with prefix length), and networks that it sends into the link. */
+  readonly hostAddresses?: readonly string[];
+  readonly hostRoutes?: readonly string[];
 }
 
 /** The WireGuard side of a link. Key: link. */
@@ -149,7 +155,15 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
   vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, fixed: ['tableId'], learned: [] },
   link: {
     rank: 1,
-    fields: { name: 'key', type: 'desired', vrf: 'desired', mtu: 'desired', adminUp: 'desired' },
+    fields: {
+      name: 'key',
+      type: 'desired',
+      vrf: 'desired',
+      mtu: 'desired',
+      adminUp: 'desired',
+      hostAddresses: 'desired',
+      hostRoutes: 'desired',
+    },
     fixed: ['type'],
     learned: ['index', 'operUp'],
   },
@@ -171,7 +185,7 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       persistentKeepalive: 'desired',
     },
     fixed: [],
-    learned: ['endpoint', 'lastHandshakeUnixMs', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
+    learned: ['endpoint', 'lastHandshakeUnixMs', 'pathMtu', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
   natPool: {

@@ -52,6 +52,7 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
   }
 }
 
+export const interfaceNameResource = (name: string): string => `interfaceName/${name}`;
 export const listenPortResource = (port: number): string => `listenPort/${port}`;
 export const allowedIpResource = (link: string, prefix: string): string => `allowedIp/${link}/${prefix}`;
 

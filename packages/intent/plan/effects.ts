@@ -15,12 +15,14 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     vrf: 'interrupt',
     mtu: 'none',
     adminUp: (_before, after) => (after.adminUp ? 'none' : 'interrupt'),
+    hostAddresses: (before, after) => losing(before.hostAddresses, after.hostAddresses),
+    hostRoutes: (before, after) => losing(before.hostRoutes, after.hostRoutes),
   },
   // Peers notice by themselves that the port or the key is another only when they hear from us: a handshake tells them.
   wireguardDevice: { listenPort: 'rehandshake', privateKey: 'rehandshake' },
   wireguardPeer: {
     presharedKey: 'rehandshake',
-    allowedIps: (before, after) => (isWithin(before.allowedIps, after.allowedIps) ? 'none' : 'interrupt'),
+    allowedIps: (before, after) => losing(before.allowedIps, after.allowedIps),
     persistentKeepalive: 'none',
   },
   address: {},
@@ -45,6 +47,11 @@ export function updateEffect(before: PlaneObject, after: PlaneObject, changed: r
     if (strength[effect] > strength[worst]) worst = effect;
   }
   return worst;
+}
+
+/** More harms nobody; whoever used what is gone is cut off. */
+function losing(before: readonly string[] = [], after: readonly string[] = []): Effect {
+  return isWithin(before, after) ? 'none' : 'interrupt';
 }
 
 function isWithin(part: readonly string[], whole: readonly string[]): boolean {

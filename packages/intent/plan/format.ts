@@ -42,7 +42,7 @@ function details(step: Step): string {
 
 function names(object: PlaneObject): readonly string[] {
   return Object.entries(objectKinds[object.kind].fields)
-    .filter(([, of]) => of !== 'key')
+    .filter(([name, of]) => of !== 'key' && fieldOf(object, name) !== undefined)
     .map(([name]) => name);
 }
 

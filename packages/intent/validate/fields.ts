@@ -8,9 +8,10 @@ import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
-import { formatPrefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { type PrefixUse, specialPrefix } from './special.ts';
 
 /** Entries of one list; beyond it the input is a mistake or an attack. */
 const LIST_MAX = 65_536;
@@ -66,33 +67,26 @@ export class FieldReader {
     return this.#orNull(name) ? null : this.interfaceName(name);
   }
 
-  /** A canonical network prefix. */
+  /** A canonical network prefix that can be a destination. */
   prefix(name: string): string {
-    const parsed = parsePrefix(this.text(name), name);
-    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+    return this.#parsed(canonical(parsePrefix(this.text(name), name), 'destination', name), '');
   }
 
-  /** Canonical network prefixes, sorted by their text, each once. */
+  /** Canonical network prefixes that can be destinations, sorted by their text, each once. */
   prefixes(name: string): readonly string[] {
-    const value = this.#take(name) ?? [];
-    if (!Array.isArray(value) || value.length > LIST_MAX)
-      return this.#complain(name, `is a list of at most ${LIST_MAX} prefixes`, []);
-    const found = new Set<string>();
-    for (let i = 0; i < value.length; i++) {
-      const field = `${name}[${i}]`;
-      const text: unknown = value[i];
-      if (typeof text !== 'string') return this.#complain(field, 'is a prefix', []);
-      const parsed = parsePrefix(text, field);
-      if (!parsed.ok) return this.#parsed(parsed, []);
-      found.add(formatPrefix(parsed.value));
-    }
-    return [...found].sort();
+    return this.#list(name, 'prefixes', (text, field) => canonical(parsePrefix(text, field), 'destination', field));
+  }
+
+  /** Canonical interface addresses, host bits kept, sorted by their text, each once. */
+  interfaceAddresses(name: string): readonly string[] {
+    return this.#list(name, 'addresses with prefix length', (text, field) =>
+      canonical(parseInterfaceAddress(text, field), 'address', field),
+    );
   }
 
   /** A canonical interface address, host bits kept. */
   interfaceAddress(name: string): string {
-    const parsed = parseInterfaceAddress(this.text(name), name);
-    return parsed.ok ? formatPrefix(parsed.value) : this.#parsed(parsed, '');
+    return this.#parsed(canonical(parseInterfaceAddress(this.text(name), name), 'address', name), '');
   }
 
   addressOrNull(name: string): string | null {
@@ -155,6 +149,22 @@ export class FieldReader {
     return this.#problem === null ? ok(value) : err(this.#problem);
   }
 
+  #list(name: string, what: string, parse: (text: string, field: string) => Result<string>): readonly string[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value) || value.length > LIST_MAX)
+      return this.#complain(name, `is a list of at most ${LIST_MAX} ${what}`, []);
+    const found = new Set<string>();
+    for (let i = 0; i < value.length; i++) {
+      const field = `${name}[${i}]`;
+      const text: unknown = value[i];
+      if (typeof text !== 'string') return this.#complain(field, 'is a text', []);
+      const parsed = parse(text, field);
+      if (!parsed.ok) return this.#parsed(parsed, []);
+      found.add(parsed.value);
+    }
+    return [...found].sort();
+  }
+
   #take(name: string): unknown {
     this.#asked.add(name);
     return Object.hasOwn(this.#json, name) ? this.#json[name] : undefined;
@@ -197,6 +207,13 @@ export class FieldReader {
     this.#problem ??= result.error;
     return instead;
   }
+}
+
+/** The canonical text of what was read, or why it is no good for that. */
+function canonical(parsed: Result<Prefix>, use: PrefixUse, field: string): Result<string> {
+  if (!parsed.ok) return parsed;
+  const wrong = specialPrefix(parsed.value, use, field);
+  return wrong === null ? ok(formatPrefix(parsed.value)) : err(wrong);
 }
 
 function clip(text: string): string {

@@ -22,6 +22,16 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       mtu: f.integer('mtu', MTU_MIN, MTU_MAX, DEFAULT_MTU),
     }),
 
+  hostInterface: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'hostInterface'),
+      name: f.interfaceName('name'),
+      vrf: f.name('vrf', 'default'),
+      mtu: f.integer('mtu', MTU_MIN, MTU_MAX, DEFAULT_MTU),
+      addresses: f.interfaceAddresses('addresses'),
+      routes: f.prefixes('routes'),
+    }),
+
   address: (f) =>
     f.finish({
       kind: f.literal('kind', 'address'),

@@ -72,6 +72,21 @@ test('two that start at once need no second round', () => {
   assert.ok(ab.current && ba.current);
 });
 
+test('renewals that cross lose nothing, although each end still seals with a session that the other keeps as its previous one', () => {
+  const { net, a, b, ab, ba } = couple();
+  a.say(fromA());
+  b.say(fromB());
+  for (const t of [60_000, 110_000, 130_000, 260_000]) {
+    net.at(t);
+    a.say(fromA(`a ${t}`));
+    b.say(fromB(`b ${t}`));
+  }
+  net.at(261_000);
+  assert.deepEqual([ab.current?.initiator, ba.current?.initiator], [true, true], 'they did cross');
+  assert.deepEqual(texts(b).slice(1), ['a 60000', 'a 110000', 'a 130000', 'a 260000']);
+  assert.deepEqual(texts(a).slice(1), ['b 60000', 'b 110000', 'b 130000', 'b 260000']);
+});
+
 test('roaming: a peer is where its last authentic message came from', () => {
   const { net, a, b, ba } = couple();
   a.say(fromA());

@@ -96,11 +96,13 @@ export function installAsInitiator(peer: WireguardPeer, pair: Keypair, indices: 
   peer.current = pair;
 }
 
-/** A session that we have answered: nothing is sent with it until the peer has used it, since our answer may be lost. */
+/**
+ * A session that we have answered: nothing is sent with it until the peer has used it, since our answer may be lost. `previous` stays
+ * until then, other than in Linux: after two initiations that crossed it is what the peer still seals with, and when the renewals
+ * cross again its packets come right behind the initiation.
+ */
 export function installAsResponder(peer: WireguardPeer, pair: Keypair, indices: Indices): void {
   erase(peer.next, indices);
-  erase(peer.previous, indices);
-  peer.previous = null;
   peer.next = pair;
 }
 

@@ -55,6 +55,8 @@ export interface Weather {
   readonly loss: number;
   readonly duplicate: number;
   readonly delayMs: readonly [least: number, most: number];
+  /** Share of the datagrams that arrive with a bit turned. */
+  readonly corrupt?: number;
 }
 
 export const FAIR: Weather = { loss: 0, duplicate: 0, delayMs: [1, 1] };
@@ -92,11 +94,14 @@ export class Net {
   }
 
   post(from: Endpoint, to: Endpoint, bytes: Uint8Array): void {
-    const { loss, duplicate, delayMs } = this.weather;
+    const { loss, duplicate, delayMs, corrupt = 0 } = this.weather;
     const copies = this.#chance(loss) ? 0 : this.#chance(duplicate) ? 2 : 1;
     for (let i = 0; i < copies; i++) {
       const delay = delayMs[0] + (this.#rng.uint32() % (delayMs[1] - delayMs[0] + 1));
-      this.#flights.push({ at: this.now + delay, from, to, bytes: bytes.slice() });
+      const copy = bytes.slice();
+      if (corrupt > 0 && this.#chance(corrupt))
+        copy[this.#rng.uint32() % copy.length]! ^= 1 << (this.#rng.uint32() % 8);
+      this.#flights.push({ at: this.now + delay, from, to, bytes: copy });
     }
   }
 
@@ -105,16 +110,17 @@ export class Net {
     for (let steps = 0; ; steps++) {
       assert.ok(steps < 100_000, 'the network does not come to rest');
       const flight = this.#flights.reduce<Flight | null>((a, b) => (a === null || b.at < a.at ? b : a), null);
-      const waker = this.#hosts.reduce((a, b) => (b.device.wakeAt() < a.device.wakeAt() ? b : a));
-      const next = Math.min(flight?.at ?? Number.POSITIVE_INFINITY, Math.max(this.now, waker.device.wakeAt()));
+      const waker = this.#hosts.reduce((a, b) => (b.wakeAt() < a.wakeAt() ? b : a));
+      const next = Math.min(flight?.at ?? Number.POSITIVE_INFINITY, Math.max(this.now, waker.wakeAt()));
       if (next > time) break;
       this.now = next;
       if (flight !== null && flight.at === next) {
         this.#flights = this.#flights.filter((other) => other !== flight);
-        this.#hosts.find((host) => host.endpoint.text === flight.to.text)?.hear(flight.bytes, flight.from);
+        const host = this.#hosts.find(({ endpoint }) => endpoint.text === flight.to.text);
+        if (host?.asleep === false) host.hear(flight.bytes, flight.from);
       } else {
         waker.device.tick(waker.clock, waker);
-        assert.ok(waker.device.wakeAt() > this.now, 'a tick must do all that is due');
+        assert.ok(waker.wakeAt() > this.now, 'a tick must do all that is due');
       }
     }
     this.now = time;
@@ -135,25 +141,54 @@ export class Host implements WireguardSink {
   readonly name: string;
   readonly crypto = new TestCrypto();
   readonly privateKey: Uint8Array = new Uint8Array(32);
-  readonly device: WireguardDevice;
+  device: WireguardDevice;
   endpoint: Endpoint;
   /** How wrong its wall clock is. */
   skewMs = 0;
+  /** Suspended: hears nothing, and its monotonic clock stands still. The wall clock goes on. */
+  asleep = false;
   sent: Sent[] = [];
   /** Inner packets, and what `receive` answered otherwise. */
   delivered: { readonly bytes: Uint8Array; readonly peer: WireguardPeer }[] = [];
   verdicts: number[] = [];
 
+  readonly #rng: Rng;
+  /** How far the monotonic clock lies behind that of the network. */
+  #behindMs = 0;
+  #sleptAt = 0;
+
   constructor(net: Net, name: string, at: Endpoint, rng: Rng) {
     this.net = net;
     this.name = name;
     this.endpoint = at;
+    this.#rng = rng;
     rng.fill(this.privateKey);
     this.device = new WireguardDevice(this.crypto, rng, this.privateKey);
   }
 
   get now(): Millis {
-    return millis(this.net.now);
+    return millis(this.net.now - this.#behindMs);
+  }
+
+  /** When the device must be ticked, on the network's clock. */
+  wakeAt(): number {
+    return this.asleep ? Number.POSITIVE_INFINITY : this.device.wakeAt() + this.#behindMs;
+  }
+
+  sleep(): void {
+    if (!this.asleep) this.#sleptAt = this.net.now;
+    this.asleep = true;
+  }
+
+  wake(): void {
+    if (this.asleep) this.#behindMs += this.net.now - this.#sleptAt;
+    this.asleep = false;
+  }
+
+  /** A new life with the same key that remembers nothing; peers are to be made known again. */
+  restart(): void {
+    this.device.close();
+    this.device = new WireguardDevice(this.crypto, this.#rng, this.privateKey);
   }
 
   get clock(): WireguardNow {

@@ -13,6 +13,8 @@ import { finishChecksum, sumWords, updateChecksum } from '../checksum/checksum.t
 
 /** Bytes of a header without options. */
 export const IPV4_MIN_LEN = 20;
+/** Where the protocol stands, for those who look without a view. */
+export const IPV4_PROTOCOL_AT = 9;
 /** Where the source stands; the destination follows it. */
 export const IPV4_SRC_AT = 12;
 export const IPV4_DST_AT = 16;

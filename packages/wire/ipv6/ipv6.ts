@@ -11,6 +11,8 @@ import type { IpBytes } from '@vrouter/core/ip.ts';
 
 /** Bytes of the fixed header; extension headers belong to the payload. */
 export const IPV6_LEN = 40;
+/** Where the next header stands, for those who look without a view. */
+export const IPV6_NEXT_HEADER_AT = 6;
 /** Where the source stands; the destination follows it. */
 export const IPV6_SRC_AT = 8;
 export const IPV6_DST_AT = 24;

@@ -1,7 +1,7 @@
 /** vrouterd, over its unix socket. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { type WatchEvent, watchEvent } from '@vrouter/api/gateway/gateway.ts';
+import { type TraceEvent, traceEvent, type WatchEvent, watchEvent } from '@vrouter/api/gateway/gateway.ts';
 import { Failure } from '../failure.ts';
 import { type Ask, exchange, open, readAll, SilenceError } from '../http/request.ts';
 import { EventDecoder } from '../http/sse.ts';
@@ -12,6 +12,10 @@ const TIMEOUT_MS = 10_000;
 export interface Gateway {
   get<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
   post<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
+  /** Packets on their way until the signal aborts or the limits of the query are reached. `begun` is called once it looks. */
+  trace(query: string, signal: AbortSignal, begun: () => void): AsyncIterable<Reply<TraceEvent>>;
+  /** A capture file as it grows, likewise. `end` is told how many packets found no room. */
+  capture(query: string, signal: AbortSignal, end: (lost: number) => void): AsyncIterable<Uint8Array>;
   /** Events until the signal aborts. Throws Failure when the daemon goes away. */
   watch(signal: AbortSignal): AsyncIterable<Reply<WatchEvent>>;
 }
@@ -35,6 +39,31 @@ export function gatewayAt(socketPath: string): Gateway {
   return {
     get: (path, schema) => ask('GET', path, schema),
     post: (path, schema) => ask('POST', path, schema),
+    async *trace(query, signal, begun) {
+      try {
+        const accept = 'text/event-stream';
+        const message = await open(place, { method: 'GET', path: `/v1/trace${query}`, accept, timeoutMs: 0, signal });
+        if (message.statusCode !== 200) readReply(who, await readAll(message), traceEvent);
+        begun();
+        const decoder = new EventDecoder();
+        message.setEncoding('utf8');
+        for await (const piece of message as AsyncIterable<string>)
+          for (const text of decoder.push(piece)) yield readReply(who, { status: 200, text }, traceEvent);
+      } catch (error) {
+        if (!signal.aborted) throw cut(who, socketPath, error);
+      }
+    },
+    async *capture(query, signal, end) {
+      try {
+        const accept = 'application/vnd.tcpdump.pcap, application/x-pcapng';
+        const message = await open(place, { method: 'GET', path: `/v1/capture${query}`, accept, timeoutMs: 0, signal });
+        if (message.statusCode !== 200) readReply(who, await readAll(message), traceEvent);
+        yield* message as AsyncIterable<Uint8Array>;
+        end(Number(message.trailers['x-lost'] ?? 0));
+      } catch (error) {
+        if (!signal.aborted) throw cut(who, socketPath, error);
+      }
+    },
     async *watch(signal) {
       try {
         const accept = 'text/event-stream';
@@ -52,6 +81,13 @@ export function gatewayAt(socketPath: string): Gateway {
         throw new Failure('socket.unreachable', `${who} ended the stream; it was stopped or restarted`);
     },
   };
+}
+
+/** A stream that broke off is not one that nobody answered. */
+function cut(who: string, socketPath: string, error: unknown): unknown {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+  if (code !== 'ECONNRESET' && code !== 'ERR_STREAM_PREMATURE_CLOSE') return unreachable(socketPath, error);
+  return new Failure('socket.unreachable', `${who} broke off: it or the engine was stopped or restarted`);
 }
 
 function unreachable(socketPath: string, error: unknown): unknown {

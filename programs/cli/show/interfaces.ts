@@ -1,12 +1,12 @@
 import { type InterfaceRow, interfaceRow } from '@vrouter/api/gateway/gateway.ts';
 import { listOf } from '../clients/list.ts';
-import { table } from '../text/table.ts';
+import { plain, table } from '../text/table.ts';
 import { bytesText } from '../text/units.ts';
 
 export const interfacesReply = listOf('interfaces', interfaceRow);
 
 export function interfacesText(data: { readonly interfaces: readonly InterfaceRow[] }): string {
-  return table(
+  const rows = table(
     ['INTERFACE', 'STATE', 'TYPE', 'VRF', 'MTU', 'ADDRESSES', 'PORT', 'RECEIVED', 'SENT', 'DROPS'],
     data.interfaces.map((row) => [
       row.name,
@@ -22,4 +22,7 @@ export function interfacesText(data: { readonly interfaces: readonly InterfaceRo
     ]),
     'there are no interfaces',
   );
+  const commands = data.interfaces.flatMap(({ wgLink }) => (wgLink === null ? [] : [plain(wgLink)]));
+  if (commands.length === 0) return rows;
+  return [rows, '', 'To use wg(8) here, as root:', ...commands.map((command) => `  ${command}`)].join('\n');
 }

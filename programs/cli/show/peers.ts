@@ -7,7 +7,18 @@ export const peersReply = listOf('peers', peerRow);
 
 export function peersText(data: { readonly peers: readonly PeerRow[] }, nowUnixMs: number): string {
   return table(
-    ['INTERFACE', 'PEER', 'PUBLIC KEY', 'ENDPOINT', 'ALLOWED IPS', 'HANDSHAKE', 'RECEIVED', 'SENT', 'SOURCE'],
+    [
+      'INTERFACE',
+      'PEER',
+      'PUBLIC KEY',
+      'ENDPOINT',
+      'ALLOWED IPS',
+      'HANDSHAKE',
+      'PATH MTU',
+      'RECEIVED',
+      'SENT',
+      'SOURCE',
+    ],
     data.peers.map((row) => [
       row.interface,
       row.name,
@@ -15,6 +26,7 @@ export function peersText(data: { readonly peers: readonly PeerRow[] }, nowUnixM
       row.endpoint,
       row.allowedIps.join(', '),
       whenText(row.lastHandshakeUnixMs, nowUnixMs),
+      row.pathMtu,
       bytesText(row.rxBytes),
       bytesText(row.txBytes),
       row.source,

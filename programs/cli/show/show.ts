@@ -63,8 +63,12 @@ function statsText(stats: StatsReply, _nowUnixMs: number): string {
       ['reconciles', stats.reconciles],
       ['last reconcile', stats.lastReconcileMs === null ? null : `${stats.lastReconcileMs.toFixed(1)} ms`],
       ['drift repaired', stats.driftRepaired],
+      ['MSS lowered', stats.mssClamped],
+      ['fragmented', stats.fragmented],
+      ['reassembled', stats.reassembled],
     ]),
     table(['DROPPED BECAUSE', 'PACKETS'], named(stats.drops), 'nothing was dropped'),
+    table(['ICMP ERRORS, SENT OR WHY NOT', 'PACKETS'], named(stats.icmpErrors), 'no ICMP error was called for'),
     table(['NODE', 'PACKETS'], named(stats.nodes), 'no node has handled a packet'),
   ];
   if (stats.failing.length > 0) {

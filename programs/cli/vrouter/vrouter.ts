@@ -38,9 +38,13 @@ export function addVrouter(program: Command, world: World): void {
     .description('make a virtual router; prints the join string for its gateway, once')
     .argument('<name>')
     .option('--network <cidr>', 'where gateway and peers get addresses from; may be repeated', list)
-    .option('--listen-port <port>', 'UDP port of WireGuard on the gateway', whole(1, 65_535))
+    .option(
+      '--listen-port <port>',
+      'UDP port of WireGuard on the gateway; default: the port of --endpoint, else 51820',
+      whole(1, 65_535),
+    )
     .option('--endpoint <host[:port]>', 'what peers connect to')
-    .option('--mtu <bytes>', 'MTU of the WireGuard interface', whole(1280, 65_535))
+    .option('--mtu <bytes>', 'MTU of the WireGuard interface', whole(1280, 9216))
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const session = sessionOf(world, command);
       const request: CreateVrouterRequest = {

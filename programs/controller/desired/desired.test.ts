@@ -20,7 +20,7 @@ let files = 0;
 async function deskWith(name: string) {
   const path = join(folder, `${files++}.db`);
   const desk = await openDesk(path);
-  const input = { name, networks: ['10.0.0.0/24'], listenPort: 51820, endpoint: 'h', mtu: 1420 };
+  const input = { name, networks: ['10.0.0.0/24'], vrf: 'default', listenPort: 51820, endpoint: 'h', mtu: 1420 };
   await createVrouter(desk, tester, input);
   return { desk, path };
 }

@@ -1,6 +1,7 @@
 /** Addresses out of a vrouter's networks. The lowest free one is found through a mark below which all are taken. */
 import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { specialPrefix } from '@vrouter/intent/validate/special.ts';
 import { claim, holderOf } from '../store/claims.ts';
 import type { Tx } from '../store/schema.ts';
 import { type NetworkRow, setLowestFree } from '../store/vrouters.ts';
@@ -36,6 +37,13 @@ export function readNetworks(texts: readonly string[]): Prefix[] {
   for (const [i, text] of texts.entries()) {
     const parsed = parsePrefix(text, `networks[${i}]`);
     if (!parsed.ok) throw new ProblemError(parsed.error);
+    const wrong = specialPrefix(parsed.value, 'network', `networks[${i}]`);
+    if (wrong !== null) throw new ProblemError(wrong);
+    const { first, last } = hostRange(parsed.value);
+    if (last <= first) {
+      const hint = `${text} has no room for the gateway and one peer; choose a /31 (/127) or larger`;
+      throw new ProblemError(problem('prefix.invalid', hint, `networks[${i}]`));
+    }
     const other = networks.find((network) => prefixesOverlap(network, parsed.value));
     if (other !== undefined) {
       const hint = `${text} overlaps ${formatPrefix(other)}; leave one out or choose another`;

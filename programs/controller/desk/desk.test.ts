@@ -9,7 +9,7 @@ import { type CreateVrouterRequest, createVrouterRequest } from '@vrouter/api/re
 import { ProblemError } from '@vrouter/core/problem.ts';
 import fc from 'fast-check';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
-import { readEndpoint } from './endpoint.ts';
+import { readEndpoint, readEndpointAndPort } from './endpoint.ts';
 import { createPeer, listPeers, removePeer, showPeer, wgQuick } from './peers.ts';
 import { createRoute, createVrf, listRoutes, listVrfs, removeRoute, removeVrf } from './routes.ts';
 import { createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
@@ -69,6 +69,18 @@ for (const [name, input, code, field] of [
     'networks[2]',
   ],
   ['a bad endpoint', { name: 'v', endpoint: 'a b' }, 'address.invalid', 'endpoint'],
+  ['every address', { name: 'v', networks: ['0.0.0.0/0'] }, 'prefix.invalid', 'networks[0]'],
+  ['every IPv6 address', { name: 'v', networks: ['10.0.0.0/8', '::/0'] }, 'prefix.invalid', 'networks[1]'],
+  ['no room for a peer', { name: 'v', networks: ['10.0.0.1/32'] }, 'prefix.invalid', 'networks[0]'],
+  ['no room for an IPv6 peer', { name: 'v', networks: ['fd00::1/128'] }, 'prefix.invalid', 'networks[0]'],
+  ['a multicast network', { name: 'v', networks: ['239.0.0.0/24'] }, 'prefix.invalid', 'networks[0]'],
+  ['an IPv6 multicast network', { name: 'v', networks: ['ff15::/64'] }, 'prefix.invalid', 'networks[0]'],
+  ['a loopback network', { name: 'v', networks: ['127.0.0.0/24'] }, 'prefix.invalid', 'networks[0]'],
+  ['a link-local network', { name: 'v', networks: ['169.254.0.0/24'] }, 'prefix.invalid', 'networks[0]'],
+  ['an IPv6 link-local network', { name: 'v', networks: ['fe80::/64'] }, 'prefix.invalid', 'networks[0]'],
+  ['a mapped network', { name: 'v', networks: ['::ffff:10.0.0.0/120'] }, 'prefix.invalid', 'networks[0]'],
+  ['"this" network', { name: 'v', networks: ['0.1.0.0/16'] }, 'prefix.invalid', 'networks[0]'],
+  ['a network with loopback in it', { name: 'v', networks: ['126.0.0.0/7'] }, 'prefix.invalid', 'networks[0]'],
 ] as const)
   test(`no vrouter with ${name}`, async () => {
     const desk = await open();
@@ -130,6 +142,8 @@ test('what a peer may not be', async () => {
     [peer(desk, 'b', 2, { presharedKey: 'x' }), 'key.invalid', 'presharedKey'],
     [peer(desk, 'b', 2, { endpoint: 'example' }), 'address.invalid', 'endpoint'],
     [peer(desk, 'b', 2, { allowedIps: ['10.0.0.0/8', '192.168.1.7/24'] }), 'prefix.invalid', 'allowedIps[1]'],
+    [peer(desk, 'b', 2, { allowedIps: ['0.0.0.0/0', '224.0.0.0/4'] }), 'prefix.invalid', 'allowedIps[1]'],
+    [peer(desk, 'b', 2, { allowedIps: ['::1'] }), 'prefix.invalid', 'allowedIps[0]'],
     [peer(desk, 'b', 2, { allowedIps: ['10.9.0.0/16', '192.168.1.0/24'] }), 'peer.overlap', 'allowedIps[1]'],
     [peer(desk, 'b', 2, { allowedIps: ['10.77.0.2/32'] }), 'peer.overlap', 'allowedIps[0]'],
     [peer(desk, 'b', 2, { allowedIps: ['10.77.0.1/32'] }), 'peer.overlap', 'allowedIps[0]'],
@@ -175,12 +189,17 @@ test('routes and VRFs', async () => {
   await peer(desk, 'a', 1, { allowedIps: ['192.168.1.0/24'] });
   await createVrf(desk, tester, 'v', 'blue');
   assert.deepEqual(listVrfs(desk, 'v'), ['default', 'blue']);
-  await route(desk, { vrf: 'blue', prefix: '10.77.0.0/24', interface: 'wg0', nextHop: '10.77.0.2' });
+  await route(desk, { vrf: 'blue', prefix: '10.77.0.0/24', interface: 'wg0' });
   await route(desk, { prefix: '203.0.113.0/24', blackhole: true });
   assert.deepEqual(
     listRoutes(desk, 'v').map((row) => `${row.vrf} ${row.prefix}`),
     ['blue 10.77.0.0/24', 'default 203.0.113.0/24'],
   );
+  const noNextHop = route(desk, { prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.77.0.2' });
+  await assert.rejects(noNextHop, is('input.invalid', 'nextHop'));
+  await assert.rejects(noNextHop, /allowed IPs/);
+  const multicast = route(desk, { prefix: '224.0.0.0/4', interface: 'wg0' });
+  await assert.rejects(multicast, is('prefix.invalid', 'prefix'));
   const tries: readonly [Promise<unknown>, string][] = [
     [createVrf(desk, tester, 'v', 'blue'), 'intent.exists'],
     [createVrf(desk, tester, 'v', 'default'), 'intent.exists'],
@@ -199,6 +218,40 @@ test('routes and VRFs', async () => {
   await removeVrf(desk, tester, 'v', 'blue');
   assert.deepEqual(listVrfs(desk, 'v'), ['default']);
   await desk.db.destroy();
+});
+
+test('a vrouter in a VRF of its own: networks, peers and routes are there', async () => {
+  const desk = await open();
+  const { vrouter } = await make(desk, { name: 'v', vrf: 'blue' });
+  assert.equal(vrouter.vrf, 'blue');
+  assert.deepEqual(listVrfs(desk, 'v'), ['default', 'blue']);
+  await peer(desk, 'a', 1, { allowedIps: ['192.168.1.0/24'] });
+  await route(desk, { prefix: '192.168.1.0/24', blackhole: true });
+  await assert.rejects(route(desk, { vrf: 'blue', prefix: '192.168.1.0/24', blackhole: true }), is('route.exists'));
+  await route(desk, { vrf: 'blue', prefix: '192.168.2.0/24', blackhole: true });
+  await assert.rejects(peer(desk, 'b', 2, { allowedIps: ['192.168.2.0/24'] }), is('route.exists', 'allowedIps[0]'));
+  await removeRoute(desk, tester, 'v', 'blue', '192.168.2.0/24');
+  await assert.rejects(removeVrf(desk, tester, 'v', 'blue'), is('intent.reference', 'vrf'));
+  await assert.rejects(make(desk, { name: 'w', vrf: '../x' }), is('name.invalid', 'vrf'));
+  await desk.db.destroy();
+});
+
+for (const [endpoint, port, expected] of [
+  ['vpn.example', undefined, ['vpn.example:51820', 51_820]],
+  ['vpn.example:21820', undefined, ['vpn.example:21820', 21_820]],
+  ['[2001:db8::1]:9', undefined, ['[2001:db8::1]:9', 9]],
+  ['2001:db8::1', undefined, ['[2001:db8::1]:51820', 51_820]],
+  ['vpn.example', 5000, ['vpn.example:5000', 5000]],
+  ['vpn.example:443', 5000, ['vpn.example:443', 5000]],
+] as const)
+  test(`endpoint ${endpoint} and listenPort ${port ?? 'not given'}`, () => {
+    const read = readEndpointAndPort(endpoint, port);
+    assert.deepEqual([read.endpoint, read.listenPort], expected);
+  });
+
+test('MTUs are those that a gateway takes', () => {
+  for (const mtu of [1279, 9217, 65_535]) assert.throws(() => createVrouterRequest.parse({ name: 'v', mtu }));
+  for (const mtu of [1280, 9216]) assert.equal(createVrouterRequest.parse({ name: 'v', mtu }).mtu, mtu);
 });
 
 test('a vrouter that is gone leaves nothing behind, and its name is free', async () => {

@@ -2,7 +2,20 @@
 import { isIP } from 'node:net';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 
+const DEFAULT_PORT = 51_820;
 const NAME = /^(?=.{1,253}$)[a-zA-Z0-9]([a-zA-Z0-9-]{0,62})(\.[a-zA-Z0-9][a-zA-Z0-9-]{0,62})*\.?$/;
+
+/**
+ * The endpoint and the port to listen on. Who names a port in the endpoint alone means both; they differ on purpose when there is a
+ * NAT in front. Throws `address.invalid`.
+ */
+export function readEndpointAndPort(
+  text: string,
+  listenPort: number | undefined,
+): { readonly endpoint: string; readonly listenPort: number } {
+  const endpoint = readEndpoint(text, listenPort ?? DEFAULT_PORT);
+  return { endpoint, listenPort: listenPort ?? Number(endpoint.slice(endpoint.lastIndexOf(':') + 1)) };
+}
 
 /** The canonical `host:port`. Throws `address.invalid` with field `endpoint`. */
 export function readEndpoint(text: string, defaultPort: number): string {

@@ -6,6 +6,7 @@ import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { intentKey, type PeerIntent } from '@vrouter/intent/model/intents.ts';
+import { specialPrefix } from '@vrouter/intent/validate/special.ts';
 import type { z } from 'zod';
 import type { Head } from '../desired/head.ts';
 import { claim, GATEWAY_OWNER, holderOf, release } from '../store/claims.ts';
@@ -16,7 +17,7 @@ import type { Actor } from './actor.ts';
 import { giveBack, takeLowest } from './addresses.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
-import { describePeer, describePeerGateway, INTERFACE } from './status.ts';
+import { describePeer, describePeerGateway, INTERFACE, vrfOf } from './status.ts';
 
 /**
  * Adds a peer and gives it the lowest free address of each network. Throws `vrouter.notFound`, `name.invalid`, `key.invalid`,
@@ -168,14 +169,20 @@ async function notOverlapping(tx: Tx, head: Head, behind: readonly string[]): Pr
       const hint = `${prefix} is ${whose} already; leave it out or remove it there`;
       throw new ProblemError(problem('peer.overlap', hint, `allowedIps[${i}]`));
     }
-    if (head.bodies.has(`route/default/${prefix}`)) {
+    if (head.bodies.has(`route/${vrfOf(head)}/${prefix}`)) {
       const hint = `there is a route to ${prefix} already; remove it, or leave the prefix out here`;
       throw new ProblemError(problem('route.exists', hint, `allowedIps[${i}]`));
     }
   }
 }
 
-/** Canonical, each once. */
+/** Canonical, each once; of those that somebody can own. Throws `prefix.invalid`. */
 function readAllowedIps(texts: readonly string[]): string[] {
-  return [...new Set(texts.map((text, i) => formatPrefix(must(parsePrefix(text, `allowedIps[${i}]`)))))];
+  const prefixes = texts.map((text, i) => {
+    const prefix = must(parsePrefix(text, `allowedIps[${i}]`));
+    const wrong = specialPrefix(prefix, 'destination', `allowedIps[${i}]`);
+    if (wrong !== null) throw new ProblemError(wrong);
+    return formatPrefix(prefix);
+  });
+  return [...new Set(prefixes)];
 }

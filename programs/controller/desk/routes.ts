@@ -11,8 +11,7 @@ import { holderOf } from '../store/claims.ts';
 import type { Actor } from './actor.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
-
-const DEFAULT_VRF = 'default';
+import { DEFAULT_VRF, INTERFACE, vrfOf } from './status.ts';
 
 /**
  * Throws `vrouter.notFound`, `input.invalid`, `prefix.invalid`, `address.invalid`, `intent.reference` (no such VRF),
@@ -32,7 +31,8 @@ export async function createRoute(
       throw new ProblemError(
         problem('interface.notFound', `there is no interface "${intent.interface}"; it is wg0`, 'interface'),
       );
-    const taken = intent.vrf === DEFAULT_VRF && (await holderOf(tx, head.row.id, intent.prefix)) !== null;
+    refuseNextHop(head, intent);
+    const taken = intent.vrf === vrfOf(head) && (await holderOf(tx, head.row.id, intent.prefix)) !== null;
     if (taken || head.bodies.has(intentKey(intent))) {
       const hint = taken ? 'follows from a network or a peer already' : 'is there already; remove it first';
       throw new ProblemError(problem('route.exists', `the route to ${intent.prefix} ${hint}`, 'prefix'));
@@ -96,7 +96,7 @@ export function listVrfs(desk: Desk, vrouter: string): string[] {
   return [DEFAULT_VRF, ...made.sort(compare)];
 }
 
-/** Throws `vrouter.notFound`, `intent.notFound`, `intent.reference` (routes are in it). */
+/** Throws `vrouter.notFound`, `intent.notFound`, `intent.reference` (routes or the interface are in it). */
 export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name: string): Promise<number> {
   const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
     const key = `vrf/${name}` as IntentKey;
@@ -109,6 +109,10 @@ export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name:
       throw new ProblemError(
         problem('intent.reference', `VRF "${name}" has a route to ${user.prefix}; remove it first`, 'vrf'),
       );
+    if (vrfOf(head) === name)
+      throw new ProblemError(
+        problem('intent.reference', `VRF "${name}" has the interface ${INTERFACE}; it goes with the vrouter`, 'vrf'),
+      );
     draft.remove(key);
     await note(tx, desk, actor, 'vrf.delete', `${vrouter} ${name}`);
   });
@@ -120,6 +124,14 @@ export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name:
     text: `VRF ${name} was removed from ${vrouter}`,
   });
   return version;
+}
+
+/** WireGuard looks up the destination among its peers' allowed IPs and asks no next hop: one that nobody's cover would be obeyed by silence. */
+function refuseNextHop(head: Head, { interface: link, nextHop }: RouteIntent): void {
+  if (nextHop === null || link === null) return;
+  if (head.intent('gatewayInterface', `gatewayInterface/${link}`)?.type !== 'wireguard') return;
+  const hint = `${link} is a WireGuard interface, where the peer whose allowed IPs cover the destination gets the packet: leave the next hop out, and give the prefix to that peer as an allowed IP`;
+  throw new ProblemError(problem('input.invalid', hint, 'nextHop'));
 }
 
 function hasVrf(head: Head, name: string): boolean {

@@ -9,6 +9,13 @@ import type { NetworkRow } from '../store/vrouters.ts';
 
 /** The one WireGuard interface that a vrouter has so far. */
 export const INTERFACE = 'wg0';
+/** The routing table that need not be made. */
+export const DEFAULT_VRF = 'default';
+
+/** The routing table that the interface is in, and with it the networks and what is behind the peers. */
+export function vrfOf(head: Head): string {
+  return head.intent('gatewayInterface', `gatewayInterface/${INTERFACE}`)?.vrf ?? DEFAULT_VRF;
+}
 
 export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus {
   const row = gateway?.row;
@@ -50,6 +57,7 @@ export function describeVrouter(
     id,
     name,
     interface: INTERFACE,
+    vrf: vrfOf(head),
     networks: networks.map((network) => network.prefix),
     addresses: networks.map((network) => network.gatewayAddress),
     listenPort,

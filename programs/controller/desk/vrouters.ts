@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { createTokenRequest, createVrouterRequest, Join, Vrouter } from '@vrouter/api/rest/vrouters.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, type Prefix } from '@vrouter/core/prefix.ts';
+import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
 import type { Draft } from '../desired/draft.ts';
 import { joinString, newToken } from '../join/token.ts';
@@ -16,8 +17,8 @@ import type { Actor } from './actor.ts';
 import { hostAddress, hostRange, readNetworks } from './addresses.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
-import { readEndpoint } from './endpoint.ts';
-import { describeVrouter, INTERFACE } from './status.ts';
+import { readEndpointAndPort } from './endpoint.ts';
+import { DEFAULT_VRF, describeVrouter, INTERFACE } from './status.ts';
 
 const DEFAULT_TTL_SECONDS = 3600;
 /** Tokens are forgotten this long after their end, ms. */
@@ -31,10 +32,11 @@ export async function createVrouter(
 ): Promise<{ vrouter: Vrouter; join: Join }> {
   const name = must(parseName(input.name, 'name'));
   const prefixes = readNetworks(input.networks);
-  const endpoint = readEndpoint(input.endpoint, input.listenPort);
+  const vrf = must(parseName(input.vrf, 'vrf'));
+  const { endpoint, listenPort } = readEndpointAndPort(input.endpoint, input.listenPort);
   const id = randomUUID();
   const networks = prefixes.map((prefix, ordinal) => networkRow(id, ordinal, prefix));
-  const { listenPort, mtu } = input;
+  const { mtu } = input;
   const row = {
     id,
     name,
@@ -51,7 +53,7 @@ export async function createVrouter(
     // The networks themselves and the gateway's addresses are nobody else's.
     const own = networks.flatMap(({ prefix, gatewayAddress }) => [prefix, hostPrefix(gatewayAddress)]);
     await claim(tx, id, GATEWAY_OWNER, [...new Set(own)]);
-    draftGateway(draft, networks, listenPort, mtu);
+    draftGateway(draft, networks, { vrf, listenPort, mtu });
     await note(tx, desk, actor, 'vrouter.create', name);
     return addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
   });
@@ -147,8 +149,13 @@ async function addToken(
   return { string: joinString(desk.agentsUrl(), token.text, desk.rootFingerprint), expiresUnixMs };
 }
 
-function draftGateway(draft: Draft, networks: readonly NetworkRow[], listenPort: number, mtu: number): void {
-  draft.put({ kind: 'gatewayInterface', name: INTERFACE, type: 'wireguard', vrf: 'default', listenPort, mtu });
+function draftGateway(
+  draft: Draft,
+  networks: readonly NetworkRow[],
+  own: Pick<GatewayInterfaceIntent, 'vrf' | 'listenPort' | 'mtu'>,
+): void {
+  if (own.vrf !== DEFAULT_VRF) draft.put({ kind: 'vrf', name: own.vrf });
+  draft.put({ kind: 'gatewayInterface', name: INTERFACE, type: 'wireguard', ...own });
   for (const { gatewayAddress } of networks)
     draft.put({ kind: 'address', interface: INTERFACE, address: gatewayAddress });
 }

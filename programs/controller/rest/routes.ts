@@ -65,7 +65,7 @@ export function routeRoutes(app: App, desk: Desk): void {
     {
       schema: {
         tags,
-        summary: 'Add a VRF',
+        summary: 'Add a VRF, for routes; the interface is in the one that `vrf` named when the vrouter was made',
         params: vrouterParams,
         body: createVrfRequest,
         response: { 201: createVrfReply, ...refusals },

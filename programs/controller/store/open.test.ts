@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -41,9 +41,31 @@ test('what is no database is refused and left as it is', async () => {
   writeFileSync(join(folder, 'text.db'), 'not a database, but long enough to be taken for one by its size alone');
   await assert.rejects(
     async () => open('text.db'),
-    (thrown) => thrown instanceof ProblemError && thrown.problem.code.startsWith('data.'),
+    (thrown) => thrown instanceof ProblemError && thrown.problem.code === 'data.corrupt',
   );
 });
+
+for (const [name, spoil] of [
+  ['cut in the middle', (bytes: Buffer) => bytes.subarray(0, bytes.length / 2)],
+  ['cut within a page', (bytes: Buffer) => bytes.subarray(0, bytes.length - 100)],
+  ['cut within its header', (bytes: Buffer) => bytes.subarray(0, 60)],
+  ['overwritten at its head', (bytes: Buffer) => Buffer.concat([Buffer.alloc(512, 0xa5), bytes.subarray(512)])],
+  [
+    'overwritten in its schema',
+    (bytes: Buffer) => Buffer.concat([bytes.subarray(0, 100), bytes.fill(0xa5, 100).subarray(100)]),
+  ],
+] as const)
+  test(`a store that is ${name} is refused as corrupt`, async () => {
+    const path = join(folder, 'spoilt.db');
+    rmSync(path, { force: true });
+    await (await open('spoilt.db')).destroy();
+    writeFileSync(path, spoil(readFileSync(path)));
+    await assert.rejects(
+      async () => open('spoilt.db'),
+      (thrown) =>
+        thrown instanceof ProblemError && thrown.problem.code === 'data.corrupt' && /backup/.test(thrown.message),
+    );
+  });
 
 test('commits are on the disk before they return', async () => {
   const db = await open('sync.db');

@@ -18,14 +18,6 @@ export async function allVrouters(db: Reader): Promise<VrouterRow[]> {
   return db.selectFrom('vrouters').selectAll().orderBy('name').execute();
 }
 
-export async function findVrouter(db: Reader, name: string): Promise<VrouterRow | undefined> {
-  return db.selectFrom('vrouters').selectAll().where('name', '=', name).executeTakeFirst();
-}
-
-export async function vrouterById(db: Reader, id: string): Promise<VrouterRow | undefined> {
-  return db.selectFrom('vrouters').selectAll().where('id', '=', id).executeTakeFirst();
-}
-
 /** Removes it and, by reference, all that hangs on it. */
 export async function deleteVrouter(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('vrouters').where('id', '=', id).execute();

@@ -24,6 +24,12 @@ export interface EngineOptions {
   readonly start: boolean;
 }
 
+export interface AsideConnection {
+  readonly client: EngineClient;
+  pause(): void;
+  resume(): void;
+}
+
 export class EngineSupervisor {
   readonly #options: EngineOptions;
   readonly #log: Logger;
@@ -55,6 +61,18 @@ export class EngineSupervisor {
       if (started !== null) return started;
     }
     throw unreachable(`the engine (pid ${pid}) does not answer; its log is ${this.#options.logPath}`);
+  }
+
+  /**
+   * One more connection to the engine that runs, for what would hold up the others. `pause` and `resume` hold back what the engine
+   * sends: it then keeps little, and counts what it cannot keep. Rejects with ProblemError `engine.unreachable`.
+   */
+  async connectAside(): Promise<AsideConnection> {
+    const socket = await dial(this.#options.socketPath);
+    if (socket === null) throw unreachable(`no engine answers at ${this.#options.socketPath}`);
+    const client = new EngineClient(byteStream(socket));
+    await client.hello;
+    return { client, pause: () => void socket.pause(), resume: () => void socket.resume() };
   }
 
   /** Asks the engine to end, and starts no other until `allow`. False: there is none. */

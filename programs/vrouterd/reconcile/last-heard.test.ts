@@ -43,3 +43,17 @@ test('a peer that was taken away is forgotten', () => {
   assert.equal(new LastHeard(store).prepare(create), create);
   assert.deepEqual(store.interfaces()[0]?.endpoints, {});
 });
+
+test('where a peer was said to be counts over where it was heard before, until it is heard again', () => {
+  using store = memoryStore();
+  const lastHeard = new LastHeard(store);
+  const endpoint = (): unknown => {
+    const step = lastHeard.prepare(create);
+    return step.op === 'create' && step.object.kind === 'wireguardPeer' ? step.object.endpoint : null;
+  };
+  lastHeard.save(seen);
+  lastHeard.said('wg0', 'k', '203.0.113.1:1');
+  assert.equal(endpoint(), '203.0.113.1:1');
+  lastHeard.save(seen);
+  assert.equal(endpoint(), '192.0.2.9:4000');
+});

@@ -47,6 +47,13 @@ export class LastHeard {
     this.#unsaved = false;
   }
 
+  /** Somebody said where a peer is: it counts from now on, also for a plane that has to be filled anew. */
+  said(link: string, publicKey: string, endpoint: string): void {
+    if (this.#endpoints.get(`${link} ${publicKey}`) === endpoint) return;
+    this.#endpoints.set(`${link} ${publicKey}`, endpoint);
+    this.#unsaved = true;
+  }
+
   /** A peer that is gone for good is not remembered. */
   forget(link: string, publicKey: string): void {
     if (this.#endpoints.delete(`${link} ${publicKey}`)) this.#unsaved = true;

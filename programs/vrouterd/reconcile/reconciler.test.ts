@@ -159,3 +159,34 @@ test('stop is idempotent and leaves the plane as it is', async () => {
   await reconciler.stop();
   assert.ok((await keysOf(driver)).includes('vrf/a'));
 });
+
+test('a field that is the plane’s own goes out once when it is said anew, also while the plane is away', async () => {
+  const { driver, reconciler, say } = setUp();
+  const publicKey = 'AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=';
+  const peer = key(`wireguardPeer/wg0/${publicKey}`);
+  const sayPeer = (endpoint: string) => say({ kind: 'peer', interface: 'wg0', publicKey, endpoint });
+  const endpoint = async (): Promise<unknown> => {
+    const [row] = await driver.observe([peer], new AbortController().signal);
+    return row?.object.kind === 'wireguardPeer' ? row.object.endpoint : null;
+  };
+  say({ kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', listenPort: 0 });
+  sayPeer('192.0.2.1:1');
+  reconciler.start();
+  await reconciler.settled(2000);
+  driver.learn(peer, { endpoint: '198.51.100.1:9' });
+  sayPeer('192.0.2.2:2');
+  reconciler.kick();
+  await reconciler.settled(2000);
+  assert.equal(await endpoint(), '198.51.100.1:9', 'not by itself');
+  driver.setAway(true);
+  reconciler.sayAnew(peer, 'endpoint');
+  await delay(60);
+  driver.setAway(false);
+  await reconciler.settled(2000);
+  assert.equal(await endpoint(), '192.0.2.2:2');
+  driver.learn(peer, { endpoint: '198.51.100.2:9' });
+  reconciler.kick();
+  await reconciler.settled(2000);
+  assert.equal(await endpoint(), '198.51.100.2:9', 'once');
+  await reconciler.stop();
+});

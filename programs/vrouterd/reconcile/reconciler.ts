@@ -13,6 +13,7 @@ import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
+import { withSaidAnew } from './said-anew.ts';
 
 export interface ReconcilerTuning {
   /** Steps handed to the driver at once. */
@@ -59,6 +60,8 @@ export class Reconciler {
   readonly #observed = new Map<ObjectKey, Observed>();
   readonly #failures = new Map<ObjectKey, Failure>();
   readonly #drifted = new Set<ObjectKey>();
+  /** Fields said anew although they are the plane's own: see `sayAnew`. */
+  readonly #saidAnew = new Map<ObjectKey, string>();
   #lookAtAll: string | null = 'start';
   #wake: () => void = () => {};
   #pending = true;
@@ -102,6 +105,15 @@ export class Reconciler {
   kick(): void {
     this.#pending = true;
     this.#wake();
+  }
+
+  /**
+   * Somebody wants an `initial` field of what exists to be what was said, whatever the plane has learnt since (`wg set ... endpoint`).
+   * It goes out once, with the next run; an object that is not there gets it at its creation.
+   */
+  sayAnew(key: ObjectKey, field: string): void {
+    this.#saidAnew.set(key, field);
+    this.kick();
   }
 
   /** Resolves when everything asked for so far has been tried, or after `ms`. True: tried. */
@@ -175,8 +187,10 @@ export class Reconciler {
     const began = performance.now();
     const reason = this.#lookAtAll;
     const dirty = this.#desired.takeDirty();
-    const steps =
+    const planned =
       reason === null ? await this.#planChanges(dirty, retries, signal) : await this.#planAll(reason, dirty, signal);
+    const anew = new Map(this.#saidAnew);
+    const steps = withSaidAnew(planned, anew, (key) => this.#desired.desired(key), this.#observed);
     for (let at = 0; at < steps.length; at += this.#tuning.batchSteps) {
       const batch = steps.slice(at, at + this.#tuning.batchSteps).map(this.#prepare);
       let results: readonly Applied[];
@@ -189,6 +203,8 @@ export class Reconciler {
       this.#learn(results);
       this.#observer.applied(batch, results);
     }
+    // Not before they went out: a plane that was cut off is told again.
+    for (const [key, field] of anew) if (this.#saidAnew.get(key) === field) this.#saidAnew.delete(key);
     const tried = new Set(steps.map((step) => step.key));
     // A retried key without a step has become true, or unwanted, by other means.
     for (const key of retries) if (!tried.has(key)) this.#failures.delete(key);

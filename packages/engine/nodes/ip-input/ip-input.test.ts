@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Frame } from '../../graph/frame.ts';
+import { Forwarding, Link } from '../../state/forwarding.ts';
 import { literals } from '../../testing/literals.testing.ts';
 import { Bench, rowsOf } from '../../testing/rows.testing.ts';
 import { IpInput } from './ip-input.ts';
@@ -8,8 +9,10 @@ import { IpInput } from './ip-input.ts';
 function run(...packets: readonly string[]): { bench: Bench; next: Frame } {
   const bench = new Bench();
   const next = new Frame();
+  const forwarding = new Forwarding();
+  forwarding.links.push(new Link(0, 'wg0', 0, 1420, true));
   for (const packet of packets) bench.packet(packet);
-  bench.run(new IpInput(bench.counters, next));
+  bench.run(new IpInput(forwarding, bench.counters, new Frame(), next));
   return { bench, next };
 }
 

@@ -2,7 +2,7 @@
  * ip-input: the first look at an IP packet of either family. Header checks of RFC 1812 section 5.2.2 and RFC 8200 section 3, addresses
  * that never cross a router (RFC 1812 section 5.3.7, RFC 4291 section 2.7), and the length trimmed to what the header says. The TTL is
  * not judged here: a packet for us may arrive with its last hop (RFC 1812 section 5.3.1); `ip-rewrite` judges it.
- * In: from an input node. Out: ip-lookup.
+ * In: from an input node. Out: source-check for links that check sources, else ip-lookup.
  */
 import { checkIpv4, Ipv4Fault, ipv4Dst, ipv4Src, ipv4TotalLen } from '@vrouter/wire/ipv4/ipv4.ts';
 import { checkIpv6, IPV6_DST_AT, IPV6_LEN, IPV6_SRC_AT, Ipv6Fault, ipv6PayloadLen } from '@vrouter/wire/ipv6/ipv6.ts';
@@ -10,6 +10,7 @@ import type { PacketBatch } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
+import { type Forwarding, SourceCheck } from '../../state/forwarding.ts';
 
 const faultDrop4: { readonly [F in Ipv4Fault]: number } = {
   [Ipv4Fault.none]: Drop.none,
@@ -27,15 +28,20 @@ const faultDrop6: { readonly [F in Ipv6Fault]: number } = {
 };
 
 export class IpInput {
+  readonly #forwarding: Forwarding;
   readonly #counters: Counters;
+  readonly #check: Frame;
   readonly #next: Frame;
 
-  constructor(counters: Counters, next: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, check: Frame, next: Frame) {
+    this.#forwarding = forwarding;
     this.#counters = counters;
+    this.#check = check;
     this.#next = next;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
+    const { links } = this.#forwarding;
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const view = batch.region[row]!.view;
@@ -51,7 +57,8 @@ export class IpInput {
       const said = version === 4 ? ipv4TotalLen(view, at) : IPV6_LEN + ipv6PayloadLen(view, at);
       batch.tailroom[row] = batch.tailroom[row]! + length - said;
       batch.length[row] = said;
-      this.#next.push(row);
+      if (links[batch.ingress[row]!]!.sourceCheck === SourceCheck.off) this.#next.push(row);
+      else this.#check.push(row);
     }
   }
 }

@@ -1,6 +1,7 @@
 /**
  * ip-lookup: the longest prefix of the row's VRF that covers the destination, RFC 1812 section 5.2.4.3.
- * In: ip-input, local (replies), nat-in. Out: local for own addresses (by nat-in where there is NAT), ip-rewrite for a link; no route and a blackhole end here.
+ * In: ip-input, source-check, local (replies), nat-in, icmp-error. Out: local for own addresses (by nat-in where there is NAT), ip-rewrite
+ * for a link, icmp-error without a route. A blackhole ends here in silence, as on the other planes.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
@@ -10,6 +11,7 @@ import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { AdjacencyKind } from '../../state/adjacency.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import { IcmpCause } from '../icmp-error/cause.ts';
 
 export class IpLookup {
   readonly #forwarding: Forwarding;
@@ -17,13 +19,15 @@ export class IpLookup {
   readonly #local: Frame;
   readonly #rewrite: Frame;
   readonly #natIn: Frame;
+  readonly #errors: Frame;
 
-  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame, natIn: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame, natIn: Frame, errors: Frame) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#local = local;
     this.#rewrite = rewrite;
     this.#natIn = natIn;
+    this.#errors = errors;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -42,7 +46,12 @@ export class IpLookup {
         batch.egress[row] = adjacencies.link[adjacency]!;
         this.#rewrite.push(row);
       } else if (kind === AdjacencyKind.local) ((batch.flags[row]! & ROW_NAT_IN) === 0 ? ours : this.#local).push(row);
-      else this.#counters.drop(kind === AdjacencyKind.blackhole ? Drop.blackhole : Drop.noRoute, batch.ingress[row]!);
+      else if (kind === AdjacencyKind.blackhole) this.#counters.drop(Drop.blackhole, batch.ingress[row]!);
+      else {
+        this.#counters.drop(Drop.noRoute, batch.ingress[row]!);
+        batch.error[row] = IcmpCause.noRoute;
+        this.#errors.push(row);
+      }
     }
   }
 }

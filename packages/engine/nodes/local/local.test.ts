@@ -1,17 +1,21 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { millis } from '@vrouter/core/time.ts';
 import { ROW_OURS } from '../../batch/packet-batch.ts';
+import { BreathClock } from '../../graph/breath-clock.ts';
 import { Frame } from '../../graph/frame.ts';
 import { literals } from '../../testing/literals.testing.ts';
 import { Bench, rowsOf } from '../../testing/rows.testing.ts';
 import { Local } from './local.ts';
 
-function run(...packets: readonly string[]): { bench: Bench; next: Frame } {
+function run(...packets: readonly string[]): { bench: Bench; next: Frame; errors: Frame } {
   const bench = new Bench();
   const next = new Frame();
+  const errors = new Frame();
   for (const packet of packets) bench.packet(packet);
-  bench.run(new Local(bench.counters, next));
-  return { bench, next };
+  const clock = new BreathClock({ now: () => millis(0), unixMs: () => 0 });
+  bench.run(new Local(bench.counters, clock, errors, next));
+  return { bench, next, errors };
 }
 
 test('echo requests become their replies, byte for byte', () => {
@@ -30,7 +34,7 @@ const refused: readonly (readonly [string, string, string])[] = [
   ['a destination unreachable', literals.unreachable4, 'noListener'],
   ['an echo request with a code', literals.echo4Code1, 'noListener'],
   ['a neighbour advertisement', literals.advertisement6, 'noListener'],
-  ['a piece of a datagram', literals.echo4Fragment, 'fragment'],
+  ['a piece that is no multiple of 8', literals.echo4Fragment, 'fragmentMalformed'],
   ['IPv4 options', literals.echo4Options, 'ipv4Options'],
   ['half an ICMP header', literals.icmp4Short, 'icmpShort'],
   ['half an ICMPv6 header', literals.icmp6Short, 'icmpShort'],

@@ -1,7 +1,7 @@
 /**
  * wireguard-output: finds the peer by allowed IPs, seals in place and puts the datagram into the outbox. Without a session the mind
  * keeps a copy and starts a handshake; that counts as sent.
- * In: link-output. Out: the sockets, by way of the outbox.
+ * In: link-output. Out: the sockets, by way of the outbox; icmp-error when no peer has the destination.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
@@ -12,6 +12,7 @@ import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Outbox } from '../../ports/wireguard/outbox.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import { IcmpCause } from '../icmp-error/cause.ts';
 
 const HEADER = 16;
 const TAG = 16;
@@ -21,12 +22,14 @@ export class WireguardOutput {
   readonly #counters: Counters;
   readonly #clock: BreathClock;
   readonly #outbox: Outbox;
+  readonly #errors: Frame;
 
-  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, outbox: Outbox) {
+  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, outbox: Outbox, errors: Frame) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#clock = clock;
     this.#outbox = outbox;
+    this.#errors = errors;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -42,6 +45,8 @@ export class WireguardOutput {
       const peer = port.device.route(region.bytes, at + (four ? IPV4_DST_AT : IPV6_DST_AT), four ? 4 : 16);
       if (peer === null) {
         this.#counters.drop(Drop.noPeer, egress);
+        batch.error[row] = IcmpCause.hostUnreachable;
+        this.#errors.push(row);
         continue;
       }
       const padding = Math.min(-length & 15, Math.max(0, link.mtu - length));

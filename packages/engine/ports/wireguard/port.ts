@@ -10,6 +10,7 @@ import type { DatagramRows, DatagramSocket } from '../datagram.ts';
 import { type Outbox, outgoingRows } from './outbox.ts';
 
 export class WireguardPort implements WireguardSink {
+  readonly input = 'wireguard-input';
   /** Index of the link. */
   readonly link: number;
   readonly device: WireguardDevice;

@@ -8,10 +8,11 @@ import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
 import { natView } from './nat.ts';
-import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply } from './views.ts';
+import { captureRoute, traceRoute } from './trace.ts';
+import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
 
 /** Builds the server; `listen` opens it. */
-export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
+export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
   const server = fastify({
     forceCloseConnections: true,
     clientErrorHandler(_error, socket) {
@@ -33,7 +34,7 @@ export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
   });
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));
-  server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon) }));
+  server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon, wgPlace) }));
   server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
   server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));
   server.get('/v1/nat', () => natView(daemon));
@@ -47,6 +48,8 @@ export function localServer(daemon: Daemon, metrics: Metrics): FastifyInstance {
     await metrics.update(daemon);
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
   });
+  server.get('/v1/trace', (request, reply) => traceRoute(daemon, request, reply));
+  server.get('/v1/capture', (request, reply) => captureRoute(daemon, request, reply));
   server.get('/v1/watch', (request, reply) => {
     reply.hijack();
     reply.raw.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-store' });

@@ -10,6 +10,7 @@ import type {
 import type { LinkCounters, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Daemon } from '../../daemon.ts';
 import { VERSION } from '../../version.ts';
+import type { WgPlace } from '../wg/sockets.ts';
 
 const noCounters: Omit<LinkCounters, 'name'> = { rxPackets: 0, rxBytes: 0, txPackets: 0, txBytes: 0, drops: 0 };
 
@@ -22,7 +23,7 @@ async function counters(daemon: Daemon): Promise<PlaneCounters | null> {
   }
 }
 
-export async function interfaceRows(daemon: Daemon): Promise<InterfaceRow[]> {
+export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise<InterfaceRow[]> {
   const counted = new Map((await counters(daemon))?.links.map((link) => [link.name, link]));
   const rows = new Map<string, InterfaceRow & { addresses: string[] }>();
   const observed = daemon.reconciler.observed();
@@ -30,7 +31,9 @@ export async function interfaceRows(daemon: Daemon): Promise<InterfaceRow[]> {
     if (object.kind !== 'link') continue;
     const { name, type, vrf, mtu } = object;
     const state = learned.operUp === true ? 'up' : 'down';
-    const unknown = { addresses: [], listenPort: null, publicKey: null };
+    // Behind a TUN link is the host itself, which has addresses of its own there.
+    const addresses = [...(object.hostAddresses ?? [])];
+    const unknown = { addresses, listenPort: null, publicKey: null, wgSocket: null, wgLink: null };
     rows.set(name, { name, type, vrf, mtu, state, ...unknown, ...noCounters, ...counted.get(name) });
   }
   for (const { object, learned } of observed.values()) {
@@ -39,9 +42,16 @@ export async function interfaceRows(daemon: Daemon): Promise<InterfaceRow[]> {
     const row = rows.get(object.link);
     if (row === undefined) continue;
     const publicKey = typeof learned.publicKey === 'string' ? learned.publicKey : null;
-    rows.set(object.link, { ...row, listenPort: object.listenPort, publicKey });
+    rows.set(object.link, { ...row, listenPort: object.listenPort, publicKey, ...wgColumns(wgPlace(object.link)) });
   }
   return sorted([...rows.values()], (row) => row.name);
+}
+
+/** Where the socket for wg(8) is, by interface. */
+export type WgPlaceOf = (name: string) => WgPlace | null;
+
+function wgColumns(place: WgPlace | null): Pick<InterfaceRow, 'wgSocket' | 'wgLink'> {
+  return { wgSocket: place?.path ?? null, wgLink: place?.link ?? null };
 }
 
 export async function peerRows(daemon: Daemon): Promise<PeerRow[]> {
@@ -56,6 +66,7 @@ export async function peerRows(daemon: Daemon): Promise<PeerRow[]> {
       endpoint: typeof learned.endpoint === 'string' ? learned.endpoint : null,
       allowedIps: [...object.allowedIps],
       lastHandshakeUnixMs: typeof learned.lastHandshakeUnixMs === 'number' ? learned.lastHandshakeUnixMs : null,
+      pathMtu: typeof learned.pathMtu === 'number' ? learned.pathMtu : null,
       rxBytes: count('rxBytes'),
       txBytes: count('txBytes'),
       rxPackets: count('rxPackets'),
@@ -85,6 +96,10 @@ export async function statsReply(daemon: Daemon): Promise<StatsReply> {
     epoch: counted?.epoch ?? '',
     drops: counted?.drops ?? {},
     nodes: counted?.nodes ?? {},
+    icmpErrors: counted?.icmpErrors ?? {},
+    mssClamped: counted?.mssClamped ?? 0,
+    fragmented: counted?.fragmented ?? 0,
+    reassembled: counted?.reassembled ?? 0,
     reconciles,
     lastReconcileMs,
     driftRepaired,

@@ -1,0 +1,194 @@
+/**
+ * The contract of frame sockets, to be run as a program inside a network namespace of its own: `node frames.testing.ts KIND`. Two sockets
+ * face each other, what one sends the other gets. Says `ok` at the end; any failure is an exit code and a stack.
+ */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import { setLink } from '@vrouter/drivers/linux/netlink/link.ts';
+import { ask } from '@vrouter/drivers/linux/netlink/message.ts';
+import { openNetlink } from '../netlink/netlink.ts';
+import { makeRegion, type Region } from '../udp/shape.ts';
+import { openPacket } from './packet.ts';
+import { type FrameRows, type FrameSocket, SPARE_BYTES } from './shape.ts';
+import { openTun } from './tun.ts';
+
+const MARK = 0xb7;
+/** Our marks lie behind the addresses of either kind, so what the kernel says by itself is told apart. */
+const MARK_AT = 40;
+/** Length of the frames that only try whether the cable carries; a late one is no arrival. */
+const TRIAL = 59;
+
+function up(name: string): void {
+  const socket = openNetlink();
+  assert.equal(ask(socket, setLink(socket.indexOf(name), 1500, true), name), null);
+  socket.close();
+}
+
+/** Two sockets that face each other, and a frame that neither can send. */
+function pair(kind: string): readonly [FrameSocket, FrameSocket, Uint8Array] {
+  if (kind === 'veth') {
+    execFileSync('ip', ['link', 'add', 'a0', 'type', 'veth', 'peer', 'name', 'b0']);
+    up('a0');
+    up('b0');
+    return [openPacket({ interface: 'a0' }), openPacket({ interface: 'b0', fanoutGroup: 7 }), new Uint8Array(4000)];
+  }
+  assert.ok(kind === 'tun' || kind === 'tap');
+  const device = openTun({ name: 'a0', kind });
+  up('a0');
+  // On a TUN, a packet whose version nobody knows; on a TAP, less than a header.
+  return [device, openPacket({ interface: 'a0' }), new Uint8Array(kind === 'tun' ? 40 : 6)];
+}
+
+function frame(kind: string, length: number, seed: number): Uint8Array {
+  const bytes = Uint8Array.from({ length }, (_, i) => (seed * 31 + i * 5) & 0xff);
+  bytes.fill(0, 0, MARK_AT);
+  // IPv4 from nowhere, or an Ethernet frame of a local experiment (IEEE 802 section 9.2) to a station that is not there.
+  if (kind === 'tun') bytes[0] = 0x45;
+  else bytes.set([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 0x88, 0xb5]);
+  bytes.fill(MARK, MARK_AT, MARK_AT + 4);
+  return bytes;
+}
+
+function makeRows(capacity: number): FrameRows & { readonly region: Region[] } {
+  return { capacity, count: 0, region: [], offset: new Int32Array(capacity), length: new Int32Array(capacity) };
+}
+
+/** The frames as rows of one region, with gaps. */
+function rowsOf(frames: readonly Uint8Array[]): FrameRows {
+  const rows = makeRows(frames.length);
+  const region = makeRegion(frames.reduce((sum, one) => sum + one.length + 13, 0));
+  let at = 0;
+  for (const one of frames) {
+    at += 13;
+    region.bytes.set(one, at);
+    rows.region.push(region);
+    rows.offset[rows.count] = at;
+    rows.length[rows.count++] = one.length;
+    at += one.length;
+  }
+  return rows;
+}
+
+/** Takes what has come, soils the spare bytes that are the taker's, and gives those that carry our mark. */
+function take(socket: FrameSocket, capacity: number): Uint8Array[] {
+  const rows = makeRows(capacity);
+  assert.ok(socket.receive(rows) <= capacity);
+  for (let row = 0; row < rows.count; row++) {
+    const { bytes } = rows.region[row]!;
+    const end = rows.offset[row]! + rows.length[row]!;
+    assert.ok(rows.offset[row]! >= SPARE_BYTES && bytes.length - end >= SPARE_BYTES, 'spare bytes on both sides');
+    bytes.fill(0xee, rows.offset[row]! - SPARE_BYTES, rows.offset[row]!);
+    bytes.fill(0xee, end, end + SPARE_BYTES);
+  }
+  return Array.from({ length: rows.count }, (_, row) => {
+    const at = rows.offset[row]!;
+    return rows.region[row]!.bytes.slice(at, at + rows.length[row]!);
+  }).filter((bytes) => [0, 1, 2, 3].every((i) => bytes[MARK_AT + i] === MARK));
+}
+
+async function contract(kind: string): Promise<void> {
+  const [a, b, impossible] = pair(kind);
+  // A cable between two interfaces takes a moment until it carries, and drops what comes before.
+  const first = rowsOf([frame(kind, TRIAL, 0)]);
+  for (let turn = 0; take(b, 20).length === 0; turn++) {
+    assert.ok(turn < 1000, 'nothing gets through');
+    a.send(first);
+    await sleep(5);
+  }
+  while (take(b, 20).length > 0 || take(a, 20).length > 0);
+
+  for (const [from, to] of [
+    [a, b],
+    [b, a],
+  ] as const) {
+    // Batches, in order and whole; a full batch leaves the rest for the next call.
+    const frames = Array.from({ length: 50 }, (_, i) => frame(kind, i === 49 ? 1500 : 60 + i * 20, i));
+    assert.equal(from.send(rowsOf(frames)), frames.length);
+    const got: Uint8Array[] = [];
+    for (let turn = 0; got.length < frames.length && turn < 2000; turn++) {
+      got.push(...take(to, 20).filter((bytes) => bytes.length !== TRIAL));
+      await sleep(2);
+    }
+    assert.deepEqual(got, frames);
+    assert.deepEqual(take(to, 20), []);
+  }
+
+  // Told of it, and again for as long as something is left.
+  let calls = 0;
+  const seen: Uint8Array[] = [];
+  b.onReadable(() => {
+    calls++;
+    seen.push(...take(b, 1));
+  });
+  assert.throws(() => b.onReadable(() => {}));
+  const three = [1, 2, 3].map((n) => frame(kind, 100, n));
+  assert.equal(a.send(rowsOf(three)), 3);
+  for (let turn = 0; seen.length < 3 && turn < 500; turn++) await sleep(5);
+  assert.deepEqual(seen, three);
+  assert.ok(calls >= 3);
+
+  // What the kernel does not take is counted, and the rest goes.
+  const lost = a.counters.sendLost;
+  assert.equal(a.send(rowsOf([impossible, frame(kind, 100, 4)])), 1);
+  assert.equal(a.counters.sendLost, lost + 1);
+  const outside = rowsOf(three);
+  outside.offset[1] = 100_000;
+  assert.throws(() => a.send(outside), RangeError);
+
+  assert.throws(() => openTun({ name: 'a0', kind: 'tun' }), code('port.inUse'));
+  assert.throws(() => openTun({ name: 'not/a name', kind: 'tun' }), code('name.invalid'));
+  assert.throws(() => openPacket({ interface: 'nowhere' }), code('interface.notFound'));
+
+  // A device that somebody deletes says so, and does not call for ever.
+  if (kind === 'tun' || kind === 'tap') {
+    const other = openTun({ name: 'c0', kind });
+    let woken = 0;
+    other.onReadable(() => {
+      woken++;
+      other.receive(makeRows(4));
+    });
+    assert.equal(other.gone, false);
+    execFileSync('ip', ['link', 'del', 'c0']);
+    for (let turn = 0; !other.gone && turn < 500; turn++) await sleep(5);
+    assert.equal(other.gone, true);
+    const before = woken;
+    await sleep(50);
+    assert.equal(woken, before);
+    await other.close();
+  }
+
+  await a.close();
+  await a.close();
+  assert.equal(a.receive(makeRows(4)), 0);
+  assert.equal(a.send(rowsOf(three)), 0);
+  await b.close();
+  const after = calls;
+  await sleep(20);
+  assert.equal(calls, after);
+  if (kind !== 'veth') {
+    const socket = openNetlink();
+    assert.equal(socket.indexOf('a0'), 0, 'the device is gone with its socket');
+    socket.close();
+  }
+}
+
+function code(expected: string): (thrown: unknown) => boolean {
+  return (thrown) => thrown instanceof ProblemError && thrown.problem.code === expected;
+}
+
+/** Without privileges: a clear refusal that says what to do. */
+function denied(): void {
+  for (const [open, what] of [
+    [() => openTun({ name: 'vrdenied0', kind: 'tun' }), 'CAP_NET_ADMIN'],
+    [() => openTun({ name: 'vrdenied0', kind: 'tap' }), 'CAP_NET_ADMIN'],
+    [() => openPacket({ interface: 'lo' }), 'CAP_NET_RAW'],
+  ] as const)
+    assert.throws(open, (thrown) => code('port.denied')(thrown) && String(thrown).includes(what));
+}
+
+const kind = process.argv[2] ?? '';
+if (kind === 'denied') denied();
+else await contract(kind);
+process.stdout.write('ok\n');

@@ -1,0 +1,35 @@
+/** The shape that `@vrouter/engine/ports/frames.ts` asks for, written down again: host imports core alone. */
+import type { Region } from '../udp/shape.ts';
+
+export interface FrameRows {
+  readonly capacity: number;
+  count: number;
+  readonly region: Region[];
+  readonly offset: Int32Array;
+  readonly length: Int32Array;
+}
+
+/** Live counters of one socket; they only grow. */
+export interface FrameCounters {
+  received: number;
+  /** Failed reads; "nothing there" is no failure. A device that is down answers so. */
+  receiveErrors: number;
+  sent: number;
+  /** Frames that the kernel did not take: queue full, device down, not an IP packet on a TUN. */
+  sendLost: number;
+}
+
+export interface FrameSocket {
+  readonly gone: boolean;
+  readonly counters: FrameCounters;
+  receive(into: FrameRows): number;
+  send(rows: FrameRows): number;
+  onReadable(callback: () => void): void;
+  close(): Promise<void>;
+}
+
+/** Spare bytes before and behind each frame, for whoever encapsulates in place. */
+export const SPARE_BYTES = 64;
+
+/** Longest frame that any of these devices gives: an MTU of 65,535 and an Ethernet header with a VLAN tag. */
+export const MAX_FRAME_BYTES = 65_535 + 18;

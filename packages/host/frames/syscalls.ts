@@ -1,0 +1,71 @@
+/** The calls that frame sockets are made of, and the numbers that they take (linux/if_tun.h, linux/if_packet.h). */
+import { constants } from 'node:os';
+import { AddressBook } from '../internal/address.ts';
+import { loadFunctions, loadNative, type Native } from '../internal/native.ts';
+
+export const errno = constants.errno;
+/** What a TUN descriptor answers when its device was deleted. Not among Node's constants. */
+export const EBADFD = 77;
+
+export const TUNSETIFF = 0x400454ca;
+export const IFF_TUN = 0x0001;
+export const IFF_TAP = 0x0002;
+export const IFF_NO_PI = 0x1000;
+/** The device is new or an orphan of ours, never one that another program made persistent and waits for. */
+export const IFF_TUN_EXCL = 0x8000;
+/** struct ifreq: name, then a union. */
+export const IFREQ_LEN = 40;
+export const IFNAMSIZ = 16;
+
+export const AF_PACKET = 17;
+export const SOCK_RAW = 3;
+export const SOCK_NONBLOCK = 0o4000;
+export const SOCK_CLOEXEC = 0o2000000;
+export const ETH_P_ALL = 0x0003;
+export const SOL_PACKET = 263;
+export const PACKET_FANOUT = 18;
+export const PACKET_IGNORE_OUTGOING = 23;
+export const SOCKADDR_LL_LEN = 20;
+
+export interface FrameCalls {
+  ioctl(fd: number, request: number, argument: number): number;
+  read(fd: number, bytes: number, length: number): number;
+  write(fd: number, bytes: number, length: number): number;
+  socket(family: number, type: number, protocol: number): number;
+  bind(fd: number, address: number, length: number): number;
+  setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
+  if_nametoindex(name: string): number;
+  close(fd: number): number;
+}
+
+export interface FrameNative {
+  readonly native: Native;
+  readonly calls: FrameCalls;
+  readonly addresses: AddressBook;
+}
+
+const P = 'uint64_t';
+const memo: { calls?: FrameNative | null } = {};
+
+/** The calls, or null where this is no Linux whose layouts we know, or has no koffi. */
+export function loadFrameCalls(): FrameNative | null {
+  if (memo.calls === undefined) memo.calls = load();
+  return memo.calls;
+}
+
+function load(): FrameNative | null {
+  if (process.platform !== 'linux' || !['x64', 'arm64'].includes(process.arch)) return null;
+  const native = loadNative();
+  if (native === null) return null;
+  const calls = loadFunctions<FrameCalls>(native.self, {
+    ioctl: ['int', ['int', 'ulong', P]],
+    read: ['long', ['int', P, 'ulong']],
+    write: ['long', ['int', P, 'ulong']],
+    socket: ['int', ['int', 'int', 'int']],
+    bind: ['int', ['int', P, 'uint']],
+    setsockopt: ['int', ['int', 'int', 'int', P, 'uint']],
+    if_nametoindex: ['uint', ['str']],
+    close: ['int', ['int']],
+  });
+  return calls === null ? null : { native, calls, addresses: new AddressBook(native) };
+}

@@ -1,0 +1,69 @@
+/** tshark on every packet that the golden stories' gateways emit: nothing malformed, no checksum bad. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { playStory, readStories } from '@vrouter/engine/golden/stories.testing.ts';
+import { LINKTYPE_RAW, pcapHeader, pcapRecord } from '@vrouter/wire/pcap/pcap.ts';
+import { needs, programPath } from '../world/needs.ts';
+
+const SNAP_LEN = 0xffff;
+const BAD = 0;
+const protocols = ['ip', 'icmp', 'icmpv6', 'udp', 'tcp'];
+const wrong = ['_ws.malformed', ...protocols.map((name) => `${name}.checksum.status == ${BAD}`)].join(' || ');
+// What lies in UDP and TCP is the clients', and no protocol. Stories use identifications again, so pieces stay pieces.
+const options = [
+  ...['ip', 'udp', 'tcp'].flatMap((name) => ['-o', `${name}.check_checksum:TRUE`]),
+  ...['ip', 'ipv6'].flatMap((name) => ['-o', `${name}.defragment:FALSE`]),
+  ...['udp.port==4000', 'udp.port==5000', 'tcp.port==80'].flatMap((port) => ['-d', `${port},data`]),
+];
+
+/** Frame numbers that tshark finds wrong, and how many frames it read. */
+function judge(packets: readonly Uint8Array[]): { wrong: readonly string[]; frames: number } {
+  const folder = mkdtempSync(join(tmpdir(), 'vr-tshark-'));
+  try {
+    const file = join(folder, 'out.pcap');
+    const records = packets.map((packet, i) =>
+      pcapRecord(1_700_000_000_000 + i, packet, 0, packet.length, packet.length),
+    );
+    writeFileSync(file, Buffer.concat([pcapHeader(LINKTYPE_RAW, SNAP_LEN), ...records]));
+    const tshark = (...args: readonly string[]): string[] =>
+      execFileSync(programPath('tshark')!, ['-r', file, '-n', ...options, ...args], {
+        encoding: 'utf8',
+        stdio: ['ignore', 'pipe', 'ignore'],
+      })
+        .split('\n')
+        .filter((line) => line !== '');
+    const frames = tshark('-T', 'fields', '-e', 'frame.number').length;
+    return { wrong: tshark('-Y', wrong), frames };
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+test('everything that the gateways of the golden stories emit', {
+  skip: needs('tshark'),
+  timeout: 60_000,
+}, async () => {
+  const packets: Uint8Array[] = [];
+  for (const story of readStories()) packets.push(...(await playStory(story)).came.flat());
+  assert.ok(packets.length > 50, `${packets.length} packets`);
+  assert.deepEqual(judge(packets), { wrong: [], frames: packets.length });
+});
+
+test('the judge does find what is wrong', { skip: needs('tshark'), timeout: 60_000 }, async () => {
+  const story = readStories().find(({ title }) => title.startsWith('an echo request that expires'));
+  assert.ok(story !== undefined);
+  const packets = (await playStory(story)).came.flat();
+  // The checksum of an IPv4 header, of an ICMP message, of an ICMPv6 message; and an ICMP header cut short.
+  for (const [i, at] of [
+    [0, 10],
+    [1, 22],
+    [2, 42],
+  ] as const)
+    packets[i]![at]! ^= 0x55;
+  const short = Uint8Array.fromHex('450000180001000040010000c0000201c000020203000000');
+  assert.equal(judge([...packets, short]).wrong.length, packets.length + 1);
+});

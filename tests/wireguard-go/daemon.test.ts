@@ -1,0 +1,133 @@
+/** The real daemon with intents from its file, its engine, and wireguard-go: whoever is killed, the tunnel is there again. */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import type { EngineClient } from '@vrouter/engine/control/client.ts';
+import type { DumpRow } from '@vrouter/engine/control/messages.ts';
+import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
+import { needs } from '../world/needs.ts';
+import { dial, inside, LAB_NEEDS, Lab, PORT, ping, reaches, until } from './lab.ts';
+
+const vrouterd = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
+
+class Daemon {
+  readonly api: GatewayApi;
+  readonly #lab: Lab;
+  readonly #data: string;
+  readonly #config: string;
+  #child: ChildProcess | null = null;
+
+  constructor(lab: Lab, intents: readonly unknown[]) {
+    this.#lab = lab;
+    this.#data = join(lab.folder, 'data');
+    this.api = new GatewayApi(join(this.#data, 'vrouterd.sock'));
+    this.#config = join(lab.folder, 'vrouterd.yaml');
+    // JSON is YAML.
+    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', intents }));
+  }
+
+  start(): void {
+    const args = [vrouterd, '--config', this.#config, '--data', this.#data, '--log-level', 'error'];
+    this.#child = inside(this.#lab.hub, process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  }
+
+  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    const child = this.#child;
+    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    child.kill(signal);
+    await ended;
+  }
+
+  /** The engine that runs now, once it has a device and a peer. */
+  async engine(): Promise<{ readonly client: EngineClient; readonly pid: number; readonly publicKey: Uint8Array }> {
+    let client: EngineClient | null = null;
+    let rows: readonly DumpRow[] = [];
+    await until('a configured engine', async () => {
+      client ??= await dial(join(this.#data, 'engine.sock'));
+      try {
+        rows = (await client?.dump()) ?? [];
+      } catch {
+        // An engine that is just dying took the call and never answers.
+        client?.close();
+        client = null;
+        return false;
+      }
+      return (
+        rows.some((row) => row.is === 'wireguard' && row.localPort !== null) && rows.some((row) => row.is === 'peer')
+      );
+    });
+    const found: EngineClient = client!;
+    const device = rows.find((row) => row.is === 'wireguard')!;
+    return { client: found, pid: (await found.hello).pid, publicKey: Uint8Array.fromBase64(device.publicKey) };
+  }
+}
+
+test('vrouterd with intents of its file: wireguard-go gets through, across kill -9 of the daemon and of the engine', {
+  skip: needs(...LAB_NEEDS),
+  timeout: 120_000,
+}, async () => {
+  const lab = new Lab();
+  const { namespace, number } = lab.spoke();
+  let daemon: Daemon | null = null;
+  let last: EngineClient | null = null;
+  try {
+    const go = await lab.wireguardGo(namespace);
+    go.address(2);
+    daemon = new Daemon(lab, [
+      { kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', vrf: 'default', listenPort: PORT, mtu: 1420 },
+      { kind: 'address', interface: 'wg0', address: '10.99.0.1/24' },
+      {
+        kind: 'peer',
+        interface: 'wg0',
+        name: 'go',
+        publicKey: go.publicKey.toBase64(),
+        presharedKey: null,
+        allowedIps: ['10.99.0.2/32'],
+        endpoint: null,
+        persistentKeepalive: 0,
+      },
+    ]);
+    daemon.start();
+    const first = await daemon.engine();
+    last = first.client;
+    await go.set(
+      `public_key=${first.publicKey.toHex()}`,
+      `endpoint=192.168.${number}.1:${PORT}`,
+      'allowed_ip=10.99.0.0/24',
+    );
+    await reaches(namespace, '10.99.0.1');
+
+    // The daemon dies and comes back while packets pass; the engine does not notice.
+    const passing = ping(namespace, '10.99.0.1', 40, 0.1);
+    await daemon.end('SIGKILL');
+    daemon.start();
+    assert.deepEqual(await passing, { sent: 40, received: 40 });
+
+    // The engine dies; the daemon starts another, with the same key, which greets its peer. The daemon knows where that is: it looks
+    // every few seconds, and whenever somebody asks.
+    const [row] = await daemon.api.peers();
+    assert.equal(row?.endpoint?.startsWith(`192.168.${number}.2:`), true);
+    process.kill(first.pid, 'SIGKILL');
+    await first.client.closed;
+    first.client.close();
+    const second = await daemon.engine();
+    last = second.client;
+    assert.notEqual(second.pid, first.pid);
+    assert.deepEqual(second.publicKey, first.publicKey);
+    const began = performance.now();
+    await reaches(namespace, '10.99.0.1');
+    const seconds = (performance.now() - began) / 1000;
+    assert.ok(seconds < 10, `${seconds} s: nobody was greeted, the silence of 6.5 found it out`);
+  } finally {
+    // The daemon first: it would start the engine again.
+    await daemon?.end('SIGTERM');
+    await last?.stop().catch(() => null);
+    await last?.closed;
+    await lab.close();
+  }
+});
