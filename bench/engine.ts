@@ -61,8 +61,8 @@ class Path {
     const [, lookup, rewrite, output] = this.frames as [Frame, Frame, Frame, Frame];
     this.nodes = [
       new IpInput(forwarding, counters, new Frame(), lookup),
-      new IpLookup(forwarding, counters, new Frame(), rewrite, new Frame()),
-      new IpRewrite(counters, output, new Frame()),
+      new IpLookup(forwarding, counters, new Frame(), rewrite, new Frame(), new Frame()),
+      new IpRewrite(forwarding, counters, output, new Frame(), new Frame()),
       new LinkOutput(forwarding, counters, 7, this.out, new Frame(), new Frame()),
     ];
     const stride = size + 2 * HEADROOM;

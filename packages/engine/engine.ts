@@ -5,7 +5,7 @@ import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
 import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
-import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from './control/messages.ts';
 import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { Counters } from './graph/counters.ts';
@@ -13,12 +13,16 @@ import { dropReasons } from './graph/drops.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
 import { icmpOutcomes } from './graph/icmp-outcomes.ts';
 import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
+import { Nat } from './nat/nat.ts';
+import { defaultNatSettings, type NatSettings } from './nat/settings.ts';
 import { IcmpError } from './nodes/icmp-error/icmp-error.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
 import { IpRewrite } from './nodes/ip-rewrite/ip-rewrite.ts';
 import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
+import { NatIn } from './nodes/nat-in/nat-in.ts';
+import { NatOut } from './nodes/nat-out/nat-out.ts';
 import { SourceCheckNode } from './nodes/source-check/source-check.ts';
 import { TunInput } from './nodes/tun-input/tun-input.ts';
 import { TunOutput } from './nodes/tun-output/tun-output.ts';
@@ -38,6 +42,8 @@ const ACTIONS_PER_BREATH = 256;
 
 export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
+  /** Knobs of NAT that are not the usual ones. */
+  readonly nat?: Partial<NatSettings>;
   /** Have `Engine.alarm` called at this time, once, instead of at the time asked for before. */
   setAlarm(at: Millis): void;
   /** Lets the event loop serve sockets before going on. */
@@ -64,17 +70,20 @@ export class Engine {
     const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
+    const seed = surroundings.rng.uint32();
+    const nat = new Nat({ ...defaultNatSettings, ...surroundings.nat }, surroundings.rng);
     const frames = makeFrames();
     const errors = frames['icmp-error'];
-    const seed = surroundings.rng.uint32();
     const graph = new Graph(new PacketBatch(BATCH_ROWS, SPARE_ROWS, MADE_BYTES), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
       'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
       'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
       'source-check': new SourceCheckNode(forwarding, counters, frames['ip-lookup']),
-      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], errors),
+      'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in'], errors),
+      'nat-in': new NatIn(nat, counters, clock, frames['ip-lookup'], frames.local),
       local: new Local(counters, clock, errors, frames['ip-lookup']),
-      'ip-rewrite': new IpRewrite(counters, frames['link-output'], errors),
+      'ip-rewrite': new IpRewrite(forwarding, counters, frames['link-output'], frames['nat-out'], errors),
+      'nat-out': new NatOut(nat, counters, clock, frames['link-output']),
       'link-output': new LinkOutput(
         forwarding,
         counters,
@@ -100,7 +109,7 @@ export class Engine {
     this.#breath = breath;
     this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
     const tun = new TunTable(surroundings, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard, tun);
+    this.#tables = new Tables(forwarding, counters, this.#wireguard, tun, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -122,6 +131,11 @@ export class Engine {
   /** All rows, or those of the named that exist. */
   dump(only?: readonly RowId[]): DumpRow[] {
     return this.#tables.dump(only);
+  }
+
+  /** NAT sessions, at most `limit` of them, and how many there are. */
+  natSessions(limit: number): NatSessionsReply {
+    return this.#tables.nat.sessions(limit, this.#surroundings.clock.now());
   }
 
   counters(): CountersReply {
@@ -193,8 +207,11 @@ export class Engine {
     for (const action of actions) {
       const outcome = this.#tables.apply(action);
       results.push(outcome instanceof Promise ? await outcome : outcome);
-      if (results.length % ACTIONS_PER_BREATH === 0) await this.#surroundings.pause();
+      if (results.length % ACTIONS_PER_BREATH !== 0) continue;
+      this.#tables.settle();
+      await this.#surroundings.pause();
     }
+    this.#tables.settle();
     // A new peer may have something to say: a keepalive, a handshake.
     if (!this.#closed) this.#breath.tick();
     return results;

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import test, { after } from 'node:test';
 import {
   interfaceRow,
+  natReply,
   peerRow,
   planReply,
   routeRow,
@@ -68,6 +69,32 @@ const replies: { readonly [path: string]: unknown } = {
       routeRow.parse({ vrf: 'blue', prefix: '203.0.113.0/24', interface: null, nextHop: null, from: 'route/blue' }),
     ],
   },
+  '/v1/nat': natReply.parse({
+    rules: [
+      {
+        name: 'masquerade/default/10.77.0.0/24',
+        vrf: 'default',
+        match: 'from 10.77.0.0/24, out of wg1',
+        to: 'its address',
+        sessions: 2000,
+        packets: 5,
+        bytes: 2048,
+        source: 'file',
+      },
+    ],
+    total: 2000,
+    sessions: [
+      {
+        rule: 'masquerade/default/10.77.0.0/24',
+        protocol: 'udp',
+        inside: '10.77.0.2:4000',
+        outside: '198.51.100.1:4000',
+        remote: '203.0.113.5:53',
+        state: 'transitory',
+        expiresInSeconds: 59,
+      },
+    ],
+  }),
   '/v1/stats': statsReply.parse({
     epoch: 'e1',
     drops: { 'peer.unknown': 7, 'ip.ttl': 2 },
@@ -128,6 +155,12 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
   ['interfaces', /as root:\n {2}ln -s \/home\/me\/wireguard\/wg0\.sock \/var\/run\/wireguard\/\?\[2J/],
   ['peers', /phone\?\[2J +xTIBA5rb/, /5 min ago +1492 +0 B +4\.7 GiB +controller/],
   ['routes', /default +10\.77\.0\.0\/24 +wg0 +- +address\/wg0/, /blue +203\.0\.113\.0\/24 +blackhole/],
+  [
+    'nat',
+    /masquerade\/default\/10\.77\.0\.0\/24 +default +from 10\.77\.0\.0\/24, out of wg1 +its address +2000 +5 +2\.0 KiB +file/,
+    /udp +10\.77\.0\.2:4000 +198\.51\.100\.1:4000 +203\.0\.113\.5:53 +transitory +59 s/,
+    /1 of 2000 sessions are shown/,
+  ],
   [
     'stats',
     /last reconcile: +1\.3 ms/,

@@ -5,7 +5,7 @@
 import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, toProblem } from '@vrouter/core/problem.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CountingDriver, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
+import type { CountingDriver, NatSessions, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
@@ -165,6 +165,14 @@ export class Daemon implements ReconcileObserver {
 
   async counters(): Promise<PlaneCounters> {
     return this.#driver.counters(AbortSignal.timeout(2000));
+  }
+
+  /** NAT sessions of the plane, at most `limit` of them; and its rules and pools looked at anew. */
+  async nat(limit: number): Promise<{ readonly told: NatSessions; readonly rows: readonly Observed[] }> {
+    const signal = AbortSignal.timeout(2000);
+    const keys = [...this.reconciler.observed().keys()].filter((key) => key.startsWith('nat'));
+    const rows = keys.length === 0 ? [] : await this.#driver.observe(keys, signal);
+    return { told: await this.#driver.natSessions(limit, signal), rows };
   }
 
   confirmHeld(): { readonly version: number } {

@@ -38,7 +38,7 @@ async function json(network: Network, ...args: string[]): Promise<Record<string,
 test('everything that vrouterctl shows is what runs', { timeout: 120_000 }, async (t) => {
   await withNetwork({ wireguardGo: false }, async (network) => {
     await t.test('show: tables for people, data for programs', async () => {
-      for (const what of ['interfaces', 'peers', 'routes', 'stats', 'plan', 'version', 'status']) {
+      for (const what of ['interfaces', 'peers', 'routes', 'nat', 'stats', 'plan', 'version', 'status']) {
         const ran = await vrouterctl(network, 'show', what);
         assert.equal(ran.status, 0, `${what}: ${ran.err}`);
         assert.notEqual(ran.out.trim(), '', what);

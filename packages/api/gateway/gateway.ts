@@ -50,6 +50,36 @@ export const routeRow = z.object({
 });
 export type RouteRow = z.infer<typeof routeRow>;
 
+export const natReply = z.object({
+  rules: z.array(
+    z.object({
+      name: z.string(),
+      vrf: z.string(),
+      /** What is translated, and to what. */
+      match: z.string(),
+      to: z.string(),
+      sessions: z.number(),
+      packets: z.number(),
+      bytes: z.number(),
+      source: z.string(),
+    }),
+  ),
+  /** How many sessions there are, shown or not. */
+  total: z.number(),
+  sessions: z.array(
+    z.object({
+      rule: z.string(),
+      protocol: z.string(),
+      inside: z.string(),
+      outside: z.string(),
+      remote: z.string(),
+      state: z.string(),
+      expiresInSeconds: z.number(),
+    }),
+  ),
+});
+export type NatReply = z.infer<typeof natReply>;
+
 export const statsReply = z.object({
   epoch: z.string(),
   drops: z.record(z.string(), z.number()),

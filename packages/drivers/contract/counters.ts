@@ -25,7 +25,26 @@ export interface PlaneCounters {
   readonly nodes: { readonly [node: string]: number };
 }
 
+/** A translation that is alive. */
+export interface NatSession {
+  readonly rule: string;
+  readonly protocol: string;
+  readonly inside: string;
+  readonly outside: string;
+  readonly remote: string;
+  readonly state: string;
+  readonly expiresInSeconds: number;
+}
+
+export interface NatSessions {
+  /** How many there are, shown or not. */
+  readonly total: number;
+  readonly sessions: readonly NatSession[];
+}
+
 export interface CountingDriver extends Driver {
   /** Rejects with ProblemError when the plane is away. */
   counters(signal: AbortSignal): Promise<PlaneCounters>;
+  /** NAT sessions, at most `limit` (1000) of them. Rejects with ProblemError when the plane is away. */
+  natSessions(limit: number, signal: AbortSignal): Promise<NatSessions>;
 }

@@ -75,6 +75,32 @@ export const route = (prefix = '10.66.0.0/24', over: Partial<Of<'route'>> = {}):
   ...over,
 });
 
+export const natPool = (over: Partial<Of<'natPool'>> = {}): Of<'natPool'> => ({
+  kind: 'natPool',
+  name: 'contract',
+  addresses: ['198.51.100.7'],
+  ports: [1024, 65_535],
+  ...over,
+});
+
+export const natRule = (over: Partial<Of<'natRule'>> = {}): Of<'natRule'> => ({
+  kind: 'natRule',
+  name: 'masquerade/default/10.66.0.0/24',
+  vrf: 'default',
+  match: { type: 'source', prefix: '10.66.0.0/24', leaving: [LINK] },
+  to: { type: 'egress' },
+  hairpin: true,
+  ...over,
+});
+
+export const publishedRule = (over: Partial<Of<'natRule'>> = {}): Of<'natRule'> =>
+  natRule({
+    name: 'port/default/*/tcp/80',
+    match: { type: 'destination', address: null, protocol: 'tcp', ports: [80, 80] },
+    to: { type: 'inside', address: '10.66.0.2', port: 8080 },
+    ...over,
+  });
+
 /** Every kind, with what it stands on before it. */
 export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], Of<K>] } = {
   vrf: [vrf()],
@@ -83,6 +109,8 @@ export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], 
   address: [link(), address()],
   wireguardPeer: [link(), device(), peer()],
   route: [link(), route()],
+  natPool: [natPool()],
+  natRule: [link(), natRule()],
 };
 
 export interface SampleUpdate {
@@ -148,6 +176,30 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
       before: [link(), route()],
       after: route('10.66.0.0/24', { via: { type: 'blackhole' } }),
       changed: ['via'],
+    },
+    {
+      name: 'addresses of a NAT pool',
+      before: [natPool()],
+      after: natPool({ addresses: ['198.51.100.8', '198.51.100.9'] }),
+      changed: ['addresses'],
+    },
+    {
+      name: 'a masquerade by a pool',
+      before: [natPool(), link(), natRule()],
+      after: natRule({ to: { type: 'pool', pool: 'contract' } }),
+      changed: ['to'],
+    },
+    {
+      name: 'a masquerade by any link',
+      before: [link(), natRule()],
+      after: natRule({ match: { type: 'source', prefix: '10.66.0.0/25', leaving: null } }),
+      changed: ['match'],
+    },
+    {
+      name: 'where a published port leads',
+      before: [publishedRule()],
+      after: publishedRule({ to: { type: 'inside', address: '10.66.0.3', port: 80 }, hairpin: false }),
+      changed: ['to', 'hairpin'],
     },
   ];
 }

@@ -7,7 +7,7 @@ import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { RowId } from '@vrouter/engine/control/messages.ts';
 import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
-import type { CountingDriver, PlaneCounters } from '../contract/counters.ts';
+import type { CountingDriver, NatSessions, PlaneCounters } from '../contract/counters.ts';
 import type { Applied, Capabilities, Change } from '../contract/driver.ts';
 import { actionOf, observedOf, rowIdOf } from './translate.ts';
 
@@ -77,6 +77,10 @@ export class UserspaceDriver implements CountingDriver {
 
   async counters(signal: AbortSignal): Promise<PlaneCounters> {
     return (await this.#engine(signal)).counters();
+  }
+
+  async natSessions(limit: number, signal: AbortSignal): Promise<NatSessions> {
+    return (await this.#engine(signal)).natSessions(limit);
   }
 
   /** Hangs up; the engine goes on. */

@@ -9,6 +9,7 @@ import {
   type PlaneObject,
 } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
+import { natObserved, natRuleAction } from './nat.ts';
 
 /** The action that does a step. A create says everything; an update leaves out what the engine keeps by itself. */
 export function actionOf(step: Step): Action {
@@ -51,6 +52,12 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
       const out = via.type === 'link' ? { link: via.link, nextHop: via.nextHop } : { link: null, nextHop: null };
       return { do: 'route.set', vrf, prefix, ...out };
     }
+    case 'natPool': {
+      const [firstPort, lastPort] = object.ports;
+      return { do: 'natPool.set', name: object.name, addresses: object.addresses, firstPort, lastPort };
+    }
+    case 'natRule':
+      return natRuleAction(object);
   }
 }
 
@@ -68,6 +75,9 @@ function removalOf(object: PlaneObject): Action {
       return { do: 'address.remove', link: object.link, address: object.address };
     case 'route':
       return { do: 'route.remove', vrf: object.vrf, prefix: object.prefix };
+    case 'natPool':
+    case 'natRule':
+      return { do: `${object.kind}.remove`, name: object.name };
   }
 }
 
@@ -117,6 +127,10 @@ function split(row: DumpRow): [PlaneObject, Learned] {
       const via = link === null ? ({ type: 'blackhole' } as const) : ({ type: 'link', link, nextHop } as const);
       return [{ kind: 'route', vrf, prefix, via }, {}];
     }
+    case 'natPool':
+    case 'masquerade':
+    case 'publish':
+      return natObserved(row);
   }
 }
 
@@ -130,6 +144,8 @@ export function rowIdOf(key: ObjectKey): RowId | null {
   switch (kind) {
     case 'vrf':
     case 'link':
+    case 'natPool':
+    case 'natRule':
       return { is: kind, name: rest };
     case 'wireguardDevice':
       return { is: 'wireguard', link: rest };

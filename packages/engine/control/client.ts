@@ -8,6 +8,7 @@ import {
   type CountersReply,
   type DumpRow,
   type Hello,
+  type NatSessionsReply,
   type RowId,
 } from './messages.ts';
 import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
@@ -36,6 +37,7 @@ type Body =
   | { readonly method: 'apply'; readonly actions: readonly Action[] }
   | { readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly method: 'counters' }
+  | { readonly method: 'natSessions'; readonly limit: number }
   | { readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   | { readonly method: 'cancel'; readonly stream: number }
@@ -111,6 +113,13 @@ export class EngineClient {
   async counters(): Promise<CountersReply> {
     const reply = await this.#ask({ method: 'counters' });
     if ('counters' in reply) return reply.counters;
+    throw this.#nonsense();
+  }
+
+  /** NAT sessions, at most `limit` (1000) of them, and how many there are. */
+  async natSessions(limit: number): Promise<NatSessionsReply> {
+    const reply = await this.#ask({ method: 'natSessions', limit });
+    if ('natSessions' in reply) return reply.natSessions;
     throw this.#nonsense();
   }
 

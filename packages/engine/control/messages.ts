@@ -68,7 +68,71 @@ export type Action =
       readonly link: string | null;
       readonly nextHop: string | null;
     }
-  | { readonly do: 'route.remove'; readonly vrf: string; readonly prefix: string };
+  | { readonly do: 'route.remove'; readonly vrf: string; readonly prefix: string }
+  | ({ readonly do: 'natPool.set' } & NatPoolFields)
+  | { readonly do: 'natPool.remove'; readonly name: string }
+  | ({ readonly do: 'masquerade.set' } & MasqueradeFields)
+  | ({ readonly do: 'publish.set' } & PublishFields)
+  | { readonly do: 'natRule.remove'; readonly name: string };
+
+/** Outside addresses that inside hosts share, and the ports of them that they may have. */
+export interface NatPoolFields {
+  readonly name: string;
+  readonly addresses: readonly string[];
+  readonly firstPort: number;
+  readonly lastPort: number;
+}
+
+/** Sources of a prefix leave under another address. Names of both kinds of rule are in one space. */
+export interface MasqueradeFields {
+  readonly name: string;
+  readonly vrf: string;
+  readonly prefix: string;
+  /** Links; null is every link but the one that a packet came in by. */
+  readonly leaving: readonly string[] | null;
+  /** Null: the address of the link that it leaves by. */
+  readonly pool: string | null;
+  readonly hairpin: boolean;
+}
+
+/** Ports of an own address lead to an inside one, `firstPort` to `toPort` and so on. */
+export interface PublishFields {
+  readonly name: string;
+  readonly vrf: string;
+  readonly protocol: 'tcp' | 'udp';
+  /** Null is every own address. */
+  readonly address: string | null;
+  readonly firstPort: number;
+  readonly lastPort: number;
+  readonly toAddress: string;
+  readonly toPort: number;
+  readonly hairpin: boolean;
+}
+
+interface NatCounts {
+  readonly packets: number;
+  readonly bytes: number;
+  readonly sessions: number;
+}
+
+export interface NatSessionRow {
+  readonly rule: string;
+  readonly protocol: 'tcp' | 'udp' | 'icmp';
+  /** Address and port, or identifier. */
+  readonly inside: string;
+  readonly outside: string;
+  readonly remote: string;
+  readonly state: 'transitory' | 'established';
+  readonly expiresInSeconds: number;
+}
+
+export interface NatSessionsReply {
+  /** How many there are, shown or not. */
+  readonly total: number;
+  /** What the tables of sessions and mappings take. */
+  readonly bytes: number;
+  readonly sessions: readonly NatSessionRow[];
+}
 
 /** Rows of `dump`, shaped like the actions that made them, secrets as fingerprints (SHA-256, hex). */
 export type DumpRow =
@@ -121,7 +185,10 @@ export type DumpRow =
       readonly prefix: string;
       readonly link: string | null;
       readonly nextHop: string | null;
-    };
+    }
+  | ({ readonly is: 'natPool'; readonly sessions: number; readonly exhausted: number } & NatPoolFields)
+  | ({ readonly is: 'masquerade' } & MasqueradeFields & NatCounts)
+  | ({ readonly is: 'publish' } & PublishFields & NatCounts);
 
 /** Names one row of a dump. */
 export type RowId =
@@ -130,7 +197,9 @@ export type RowId =
   | { readonly is: 'wireguard'; readonly link: string }
   | { readonly is: 'peer'; readonly link: string; readonly publicKey: string }
   | { readonly is: 'address'; readonly link: string; readonly address: string }
-  | { readonly is: 'route'; readonly vrf: string; readonly prefix: string };
+  | { readonly is: 'route'; readonly vrf: string; readonly prefix: string }
+  | { readonly is: 'natPool'; readonly name: string }
+  | { readonly is: 'natRule'; readonly name: string };
 
 export interface CountersReply {
   readonly epoch: string;
@@ -158,6 +227,7 @@ export type ControlRequest =
   | { readonly id: number; readonly method: 'apply'; readonly actions: readonly Action[] }
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
+  | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
   | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   /** Ends the trace or capture with the id `stream`; it has its own last piece. */
@@ -196,5 +266,6 @@ export type ControlReply =
       readonly more?: true;
     }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly counters: CountersReply }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly natSessions: NatSessionsReply }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true }
   | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: Problem };

@@ -10,6 +10,8 @@ import { type TraceFilter, traceProtocols } from './trace-messages.ts';
 
 /** Actions in one request; more would make an answer that fits no frame. */
 export const MAX_ACTIONS = 10_000;
+/** NAT sessions in one answer. */
+export const MAX_SESSIONS = 1000;
 
 const verbs = [
   'vrf.set',
@@ -24,14 +26,29 @@ const verbs = [
   'address.remove',
   'route.set',
   'route.remove',
+  'natPool.set',
+  'natPool.remove',
+  'masquerade.set',
+  'publish.set',
+  'natRule.remove',
 ] as const satisfies readonly Action['do'][];
-const rowKinds = ['vrf', 'link', 'wireguard', 'peer', 'address', 'route'] as const satisfies readonly RowId['is'][];
+const rowKinds = [
+  'vrf',
+  'link',
+  'wireguard',
+  'peer',
+  'address',
+  'route',
+  'natPool',
+  'natRule',
+] as const satisfies readonly RowId['is'][];
 
 /** A request whose actions are still to be parsed one by one: a malformed action is that action's answer, not the request's. */
 export type ParsedRequest =
   | { readonly id: number; readonly method: 'apply'; readonly actions: readonly unknown[] }
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
+  | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
   | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   | { readonly id: number; readonly method: 'cancel'; readonly stream: number }
@@ -47,7 +64,16 @@ export function requestId(value: unknown): number | null {
 export function parseRequest(value: unknown): Result<ParsedRequest> {
   const read = new FieldReader(value, '');
   const id = read.number('id');
-  const method = read.oneOf('method', ['apply', 'dump', 'counters', 'trace', 'capture', 'cancel', 'stop'] as const);
+  const method = read.oneOf('method', [
+    'apply',
+    'dump',
+    'counters',
+    'natSessions',
+    'trace',
+    'capture',
+    'cancel',
+    'stop',
+  ] as const);
   switch (method) {
     case 'apply': {
       const actions = read.list('actions');
@@ -64,6 +90,12 @@ export function parseRequest(value: unknown): Result<ParsedRequest> {
         only.push(row.value);
       }
       return finish(read, { id, method, only });
+    }
+    case 'natSessions': {
+      const limit = read.number('limit');
+      if (!Number.isInteger(limit) || limit < 0 || limit > MAX_SESSIONS)
+        return err(problem('input.invalid', `limit is a whole number from 0 to ${MAX_SESSIONS}`, 'limit'));
+      return finish(read, { id, method, limit });
     }
     case 'trace': {
       const filter = parseFilter(read.object('filter'));
@@ -95,6 +127,8 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       return { do: verb, name: read.text('name'), tableId: read.number('tableId') };
     case 'vrf.remove':
     case 'link.remove':
+    case 'natPool.remove':
+    case 'natRule.remove':
       return { do: verb, name: read.text('name') };
     case 'link.set':
       return {
@@ -146,6 +180,37 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       };
     case 'route.remove':
       return { do: verb, vrf: read.text('vrf'), prefix: read.text('prefix') };
+    case 'natPool.set':
+      return {
+        do: verb,
+        name: read.text('name'),
+        addresses: read.textList('addresses'),
+        firstPort: read.number('firstPort'),
+        lastPort: read.number('lastPort'),
+      };
+    case 'masquerade.set':
+      return {
+        do: verb,
+        name: read.text('name'),
+        vrf: read.text('vrf'),
+        prefix: read.text('prefix'),
+        leaving: read.isNull('leaving') ? null : read.textList('leaving'),
+        pool: read.textOrNull('pool'),
+        hairpin: read.boolean('hairpin'),
+      };
+    case 'publish.set':
+      return {
+        do: verb,
+        name: read.text('name'),
+        vrf: read.text('vrf'),
+        protocol: read.oneOf('protocol', ['tcp', 'udp'] as const),
+        address: read.textOrNull('address'),
+        firstPort: read.number('firstPort'),
+        lastPort: read.number('lastPort'),
+        toAddress: read.text('toAddress'),
+        toPort: read.number('toPort'),
+        hairpin: read.boolean('hairpin'),
+      };
   }
 }
 
@@ -170,6 +235,8 @@ function parseRowId(value: unknown, path: string): Result<RowId> {
   switch (is) {
     case 'vrf':
     case 'link':
+    case 'natPool':
+    case 'natRule':
       return finish(read, { is, name: read.text('name') });
     case 'wireguard':
       return finish(read, { is, link: read.text('link') });

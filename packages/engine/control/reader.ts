@@ -36,6 +36,11 @@ export class FieldReader {
     return this.#get(name) === null ? null : this.text(name);
   }
 
+  /** Whether the field is there and null. */
+  isNull(name: string): boolean {
+    return this.#get(name) === null;
+  }
+
   /** A finite number; ranges are the tables' to judge. */
   number(name: string): number {
     const value = this.#get(name);

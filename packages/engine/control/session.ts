@@ -3,7 +3,7 @@
  * read on, so a client that does not read its replies only stops itself.
  */
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
-import type { Action, ControlReply, CountersReply, DumpRow, Hello, RowId } from './messages.ts';
+import type { Action, ControlReply, CountersReply, DumpRow, Hello, NatSessionsReply, RowId } from './messages.ts';
 import { CONTROL_VERSION } from './messages.ts';
 import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
 import type { StreamRequest, Streams } from './streams.ts';
@@ -17,6 +17,7 @@ export interface ControlTarget {
   apply(actions: readonly Action[]): Promise<(Problem | null)[]>;
   dump(only?: readonly RowId[]): DumpRow[];
   counters(): CountersReply;
+  natSessions(limit: number): NatSessionsReply;
 }
 
 /** What a session does with a message: replies to send in order, and whether to go on. */
@@ -68,6 +69,11 @@ export class ControlSession {
         return { replies: pages(id, this.#target.dump(request.only)), next: 'continue' };
       case 'counters':
         return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
+      case 'natSessions':
+        return {
+          replies: [{ type: 'reply', id, ok: true, natSessions: this.#target.natSessions(request.limit) }],
+          next: 'continue',
+        };
       case 'trace':
       case 'capture':
         return { replies: started(request, streams), next: 'continue' };

@@ -30,6 +30,16 @@ export const dropReasons = [
   // ip-rewrite
   'ttlExpired',
   'linkLocal',
+  // nat-out, nat-in
+  'natTableFull',
+  'natHostLimit',
+  'natPortsExhausted',
+  'natNoAddress',
+  'natNoSession',
+  'natFiltered',
+  'natFragment',
+  'natProtocol',
+  'natShort',
   // link-output
   'linkDown',
   'mtuExceeded',

@@ -10,7 +10,10 @@ test('a node stands behind those that feed it, ways back aside', () => {
   const names: readonly string[] = nodeNames;
   const place = (name: string): number => names.indexOf(name);
   for (const [from, nexts] of Object.entries(graphPlan))
-    for (const to of nexts) assert.ok(to === 'ip-lookup' || place(from) < place(to), `${from} -> ${to}`);
+    for (const to of nexts) {
+      const back = to === 'ip-lookup' && from !== 'ip-input' && from !== 'source-check';
+      assert.ok(back || place(from) < place(to), `${from} -> ${to}`);
+    }
   assert.equal(new Set(nodeNames).size, Object.keys(graphPlan).length, 'every node is reached');
 });
 

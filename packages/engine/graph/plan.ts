@@ -6,10 +6,13 @@ export const graphPlan = {
   'tun-input': ['ip-input'],
   'ip-input': ['source-check', 'ip-lookup'],
   'source-check': ['ip-lookup'],
-  'ip-lookup': ['local', 'ip-rewrite', 'icmp-error'],
-  // Replies and errors made here are looked up like any packet: the ways back.
+  'ip-lookup': ['nat-in', 'local', 'ip-rewrite', 'icmp-error'],
+  // A packet whose destination has become an inside one is looked up again, and replies and errors made here are looked up like any
+  // packet: the ways back.
+  'nat-in': ['ip-lookup', 'local'],
   local: ['icmp-error', 'ip-lookup'],
-  'ip-rewrite': ['link-output', 'icmp-error'],
+  'ip-rewrite': ['nat-out', 'link-output', 'icmp-error'],
+  'nat-out': ['link-output'],
   'link-output': ['wireguard-output', 'tun-output', 'icmp-error'],
   'wireguard-output': ['icmp-error'],
   'tun-output': [],

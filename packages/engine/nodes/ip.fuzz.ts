@@ -55,9 +55,9 @@ const [entry, checked, looked, local, rewrite, linkOutput, out, errors] = Array.
 const stations: readonly (readonly [GraphNode, Frame])[] = [
   [new IpInput(forwarding, counters, checked, looked), entry],
   [new SourceCheckNode(forwarding, counters, looked), checked],
-  [new IpLookup(forwarding, counters, local, rewrite, errors), looked],
+  [new IpLookup(forwarding, counters, local, rewrite, new Frame(), errors), looked],
   [new Local(counters, clock, errors, looked), local],
-  [new IpRewrite(counters, linkOutput, errors), rewrite],
+  [new IpRewrite(forwarding, counters, linkOutput, new Frame(), errors), rewrite],
   [new LinkOutput(forwarding, counters, 7, out, new Frame(), errors), linkOutput],
   [new IcmpError(forwarding, counters, clock, 7, looked), errors],
 ];

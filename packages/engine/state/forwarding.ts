@@ -78,11 +78,17 @@ export class Forwarding {
   readonly links: (Link | null)[];
   readonly vrfs: (Vrf | null)[];
   readonly adjacencies: AdjacencyTable;
+  /** Whether any NAT rule is there: packets for us go by nat-in then. */
+  natIn: boolean;
+  /** By link index: 1 when packets that leave by it go by nat-out. */
+  natOut: Uint8Array;
 
   constructor() {
     this.links = [];
     this.vrfs = [];
     this.adjacencies = new AdjacencyTable();
+    this.natIn = false;
+    this.natOut = new Uint8Array(0);
   }
 }
 

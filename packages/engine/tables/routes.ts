@@ -147,6 +147,22 @@ export class Routes {
     }
   }
 
+  /** The first IPv4 address that a link was given, as a word; 0 when it has none. */
+  firstAddress4(link: Link): number {
+    for (const { address } of this.#addresses[link.index]!.values())
+      if (address.length === 4) return new DataView(address.buffer, address.byteOffset).getInt32(0);
+    return 0;
+  }
+
+  /** An address that is ours without standing on a link; one `disownHost` is owed for each call. */
+  adoptHost(vrf: Vrf, address: Uint8Array): void {
+    this.#adopt(vrf, { address, bits: 8 * address.length });
+  }
+
+  disownHost(vrf: Vrf, address: Uint8Array): void {
+    this.#disown(vrf, { address, bits: 8 * address.length });
+  }
+
   *rows(vrf: Vrf): Iterable<RouteRow> {
     for (const [key, route] of this.#routes[vrf.index]!) yield this.#row(vrf, key, route);
   }

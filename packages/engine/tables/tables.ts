@@ -8,7 +8,9 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Action, DumpRow, RowId } from '../control/messages.ts';
 import type { Counters } from '../graph/counters.ts';
+import type { Nat } from '../nat/nat.ts';
 import { type Forwarding, freeIndex, Link, NO_CLAMP, SourceCheck, Vrf } from '../state/forwarding.ts';
+import { NatTable } from './nat.ts';
 import { Routes } from './routes.ts';
 import type { TunTable } from './tun.ts';
 import type { WireguardTable } from './wireguard.ts';
@@ -27,15 +29,17 @@ export class Tables {
   readonly #wireguard: WireguardTable;
   readonly #tun: TunTable;
   readonly #routes: Routes;
+  readonly nat: NatTable;
   readonly #vrfs: Map<string, Vrf>;
   readonly #links: Map<string, Link>;
 
-  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, tun: TunTable) {
+  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, tun: TunTable, nat: Nat) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
     this.#tun = tun;
     this.#routes = new Routes(forwarding);
+    this.nat = new NatTable(forwarding, nat, this.#routes);
     this.#vrfs = new Map();
     this.#links = new Map();
     this.#setVrf(DEFAULT_VRF, 0);
@@ -43,6 +47,7 @@ export class Tables {
 
   /** Does one action; null when done, else why nothing was. Only actions that open or close a socket take time. */
   apply(action: Action): Problem | null | Promise<Problem | null> {
+    if (action.do.startsWith('link.') || action.do.startsWith('address.')) this.nat.touch();
     switch (action.do) {
       case 'vrf.set':
         return this.#setVrf(action.name, action.tableId);
@@ -86,7 +91,24 @@ export class Tables {
         const vrf = this.#vrfs.get(action.vrf);
         return vrf === undefined ? null : this.#routes.remove(vrf, action.prefix);
       }
+      case 'natPool.set':
+        return this.nat.setPool(action);
+      case 'natPool.remove':
+        return this.nat.removePool(action.name);
+      case 'masquerade.set':
+        return this.#setMasquerade(action);
+      case 'publish.set': {
+        const vrf = this.#vrfs.get(action.vrf);
+        return vrf === undefined ? missing(`there is no VRF ${action.vrf}`, 'vrf') : this.nat.setPublish(action, vrf);
+      }
+      case 'natRule.remove':
+        return this.nat.removeRule(action.name);
     }
+  }
+
+  /** To be called when a list of actions is done, before packets have a turn: what follows from all of them together. */
+  settle(): void {
+    this.nat.settle();
   }
 
   /** All rows, or those of the named that exist. */
@@ -102,6 +124,7 @@ export class Tables {
       for (const row of this.#wireguard.peerRows(link)) rows.push(row);
     }
     for (const vrf of this.#vrfs.values()) for (const row of this.#routes.rows(vrf)) rows.push(row);
+    rows.push(...this.nat.rows());
     return rows;
   }
 
@@ -115,6 +138,8 @@ export class Tables {
       if (vrf === undefined) return null;
       return id.is === 'vrf' ? vrfRow(vrf) : this.#routes.row(vrf, id.prefix);
     }
+    if (id.is === 'natPool') return this.nat.poolRow(id.name);
+    if (id.is === 'natRule') return this.nat.ruleRow(id.name);
     const link = this.#links.get(id.is === 'link' ? id.name : id.link);
     if (link === undefined) return null;
     switch (id.is) {
@@ -173,6 +198,8 @@ export class Tables {
         `VRF ${name} has ${links} links and ${routes} routes; remove them first`,
         'name',
       );
+    const rules = this.nat.rulesOn(vrf);
+    if (rules > 0) return problem('object.dependency', `VRF ${name} has ${rules} NAT rules; remove them first`, 'name');
     this.#vrfs.delete(name);
     this.#forwarding.vrfs[vrf.index] = null;
     return null;
@@ -229,6 +256,8 @@ export class Tables {
       const what = `link ${name} has ${device}${addresses} addresses and ${routes} routes; remove them first`;
       return problem('object.dependency', what, 'name');
     }
+    const rules = this.nat.rulesOn(link);
+    if (rules > 0) return problem('object.dependency', `${rules} NAT rules name ${name}; remove them first`, 'name');
     if (link.tun !== null) await this.#tun.remove(link, link.tun);
     this.#links.delete(name);
     this.#forwarding.links[link.index] = null;
@@ -249,6 +278,18 @@ export class Tables {
     const link = this.#links.get(action.link);
     if (link === undefined) return missing(`there is no link ${action.link}`, 'link');
     return this.#routes.set(vrf, action.prefix, link, action.nextHop);
+  }
+
+  #setMasquerade(action: Extract<Action, { do: 'masquerade.set' }>): Problem | null {
+    const vrf = this.#vrfs.get(action.vrf);
+    if (vrf === undefined) return missing(`there is no VRF ${action.vrf}`, 'vrf');
+    const links: Link[] = [];
+    for (const [i, name] of (action.leaving ?? []).entries()) {
+      const link = this.#links.get(name);
+      if (link === undefined) return missing(`there is no link ${name}`, `leaving[${i}]`);
+      links.push(link);
+    }
+    return this.nat.setMasquerade(action, vrf, links);
   }
 
   #withLink<T>(name: string, then: (link: Link) => T): T | Problem {

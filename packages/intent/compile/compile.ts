@@ -4,7 +4,9 @@ import { compileAddress } from './address.ts';
 import type { CompileContext, Compiled } from './context.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
 import { compileHostInterface } from './host-interface.ts';
+import { compileMasquerade } from './masquerade.ts';
 import { compilePeer } from './peer.ts';
+import { compilePublishedPort } from './published-port.ts';
 import { compileRoute } from './route.ts';
 import { compileVrf } from './vrf.ts';
 
@@ -16,6 +18,8 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   address: 2,
   peer: 2,
   route: 2,
+  masquerade: 2,
+  publishedPort: 2,
 };
 export const INTENT_RANKS = 3;
 
@@ -33,5 +37,9 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compilePeer(intent, context);
     case 'route':
       return compileRoute(intent, context);
+    case 'masquerade':
+      return compileMasquerade(intent, context);
+    case 'publishedPort':
+      return compilePublishedPort(intent, context);
   }
 }

@@ -87,6 +87,8 @@ const comparedFields: { readonly [K in ObjectKind]: readonly string[] } = {
   wireguardPeer: compared('wireguardPeer'),
   address: compared('address'),
   route: compared('route'),
+  natPool: compared('natPool'),
+  natRule: compared('natRule'),
 };
 
 function compared(kind: ObjectKind): readonly string[] {

@@ -72,13 +72,40 @@ export interface RouteIntent {
   readonly blackhole: boolean;
 }
 
+/** Sources of a prefix leave under another address: the way out for peers. Key: vrf, prefix. IPv4. */
+export interface MasqueradeIntent {
+  readonly kind: 'masquerade';
+  readonly vrf: string;
+  readonly prefix: string;
+  /** Interfaces, sorted; null: every one but that by which a packet came in. */
+  readonly leaving: readonly string[] | null;
+  /** Sorted; null: the address of the interface that it leaves by. */
+  readonly addresses: readonly string[] | null;
+}
+
+/** Ports of an address of this host that lead to an inside one. Key: vrf, hostAddress, protocol, hostPort. IPv4. */
+export interface PublishedPortIntent {
+  readonly kind: 'publishedPort';
+  readonly vrf: string;
+  /** Null: every own address. */
+  readonly hostAddress: string | null;
+  readonly hostPort: number;
+  readonly protocol: 'tcp' | 'udp';
+  readonly address: string;
+  readonly port: number;
+  /** How many ports, from `hostPort` and from `port` on. */
+  readonly count: number;
+}
+
 export type Intent =
   | VrfIntent
   | GatewayInterfaceIntent
   | HostInterfaceIntent
   | AddressIntent
   | PeerIntent
-  | RouteIntent;
+  | RouteIntent
+  | MasqueradeIntent
+  | PublishedPortIntent;
 export type IntentKind = Intent['kind'];
 
 /** `kind/part/part`, as for objects. */
@@ -101,5 +128,11 @@ export function intentKey(intent: Intent): IntentKey {
       return `peer/${intent.interface}/${intent.publicKey}` as IntentKey;
     case 'route':
       return `route/${intent.vrf}/${intent.prefix}` as IntentKey;
+    case 'masquerade':
+      return `masquerade/${intent.vrf}/${intent.prefix}` as IntentKey;
+    case 'publishedPort': {
+      const { vrf, hostAddress, protocol, hostPort } = intent;
+      return `publishedPort/${vrf}/${hostAddress ?? '*'}/${protocol}/${hostPort}` as IntentKey;
+    }
   }
 }

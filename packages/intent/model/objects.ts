@@ -79,13 +79,53 @@ export type RouteVia =
   | { readonly type: 'link'; readonly link: string; readonly nextHop: string | null }
   | { readonly type: 'blackhole' };
 
+/** Outside addresses that inside hosts share. Key: name. */
+export interface NatPoolObject {
+  readonly kind: 'natPool';
+  readonly name: string;
+  /** Sorted by their text. */
+  readonly addresses: readonly string[];
+  /** The first and the last port that may be given out. */
+  readonly ports: readonly [number, number];
+}
+
+/** Addresses (and ports) that become others. Key: name. IPv4. */
+export interface NatRuleObject {
+  readonly kind: 'natRule';
+  readonly name: string;
+  readonly vrf: string;
+  readonly match: NatMatch;
+  readonly to: NatTarget;
+  /** Whether hosts of the inside reach it too, by its outside address. */
+  readonly hairpin: boolean;
+}
+
+/** Sources of a prefix that leave by some links (sorted; null: all but the one they came by), or ports of an address of our own. */
+export type NatMatch =
+  | { readonly type: 'source'; readonly prefix: string; readonly leaving: readonly string[] | null }
+  | {
+      readonly type: 'destination';
+      /** Null is every own address. */
+      readonly address: string | null;
+      readonly protocol: 'tcp' | 'udp';
+      readonly ports: readonly [number, number];
+    };
+
+/** The address of the link they leave by, a pool, or an inside address and the port that the first port becomes. */
+export type NatTarget =
+  | { readonly type: 'egress' }
+  | { readonly type: 'pool'; readonly pool: string }
+  | { readonly type: 'inside'; readonly address: string; readonly port: number };
+
 export type PlaneObject =
   | VrfObject
   | LinkObject
   | WireguardDeviceObject
   | WireguardPeerObject
   | AddressObject
-  | RouteObject;
+  | RouteObject
+  | NatPoolObject
+  | NatRuleObject;
 
 export type ObjectKind = PlaneObject['kind'];
 
@@ -148,6 +188,18 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
     learned: ['endpoint', 'lastHandshakeUnixMs', 'pathMtu', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
+  natPool: {
+    rank: 6,
+    fields: { name: 'key', addresses: 'desired', ports: 'desired' },
+    fixed: [],
+    learned: ['sessions', 'exhausted'],
+  },
+  natRule: {
+    rank: 7,
+    fields: { name: 'key', vrf: 'desired', match: 'desired', to: 'desired', hairpin: 'desired' },
+    fixed: ['vrf'],
+    learned: ['packets', 'bytes', 'sessions'],
+  },
 };
 
 /** The key of an object: its kind and key fields, in the order in which the kind declares them. */
@@ -155,6 +207,8 @@ export function objectKey(object: PlaneObject): ObjectKey {
   switch (object.kind) {
     case 'vrf':
     case 'link':
+    case 'natPool':
+    case 'natRule':
       return `${object.kind}/${object.name}` as ObjectKey;
     case 'wireguardDevice':
       return `wireguardDevice/${object.link}` as ObjectKey;

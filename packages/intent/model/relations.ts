@@ -11,7 +11,13 @@ const linkKey = (name: string): ObjectKey => `link/${name}` as ObjectKey;
 export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
   switch (object.kind) {
     case 'vrf':
+    case 'natPool':
       return [];
+    case 'natRule': {
+      const links = object.match.type === 'source' ? (object.match.leaving ?? []) : [];
+      const pools = object.to.type === 'pool' ? [`natPool/${object.to.pool}` as ObjectKey] : [];
+      return [vrfKey(object.vrf), ...links.map(linkKey), ...pools];
+    }
     case 'link':
       return [vrfKey(object.vrf)];
     case 'wireguardDevice':
@@ -33,9 +39,15 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
       return object.listenPort === 0 ? [] : [listenPortResource(object.listenPort)];
     case 'wireguardPeer':
       return object.allowedIps.map((prefix) => allowedIpResource(object.link, prefix));
+    case 'natRule': {
+      if (object.match.type === 'source') return [];
+      const { address, protocol, ports } = object.match;
+      return publishedResources(object.vrf, address, protocol, ports[0], ports[1]);
+    }
     case 'link':
     case 'address':
     case 'route':
+    case 'natPool':
       return [];
   }
 }
@@ -43,3 +55,17 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
 export const interfaceNameResource = (name: string): string => `interfaceName/${name}`;
 export const listenPortResource = (port: number): string => `listenPort/${port}`;
 export const allowedIpResource = (link: string, prefix: string): string => `allowedIp/${link}/${prefix}`;
+
+/** A name for each port that is published; a range has as many. */
+export function publishedResources(
+  vrf: string,
+  address: string | null,
+  protocol: string,
+  first: number,
+  last: number,
+): readonly string[] {
+  return Array.from(
+    { length: last - first + 1 },
+    (_, i) => `published/${vrf}/${address ?? '*'}/${protocol}/${first + i}`,
+  );
+}

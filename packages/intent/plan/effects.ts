@@ -26,6 +26,9 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     persistentKeepalive: 'none',
   },
   address: {},
+  // Sessions of a rule end with what made them.
+  natPool: { addresses: 'interrupt', ports: 'none' },
+  natRule: { vrf: 'interrupt', match: 'interrupt', to: 'interrupt', hairpin: 'interrupt' },
   route: { via: (_before, after) => (after.via.type === 'blackhole' ? 'interrupt' : 'none') },
 };
 

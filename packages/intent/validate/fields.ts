@@ -95,6 +95,26 @@ export class FieldReader {
     return parsed.ok ? formatIp(parsed.value) : this.#parsed(parsed, '');
   }
 
+  /** Canonical addresses, sorted by their text, each once; at least one, or null. */
+  addressesOrNull(name: string): readonly string[] | null {
+    return this.#listOrNull(name, 1024, 'addresses', (text, field) => {
+      const parsed = parseIp(text, field);
+      return parsed.ok ? ok(formatIp(parsed.value)) : parsed;
+    });
+  }
+
+  /** Names of interfaces, sorted, each once; at least one, or null. */
+  interfaceNamesOrNull(name: string): readonly string[] | null {
+    return this.#listOrNull(name, 1024, 'names of interfaces', parseInterfaceName);
+  }
+
+  oneOf<T extends string>(name: string, options: readonly T[]): T {
+    const text = this.text(name);
+    return (
+      options.find((option) => option === text) ?? this.#complain(name, `is one of ${options.join(', ')}`, options[0]!)
+    );
+  }
+
   endpointOrNull(name: string): string | null {
     if (this.#orNull(name)) return null;
     const parsed = parseEndpoint(this.text(name), name);
@@ -148,6 +168,28 @@ export class FieldReader {
   #take(name: string): unknown {
     this.#asked.add(name);
     return Object.hasOwn(this.#json, name) ? this.#json[name] : undefined;
+  }
+
+  #listOrNull(
+    name: string,
+    most: number,
+    what: string,
+    parse: (text: string, field: string) => Result<string>,
+  ): readonly string[] | null {
+    if (this.#orNull(name)) return null;
+    const value = this.#take(name);
+    if (!Array.isArray(value) || value.length < 1 || value.length > most)
+      return this.#complain(name, `is a list of 1 to ${most} ${what}`, null);
+    const found = new Set<string>();
+    for (let i = 0; i < value.length; i++) {
+      const field = `${name}[${i}]`;
+      const text: unknown = value[i];
+      if (typeof text !== 'string') return this.#complain(field, 'is a text', null);
+      const parsed = parse(text, field);
+      if (!parsed.ok) return this.#parsed(parsed, null);
+      found.add(parsed.value);
+    }
+    return [...found].sort();
   }
 
   #orNull(name: string): boolean {

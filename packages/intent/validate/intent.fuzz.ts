@@ -19,6 +19,8 @@ export const seeds: readonly Uint8Array[] = [
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1), allowedIps: ['10.0.0.2', 'fd77::/64'], endpoint: '[::1]:5' },
   { kind: 'route', vrf: 'default', prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.0.0.1' },
   { kind: 'route', prefix: '::/0', blackhole: true },
+  { kind: 'masquerade', prefix: '10.0.0.0/8', leaving: ['wg0'], addresses: ['192.0.2.1', '192.0.2.2'] },
+  { kind: 'publishedPort', hostAddress: '192.0.2.1', hostPort: 80, protocol: 'tcp', address: '10.0.0.2', port: 8080 },
 ].map((intent) => asciiBytes(JSON.stringify(intent)));
 
 export function fuzzOne(bytes: Uint8Array): void {

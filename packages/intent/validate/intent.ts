@@ -68,7 +68,45 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       f.refuse('nextHop', 'the next hop is of the same address family as the prefix');
     return f.finish(route);
   },
+
+  masquerade: (f) => {
+    const masquerade = {
+      kind: f.literal('kind', 'masquerade'),
+      vrf: f.name('vrf', 'default'),
+      prefix: f.prefix('prefix'),
+      leaving: f.interfaceNamesOrNull('leaving'),
+      addresses: f.addressesOrNull('addresses'),
+    };
+    refuseIpv6(f, 'prefix', masquerade.prefix);
+    masquerade.addresses?.forEach((address, i) => {
+      refuseIpv6(f, `addresses[${i}]`, address);
+    });
+    return f.finish(masquerade);
+  },
+
+  publishedPort: (f) => {
+    const port = {
+      kind: f.literal('kind', 'publishedPort'),
+      vrf: f.name('vrf', 'default'),
+      hostAddress: f.addressOrNull('hostAddress'),
+      hostPort: f.integer('hostPort', 1, 65_535),
+      protocol: f.oneOf('protocol', ['tcp', 'udp'] as const),
+      address: f.addressOrNull('address') ?? '',
+      port: f.integer('port', 1, 65_535),
+      count: f.integer('count', 1, 65_535, 1),
+    };
+    if (port.address === '') f.refuse('address', 'name the inside address that the port leads to');
+    refuseIpv6(f, 'hostAddress', port.hostAddress ?? '');
+    refuseIpv6(f, 'address', port.address);
+    if (Math.max(port.hostPort, port.port) + port.count - 1 > 65_535)
+      f.refuse('count', 'the last of these ports is above 65535');
+    return f.finish(port);
+  },
 };
+
+function refuseIpv6(fields: FieldReader, field: string, address: string): void {
+  if (address.includes(':')) fields.refuse(field, 'only IPv4 is translated: give an IPv4 address');
+}
 
 /**
  * Checks one intent and brings it into the one form that equal intents share: canonical addresses, prefixes sorted and each once,

@@ -1,90 +1,158 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { finishChecksum, sumWords } from '../checksum/checksum.ts';
-import { clampTcpMss, tcpIsSyn, tcpMssAt } from './tcp.ts';
+import { sumPseudoHeader } from '../checksum/checksum.ts';
+import { fuzzOne, seeds } from './tcp.fuzz.ts';
+import {
+  checkTcp,
+  checkTcpSum,
+  emitTcp,
+  parseTcp,
+  TcpFault,
+  TcpFlag,
+  TcpOption,
+  tcpAck,
+  tcpChecksum,
+  tcpDst,
+  tcpFlags,
+  tcpHeaderLen,
+  tcpLen,
+  tcpOption,
+  tcpSeq,
+  tcpSrc,
+  tcpUrgent,
+  tcpWindow,
+} from './tcp.ts';
 
 const viewOf = (bytes: Uint8Array): DataView => new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-/** Twenty bytes, the checksum 0; `words` is the header's length in words of 32 bits. */
-const head = (words: number, flags: string): string =>
-  `c00000500000000100000000${words.toString(16)}0${flags}200000000000`;
+const PSEUDO = sumPseudoHeader(viewOf(Uint8Array.of(192, 0, 2, 1, 192, 0, 2, 2)), 0, 4, 6, 28);
+const pseudoOf = (length: number): number => PSEUDO - 28 + length;
 
-/** A SYN with these options; the checksum stands for nothing but itself. */
-function syn(options: string, flags = '02'): Uint8Array {
-  const bytes = Uint8Array.fromHex(`${head(5 + options.length / 8, flags)}${options}`);
-  const v = viewOf(bytes);
-  v.setUint16(16, finishChecksum(sumWords(v, 0, bytes.length, 0)));
-  return bytes;
-}
+// The checksums were computed by another program.
+const syn = '30390050000000010000000070022000ae910000020405b401010402';
+const fin = '00500fa0000003e8000007d05011ffff86bb0000686921';
+const named = [
+  [
+    'SYN with options',
+    syn,
+    {
+      src: 12345,
+      dst: 80,
+      seq: 1,
+      ack: 0,
+      flags: TcpFlag.syn,
+      window: 8192,
+      urgent: 0,
+      options: Uint8Array.fromHex('020405b401010402'),
+      payloadLength: 0,
+    },
+  ],
+  [
+    'FIN with an odd payload',
+    fin,
+    {
+      src: 80,
+      dst: 4000,
+      seq: 1000,
+      ack: 2000,
+      flags: TcpFlag.fin | TcpFlag.ack,
+      window: 65535,
+      urgent: 0,
+      options: new Uint8Array(0),
+      payloadLength: 3,
+    },
+  ],
+] as const;
 
-const clamped: readonly (readonly [what: string, before: string, after: string])[] = [
-  ['alone', '020405b4', '020403e8'],
-  ['at an odd place', '01020405b4010101', '01020403e8010101'],
-  ['behind others', '0402080a000000010000000001020405b4010100', '0402080a000000010000000001020403e8010100'],
-];
-for (const [what, before, after] of clamped) {
-  test(`an MSS ${what} is lowered, and the checksum is as if it had always been so`, () => {
-    const bytes = syn(before);
-    assert.equal(clampTcpMss(viewOf(bytes), 0, bytes.length, 1000), true);
-    assert.equal(bytes.toHex(), syn(after).toHex());
-    assert.equal(clampTcpMss(viewOf(bytes), 0, bytes.length, 1000), false, 'once is enough');
+for (const [what, hex, header] of named) {
+  test(`${what}, both ways, over 0xa5`, () => {
+    const bytes = Uint8Array.fromHex(hex);
+    const pseudo = pseudoOf(bytes.length);
+    assert.deepEqual(parseTcp(viewOf(bytes), 0, bytes.length, pseudo), header);
+    const written = new Uint8Array(bytes.length + 4).fill(0xa5);
+    written.set(bytes.subarray(tcpLen(header)), 2 + tcpLen(header));
+    emitTcp(header, viewOf(written), 2, pseudo);
+    assert.equal(written.toHex(), `a5a5${hex}a5a5`);
   });
 }
 
-const left: readonly (readonly [what: string, bytes: Uint8Array])[] = [
-  ['a small one', syn('020403e8')],
-  ['no options', syn('')],
-  ['a segment without SYN', syn('020405b4', '10')],
-  ['an option of length 0', syn('03000204')],
-  ['an option of length 1', syn('03010204')],
-  ['an option beyond the header', syn('0101030a')],
-  ['a kind without a length', syn('01010102')],
-  ['an MSS of another length', syn('020305b4')],
-  ['what stands behind the end of options', syn('00000000020405b4')],
-  ['half a header', syn('020405b4').subarray(0, 19)],
-  ['a header longer than the segment', syn('020405b4').subarray(0, 23)],
-  ['a header shorter than a header', Uint8Array.fromHex(`${head(4, '02')}020405b4`)],
-];
-for (const [what, bytes] of left) {
-  test(`${what}: left alone`, () => {
-    const copy = bytes.slice();
-    assert.equal(clampTcpMss(viewOf(copy), 0, copy.length, 1000), false);
-    assert.deepEqual(copy, bytes.slice());
-  });
-}
-
-test('the MSS is found where it stands', () => {
-  const bytes = syn('01020405b4010101');
-  assert.equal(tcpIsSyn(viewOf(bytes), 0, bytes.length), true);
-  assert.equal(tcpMssAt(viewOf(bytes), 0), 23);
-});
-
-test('a right checksum stays right, whatever the values', () => {
-  fc.assert(
-    fc.property(fc.nat(0xffff), fc.nat(0xffff), fc.boolean(), fc.nat(0xffff), (mss, most, odd, window) => {
-      const value = mss.toString(16).padStart(4, '0');
-      const bytes = syn(odd ? `010204${value}010101` : `0204${value}`);
-      const v = viewOf(bytes);
-      v.setUint16(14, window);
-      v.setUint16(16, 0);
-      v.setUint16(16, finishChecksum(sumWords(v, 0, bytes.length, 0)));
-      assert.equal(clampTcpMss(v, 0, bytes.length, most), mss > most);
-      assert.equal(finishChecksum(sumWords(v, 0, bytes.length, 0)), 0);
-    }),
-    { seed: 5 },
+test('accessors', () => {
+  const view = viewOf(Uint8Array.fromHex(fin));
+  assert.deepEqual(
+    [tcpSrc, tcpDst, tcpSeq, tcpAck, tcpHeaderLen, tcpFlags, tcpWindow, tcpChecksum, tcpUrgent].map((get) =>
+      get(view, 0),
+    ),
+    [80, 4000, 1000, 2000, 20, 0x11, 65535, 0x86bb, 0],
   );
 });
 
-test('segments that another program made', () => {
-  for (const [before, after] of [
-    ['c0000050000000010000000060022000b7f30000020405b4', 'c0000050000000010000000060022000b9bf0000020403e8'],
-    [
-      'c0000050000000010000000070022000f5a1000001020405b4010101',
-      'c0000050000000010000000070022000c1a3000001020403e8010101',
-    ],
-  ] as const) {
-    const bytes = Uint8Array.fromHex(before);
-    clampTcpMss(viewOf(bytes), 0, bytes.length, 1000);
-    assert.equal(bytes.toHex(), after);
-  }
+test('each fault has its number', () => {
+  const view = viewOf(Uint8Array.fromHex(syn));
+  assert.equal(checkTcp(view, 0, 19), TcpFault.short);
+  assert.equal(checkTcp(view, 0, 27), TcpFault.dataOffset);
+  assert.equal(checkTcp(viewOf(Uint8Array.fromHex(fin.replace('5011ffff', '4011ffff'))), 0, 23), TcpFault.dataOffset);
+  assert.equal(checkTcp(view, 0, 28), TcpFault.none);
+  assert.equal(checkTcpSum(view, 0, 28, pseudoOf(28)), TcpFault.none);
+  assert.equal(checkTcpSum(view, 0, 28, pseudoOf(28) + 1), TcpFault.checksum);
+  assert.equal(parseTcp(view, 0, 28, pseudoOf(28) + 1), null);
+  assert.equal(parseTcp(view, 0, 19, 0), null);
+});
+
+const walks: readonly (readonly [string, string, number, number])[] = [
+  ['the first', '020405b401010402', TcpOption.maximumSegmentSize, 20],
+  ['one behind padding', '0101010102040500', TcpOption.maximumSegmentSize, 24],
+  ['one that is not there', '020405b401010402', 8, -1],
+  ['none behind the end of the list', '00000000020405b4', TcpOption.maximumSegmentSize, -1],
+  ['a length of none', '0500000002040500', TcpOption.maximumSegmentSize, -1],
+  ['a length of one', '0501010102040500', TcpOption.maximumSegmentSize, -1],
+  ['a length beyond the header', '0101010102090500', TcpOption.maximumSegmentSize, -1],
+  ['a kind on the last byte', '0101010101010102', TcpOption.maximumSegmentSize, -1],
+];
+for (const [what, options, kind, at] of walks) {
+  test(`options: ${what}`, () => {
+    const bytes = Uint8Array.fromHex(syn);
+    bytes.set(Uint8Array.fromHex(options), 20);
+    assert.equal(tcpOption(viewOf(bytes), 0, kind), at);
+  });
+}
+
+test('parse gives back what emit wrote', () => {
+  const port = fc.nat(0xffff);
+  const number = fc.nat(0xffffffff);
+  fc.assert(
+    fc.property(
+      fc.record({ src: port, dst: port, seq: number, ack: number, flags: fc.nat(0xff), window: port, urgent: port }),
+      fc.array(fc.uint8Array({ minLength: 4, maxLength: 4 }), { maxLength: 10 }),
+      fc.uint8Array({ maxLength: 100 }),
+      fc.nat(0xfffff),
+      (fields, words, data, sum) => {
+        const options = Uint8Array.from(words.flatMap((word) => [...word]));
+        const header = { ...fields, options, payloadLength: data.length };
+        const bytes = new Uint8Array(tcpLen(header) + data.length).fill(0xa5);
+        bytes.set(data, tcpLen(header));
+        emitTcp(header, viewOf(bytes), 0, sum);
+        assert.deepEqual(parseTcp(viewOf(bytes), 0, bytes.length, sum), header);
+      },
+    ),
+    { seed: 11 },
+  );
+});
+
+test('what no header can say is refused', () => {
+  const header = { ...named[0][2], options: new Uint8Array(44) };
+  assert.throws(() => emitTcp(header, viewOf(new Uint8Array(100)), 0, 0), RangeError);
+  assert.throws(
+    () => emitTcp({ ...header, options: new Uint8Array(3) }, viewOf(new Uint8Array(100)), 0, 0),
+    RangeError,
+  );
+});
+
+test('random bytes never throw, and every property of the fuzzer holds', () => {
+  for (const seed of seeds) fuzzOne(seed);
+  fc.assert(
+    fc.property(fc.uint8Array({ minLength: 20, maxLength: 80 }), (bytes) => {
+      fuzzOne(bytes);
+    }),
+    { seed: 12, numRuns: 3000 },
+  );
 });

@@ -1,5 +1,6 @@
 /** `vrouterctl show ...`: what a gateway has and does, as vrouterd on this host tells it. */
 import {
+  natReply,
   type PlanReply,
   planReply,
   type StatsReply,
@@ -14,6 +15,7 @@ import { sessionOf, type World } from '../session.ts';
 import { type Cell, pairs, plain, table } from '../text/table.ts';
 import { whenText } from '../text/units.ts';
 import { interfacesReply, interfacesText } from './interfaces.ts';
+import { natText } from './nat.ts';
 import { peersReply, peersText } from './peers.ts';
 import { routesReply, routesText } from './routes.ts';
 
@@ -35,6 +37,7 @@ export function addShow(program: Command, world: World): void {
   view('interfaces', 'interfaces: addresses, state, traffic', interfacesReply, interfacesText);
   view('peers', 'WireGuard peers: where they are, when they were heard, traffic', peersReply, peersText);
   view('routes', 'routes, and the intent that asked for each', routesReply, routesText);
+  view('nat', 'NAT rules and the sessions through them', natReply, natText);
   view('stats', 'counters: drops by reason, packets by node, what keeps failing', statsReply, statsText);
   view('plan', 'what a reconcile would do now, and what is held back', planReply, planText);
   view('status', 'the daemon: plane, engine, controller, versions', statusReply, statusText);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { millis } from '@vrouter/core/time.ts';
-import { MADE_BYTES, PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import { MADE_BYTES, PacketBatch, ROW_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
 import { BreathClock } from '../../graph/breath-clock.ts';
 import { Frame } from '../../graph/frame.ts';
 import { icmpOutcomes } from '../../graph/icmp-outcomes.ts';
@@ -56,6 +56,11 @@ for (const [what, packet, outcome] of silent) {
 
 test('what we made ourselves gets no error', () => {
   assert.deepEqual(run([literals.reply4, literals.reply6], ROW_OURS).outcomes, { aboutOurs: 2 });
+});
+
+test('an error about a translated packet is translated itself', () => {
+  const { bench, next } = run([literals.udp4], ROW_NAT_IN);
+  assert.deepEqual([rowsOf(next), bench.batch.flags[0]], [[0], ROW_OURS]);
 });
 
 test('the row becomes the error, in memory of its own', () => {

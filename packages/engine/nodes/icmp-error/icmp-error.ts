@@ -115,6 +115,7 @@ export class IcmpError {
     if (four) this.#write4(made.view, to, quote, cause, argument, atUs ? null : own);
     else write6(made.view, to, quote, cause, argument, atUs ? null : own);
     batch.moveToMade(row, to, headers + quote);
+    // Nothing else stays: what was translated for the packet is to be translated back for its error (nat-out, nat-in).
     batch.flags[row] = ROW_OURS;
     return outcomes[cause]!;
   }

@@ -35,7 +35,7 @@ test('rows go where the longest prefix of their VRF leads', () => {
   const packets = [literals.udp4, literals.echo4, literals.udp6, literals.echo6, literals.udp4, literals.udp6];
   for (const packet of packets) bench.packet(packet);
   bench.batch.vrf.set([0, 0, 0, 0, 1, 1]);
-  bench.run(new IpLookup(forwarding(), bench.counters, local, rewrite, errors));
+  bench.run(new IpLookup(forwarding(), bench.counters, local, rewrite, new Frame(), errors));
   assert.deepEqual(rowsOf(rewrite), [0, 2]);
   assert.deepEqual([bench.batch.egress[0], bench.batch.egress[2]], [4, 6]);
   assert.deepEqual(rowsOf(local), [1, 3]);

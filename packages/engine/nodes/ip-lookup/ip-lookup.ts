@@ -1,11 +1,11 @@
 /**
  * ip-lookup: the longest prefix of the row's VRF that covers the destination, RFC 1812 section 5.2.4.3.
- * In: ip-input, local (replies). Out: local for own addresses, ip-rewrite for a link, icmp-error without a route. A
- * blackhole ends here in silence, as on the other planes.
+ * In: ip-input, source-check, local (replies), nat-in, icmp-error. Out: local for own addresses (by nat-in where there is NAT), ip-rewrite
+ * for a link, icmp-error without a route. A blackhole ends here in silence, as on the other planes.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
-import type { PacketBatch } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_NAT_IN } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
@@ -18,18 +18,21 @@ export class IpLookup {
   readonly #counters: Counters;
   readonly #local: Frame;
   readonly #rewrite: Frame;
+  readonly #natIn: Frame;
   readonly #errors: Frame;
 
-  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame, errors: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, local: Frame, rewrite: Frame, natIn: Frame, errors: Frame) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#local = local;
     this.#rewrite = rewrite;
+    this.#natIn = natIn;
     this.#errors = errors;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
     const { adjacencies, vrfs } = this.#forwarding;
+    const ours = this.#forwarding.natIn ? this.#natIn : this.#local;
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const bytes = batch.region[row]!.bytes;
@@ -42,7 +45,7 @@ export class IpLookup {
       if (kind === AdjacencyKind.link) {
         batch.egress[row] = adjacencies.link[adjacency]!;
         this.#rewrite.push(row);
-      } else if (kind === AdjacencyKind.local) this.#local.push(row);
+      } else if (kind === AdjacencyKind.local) ((batch.flags[row]! & ROW_NAT_IN) === 0 ? ours : this.#local).push(row);
       else if (kind === AdjacencyKind.blackhole) this.#counters.drop(Drop.blackhole, batch.ingress[row]!);
       else {
         this.#counters.drop(Drop.noRoute, batch.ingress[row]!);

@@ -2,28 +2,34 @@
  * ip-rewrite: what a router changes in a packet that it forwards: the TTL or hop limit goes down by one, with the checksum mended
  * (RFC 1812 section 5.3.1, RFC 1624, RFC 8200 section 3). Link-local addresses never pass (RFC 3927 section 2.7, RFC 4291 section
  * 2.5.6). Our own packets leave as they were made.
- * In: ip-lookup. Out: link-output, icmp-error for what has expired.
+ * In: ip-lookup. Out: link-output, by nat-out where the link has a NAT rule; icmp-error for what has expired.
  */
 import { ipVersion, ipv4Dst, ipv4Src, ipv4Ttl, setIpv4Ttl } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT, IPV6_SRC_AT, ipv6HopLimit, setIpv6HopLimit } from '@vrouter/wire/ipv6/ipv6.ts';
-import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
+import type { Forwarding } from '../../state/forwarding.ts';
 import { IcmpCause } from '../icmp-error/cause.ts';
 
 export class IpRewrite {
+  readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   readonly #next: Frame;
+  readonly #natOut: Frame;
   readonly #errors: Frame;
 
-  constructor(counters: Counters, next: Frame, errors: Frame) {
+  constructor(forwarding: Forwarding, counters: Counters, next: Frame, natOut: Frame, errors: Frame) {
+    this.#forwarding = forwarding;
     this.#counters = counters;
     this.#next = next;
+    this.#natOut = natOut;
     this.#errors = errors;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
+    const { natOut } = this.#forwarding;
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       if ((batch.flags[row]! & ROW_OURS) === 0) {
@@ -39,7 +45,8 @@ export class IpRewrite {
           continue;
         }
       }
-      this.#next.push(row);
+      const translates = natOut[batch.egress[row]!] === 1 && (batch.flags[row]! & ROW_NAT_IN) === 0;
+      (translates ? this.#natOut : this.#next).push(row);
     }
   }
 }

@@ -2,7 +2,7 @@
  * link-output: what holds for every kind of link before its own output node: it must be up, and the packet must fit. What does not fit
  * is cut where that is allowed (IPv4 without "don't fragment", and what we made ourselves), else its sender hears of the MTU (RFC 1191
  * section 4, RFC 4443 section 3.2). SYNs of forwarded TCP get an MSS that fits the links on both sides that ask for it.
- * In: ip-rewrite. Out: the output node of the link's kind, icmp-error.
+ * In: ip-rewrite, nat-out. Out: the output node of the link's kind, icmp-error.
  */
 import { IPV4_PROTOCOL_AT, ipVersion, ipv4DontFragment } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';

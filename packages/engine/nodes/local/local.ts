@@ -2,7 +2,7 @@
  * local: packets for one of our own addresses. Echo requests of both families become their replies in place (RFC 792, RFC 4443
  * section 4.2, RFC 1812 section 4.3.3.6), put together first when they came in pieces; there is no other listener yet, which is what
  * TCP, UDP and unknown protocols hear.
- * In: ip-lookup. Out: ip-lookup, since the reply takes its own way back; icmp-error.
+ * In: ip-lookup, nat-in. Out: ip-lookup, since the reply takes its own way back; icmp-error.
  */
 import { sumPseudoHeader } from '@vrouter/wire/checksum/checksum.ts';
 import {

@@ -7,6 +7,7 @@ import fastify, { type FastifyInstance } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
+import { natView } from './nat.ts';
 import { captureRoute, traceRoute } from './trace.ts';
 import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
 
@@ -36,6 +37,7 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
   server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon, wgPlace) }));
   server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
   server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));
+  server.get('/v1/nat', () => natView(daemon));
   server.get('/v1/stats', () => statsReply(daemon));
   server.get('/v1/plan', () => planReply(daemon));
   server.post('/v1/plan/confirm', () => daemon.confirmHeld());

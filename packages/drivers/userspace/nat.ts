@@ -1,0 +1,42 @@
+/** NAT objects and the engine's words for them: one kind of rule here, two there. */
+import type { Action, DumpRow } from '@vrouter/engine/control/messages.ts';
+import type { Learned, NatPoolObject, NatRuleObject } from '@vrouter/intent/model/objects.ts';
+
+type NatRow = Extract<DumpRow, { is: 'natPool' | 'masquerade' | 'publish' }>;
+
+/** The action that makes a rule. */
+export function natRuleAction(object: NatRuleObject): Action {
+  const { name, vrf, match, to, hairpin } = object;
+  if (match.type === 'source') {
+    if (to.type === 'inside') throw new TypeError(`${name} translates sources to an inside address`);
+    const { prefix, leaving } = match;
+    return { do: 'masquerade.set', name, vrf, prefix, leaving, pool: to.type === 'pool' ? to.pool : null, hairpin };
+  }
+  if (to.type !== 'inside') throw new TypeError(`${name} publishes a port to no inside address`);
+  const [firstPort, lastPort] = match.ports;
+  const { protocol, address } = match;
+  const inside = { toAddress: to.address, toPort: to.port };
+  return { do: 'publish.set', name, vrf, protocol, address, firstPort, lastPort, ...inside, hairpin };
+}
+
+/** A row as the object that it is, and what the engine has learnt. */
+export function natObserved(row: NatRow): [NatPoolObject | NatRuleObject, Learned] {
+  if (row.is === 'natPool') {
+    const { name, addresses, firstPort, lastPort, sessions, exhausted } = row;
+    return [
+      { kind: 'natPool', name, addresses, ports: [firstPort, lastPort] },
+      { sessions, exhausted },
+    ];
+  }
+  const { name, vrf, hairpin, packets, bytes, sessions } = row;
+  const learned = { packets, bytes, sessions };
+  if (row.is === 'masquerade') {
+    const { prefix, leaving, pool } = row;
+    const to = pool === null ? ({ type: 'egress' } as const) : ({ type: 'pool', pool } as const);
+    return [{ kind: 'natRule', name, vrf, match: { type: 'source', prefix, leaving }, to, hairpin }, learned];
+  }
+  const { protocol, address, firstPort, lastPort, toAddress, toPort } = row;
+  const match = { type: 'destination', address, protocol, ports: [firstPort, lastPort] } as const;
+  const to = { type: 'inside', address: toAddress, port: toPort } as const;
+  return [{ kind: 'natRule', name, vrf, match, to, hairpin }, learned];
+}

@@ -1,0 +1,329 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
+import { Drop, dropReasons } from '../graph/drops.ts';
+import {
+  endsOf,
+  into,
+  makeNat,
+  masquerade,
+  OUTSIDE,
+  out,
+  packetOf,
+  published,
+  sumsAreRight,
+  word,
+} from './nat.testing.ts';
+import { NOT_TRANSLATED } from './nat.ts';
+
+const host = { ip: '10.77.0.2', port: 4000 };
+const other = { ip: '10.77.0.3', port: 4000 };
+const server = { ip: '203.0.113.5', port: 53 };
+const name = (reason: number): string => (reason < 0 ? 'ours' : dropReasons[reason]!);
+
+for (const protocol of ['udp', 'tcp', 'icmp'] as const) {
+  test(`${protocol}: out under our address with its own port, and back, byte for byte`, () => {
+    const nat = makeNat();
+    const far = protocol === 'icmp' ? { ...server, port: 0 } : server;
+    const packet = packetOf(protocol, host, far, { flags: TcpFlag.syn });
+    assert.equal(out(nat, packet), Drop.none);
+    const { src } = endsOf(packet);
+    assert.deepEqual(src, { ip: OUTSIDE, port: 4000 });
+    assert.ok(sumsAreRight(packet));
+    const reply = packetOf(protocol, far, src, { flags: TcpFlag.syn | TcpFlag.ack, reply: true });
+    const wanted = packetOf(protocol, far, host, { flags: TcpFlag.syn | TcpFlag.ack, reply: true });
+    assert.equal(into(nat, reply), Drop.none);
+    assert.equal(reply.toHex(), wanted.toHex());
+  });
+}
+
+test('a port that is taken: another of the same parity, and the same towards everybody', () => {
+  const nat = makeNat();
+  out(nat, packetOf('udp', host, server));
+  const second = packetOf('udp', other, server);
+  out(nat, second);
+  const { port } = endsOf(second).src;
+  assert.notEqual(port, 4000);
+  assert.equal(port % 2, 0);
+  const third = packetOf('udp', other, { ip: '203.0.113.99', port: 9 });
+  out(nat, third);
+  assert.deepEqual(endsOf(third).src, { ip: OUTSIDE, port });
+  assert.equal(nat.sessions.mappings.count, 2);
+});
+
+test('a UDP checksum of zero stays zero', () => {
+  const nat = makeNat();
+  const packet = packetOf('udp', host, server);
+  packet.fill(0, 26, 28);
+  out(nat, packet);
+  assert.deepEqual([...packet.subarray(26, 28)], [0, 0]);
+  const reply = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
+  reply.fill(0, 26, 28);
+  into(nat, reply);
+  assert.deepEqual([...reply.subarray(26, 28)], [0, 0]);
+  assert.equal(endsOf(reply).dst.ip, host.ip);
+});
+
+test('in comes who was sent to, from any port; nobody else', () => {
+  const nat = makeNat();
+  out(nat, packetOf('udp', host, server));
+  const outside = { ip: OUTSIDE, port: 4000 };
+  assert.equal(into(nat, packetOf('udp', { ...server, port: 999 }, outside)), Drop.none);
+  assert.equal(name(into(nat, packetOf('udp', { ip: '203.0.113.6', port: 53 }, outside))), 'natFiltered');
+  assert.equal(into(nat, packetOf('udp', server, { ip: OUTSIDE, port: 4001 })), NOT_TRANSLATED);
+  assert.equal(into(nat, packetOf('icmp', server, outside)), NOT_TRANSLATED, 'an echo request is ours');
+});
+
+test('what is not to be translated passes; what cannot be is dropped', () => {
+  const nat = makeNat();
+  const foreign = packetOf('udp', { ip: '192.0.2.9', port: 1 }, server);
+  const before = foreign.toHex();
+  assert.equal(out(nat, foreign), Drop.none);
+  assert.equal(foreign.toHex(), before);
+  const gre = packetOf('udp', host, server);
+  gre[9] = 47;
+  assert.equal(name(out(nat, gre)), 'natProtocol');
+  assert.equal(name(out(nat, packetOf('tcp', host, server, { flags: TcpFlag.rst }))), 'natNoSession');
+  assert.equal(name(out(nat, packetOf('icmp', host, server, { reply: true }))), 'natNoSession');
+  assert.equal(name(out(nat, packetOf('tcp', host, server).subarray(0, 30))), 'natShort');
+  assert.equal(nat.sessions.count, 0);
+});
+
+test('a published port: in, and back under the address that was asked', () => {
+  const nat = makeNat();
+  const client = { ip: '203.0.113.7', port: 5555 };
+  const syn = packetOf('tcp', client, { ip: OUTSIDE, port: 83 }, { flags: TcpFlag.syn });
+  assert.equal(into(nat, syn), Drop.none);
+  assert.deepEqual(endsOf(syn), { src: client, dst: { ip: '10.77.0.9', port: 8083 } });
+  assert.ok(sumsAreRight(syn));
+  const reply = packetOf('tcp', { ip: '10.77.0.9', port: 8083 }, client, { flags: TcpFlag.syn | TcpFlag.ack });
+  assert.equal(out(nat, reply), Drop.none);
+  assert.deepEqual(endsOf(reply).src, { ip: OUTSIDE, port: 83 });
+  assert.equal(name(into(nat, packetOf('tcp', { ...client, port: 6 }, { ip: OUTSIDE, port: 80 }))), 'natNoSession');
+  const mine = packetOf('tcp', { ip: '10.77.0.2', port: 85 }, server, { flags: TcpFlag.syn });
+  out(nat, mine);
+  assert.notEqual(endsOf(mine).src.port, 85, 'a published port is nobody’s mapping');
+});
+
+test('hairpin: by our outside address, both ways, and both ends see only that', () => {
+  const nat = makeNat();
+  const client = { ip: '10.77.0.2', port: 5555 };
+  const syn = packetOf('tcp', client, { ip: OUTSIDE, port: 80 }, { flags: TcpFlag.syn });
+  assert.equal(into(nat, syn, 0), Drop.none);
+  assert.deepEqual(endsOf(syn), { src: { ip: OUTSIDE, port: 5555 }, dst: { ip: '10.77.0.9', port: 8080 } });
+  assert.ok(sumsAreRight(syn));
+  const { src: seen } = endsOf(syn);
+  const reply = packetOf('tcp', { ip: '10.77.0.9', port: 8080 }, seen, { flags: TcpFlag.syn | TcpFlag.ack });
+  assert.equal(into(nat, reply, 0), Drop.none);
+  assert.deepEqual(endsOf(reply), { src: { ip: OUTSIDE, port: 80 }, dst: client });
+  assert.ok(sumsAreRight(reply));
+  const closed = makeNat({}, [{ ...masquerade, hairpin: false }]);
+  closed.configure(
+    [masquerade],
+    [{ ...published, hairpin: false }],
+    Int32Array.of(0, word(OUTSIDE)),
+    Int32Array.of(0, 0),
+    new Set(),
+  );
+  assert.equal(
+    name(into(closed, packetOf('tcp', client, { ip: OUTSIDE, port: 80 }, { flags: TcpFlag.syn }), 0)),
+    'natFiltered',
+  );
+});
+
+/** A destination unreachable about a packet, from `from` to the packet's source. */
+function unreachable(from: string, about: Uint8Array, bytes: number = 28): Uint8Array {
+  const { src } = endsOf(about);
+  const message = packetOf('icmp', { ip: from, port: 0 }, { ip: src.ip, port: 0 }, { data: about.subarray(0, bytes) });
+  const view = new DataView(message.buffer);
+  message[20] = 3;
+  message[21] = 1;
+  view.setUint32(24, 0);
+  view.setUint16(22, 0);
+  let sum = 0;
+  for (let at = 20; at < message.length; at += 2) sum += (message[at]! << 8) | (message[at + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  view.setUint16(22, ~sum & 0xffff);
+  return message;
+}
+
+for (const protocol of ['udp', 'tcp', 'icmp'] as const) {
+  test(`an ICMP error about ${protocol}: inside it is about what the host sent`, () => {
+    const nat = makeNat();
+    const sent = packetOf(protocol, host, { ...server, port: protocol === 'icmp' ? 0 : 53 });
+    const original = sent.slice();
+    out(nat, packetOf(protocol, other, server));
+    out(nat, sent);
+    const error = unreachable('203.0.113.254', sent, sent.length);
+    assert.ok(sumsAreRight(error));
+    assert.equal(into(nat, error), Drop.none);
+    assert.equal(endsOf(error).dst.ip, host.ip);
+    assert.ok(sumsAreRight(error));
+    assert.equal(error.subarray(28).toHex(), original.toHex(), 'the packet inside, sums included');
+  });
+}
+
+test('an ICMP error from inside is about our outside address, and comes from it', () => {
+  const nat = makeNat();
+  const sent = packetOf('udp', host, server);
+  out(nat, sent);
+  const reply = packetOf('udp', server, endsOf(sent).src);
+  const asked = reply.slice();
+  into(nat, reply);
+  const error = unreachable(host.ip, reply);
+  assert.equal(out(nat, error), Drop.none);
+  assert.equal(endsOf(error).src.ip, OUTSIDE);
+  assert.ok(sumsAreRight(error));
+  assert.equal(error.subarray(28).toHex(), asked.subarray(0, 28).toHex());
+});
+
+test('ICMP errors about nothing, or with a wrong sum, are not translated', () => {
+  const nat = makeNat();
+  const sent = packetOf('udp', host, server);
+  out(nat, sent);
+  const wrong = unreachable('203.0.113.254', sent);
+  wrong[22]! ^= 1;
+  assert.equal(into(nat, wrong), NOT_TRANSLATED);
+  const nothing = unreachable('203.0.113.254', packetOf('udp', { ip: OUTSIDE, port: 1 }, server));
+  assert.equal(into(nat, nothing), NOT_TRANSLATED);
+  assert.equal(name(out(nat, unreachable(host.ip, packetOf('udp', { ...server, port: 54 }, host)))), 'natNoSession');
+});
+
+test('pieces follow their first one, both ways; without it they are dropped', () => {
+  const nat = makeNat();
+  const first = packetOf('udp', host, server);
+  first[6] = 0x20;
+  first[10] = 0;
+  const piece = first.slice();
+  piece[6] = 0;
+  piece[7] = 3;
+  assert.equal(name(out(nat, piece.slice())), 'natFragment');
+  out(nat, first);
+  const second = piece.slice();
+  assert.equal(out(nat, second), Drop.none);
+  assert.equal(endsOf(second).src.ip, OUTSIDE);
+  assert.equal(second.subarray(20).toHex(), piece.subarray(20).toHex(), 'nothing but the address has changed');
+  const back = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
+  back[7] = 9;
+  back[6] = 0;
+  assert.equal(name(into(nat, back.slice())), 'natFragment');
+  const lead = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
+  lead[6] = 0x20;
+  assert.equal(into(nat, lead), Drop.none);
+  assert.equal(into(nat, back), Drop.none);
+  assert.equal(endsOf(back).dst.ip, host.ip);
+  nat.advance(16_001);
+  assert.equal(name(out(nat, piece.slice())), 'natFragment', 'after its time');
+});
+
+const lives: readonly (readonly [string, number, (nat: ReturnType<typeof makeNat>) => void])[] = [
+  ['UDP one way', 60, (nat) => void out(nat, packetOf('udp', host, server))],
+  [
+    'UDP both ways',
+    300,
+    (nat) => {
+      out(nat, packetOf('udp', host, server));
+      into(nat, packetOf('udp', server, { ip: OUTSIDE, port: 4000 }));
+    },
+  ],
+  ['ICMP', 60, (nat) => void out(nat, packetOf('icmp', host, server))],
+  ['TCP opening', 240, (nat) => void out(nat, packetOf('tcp', host, server, { flags: TcpFlag.syn }))],
+  ['TCP established', 7440, (nat) => connect(nat)],
+  [
+    'TCP closing',
+    240,
+    (nat) => {
+      connect(nat);
+      out(nat, packetOf('tcp', host, server, { flags: TcpFlag.fin | TcpFlag.ack }));
+      into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 4000 }, { flags: TcpFlag.fin | TcpFlag.ack }));
+    },
+  ],
+  [
+    'TCP reset',
+    240,
+    (nat) => {
+      connect(nat);
+      into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 4000 }, { flags: TcpFlag.rst }));
+    },
+  ],
+  [
+    'TCP that goes on after somebody’s reset',
+    7440,
+    (nat) => {
+      connect(nat);
+      into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 4000 }, { flags: TcpFlag.rst }));
+      out(nat, packetOf('tcp', host, server));
+    },
+  ],
+];
+function connect(nat: ReturnType<typeof makeNat>): void {
+  out(nat, packetOf('tcp', host, server, { flags: TcpFlag.syn }));
+  into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 4000 }, { flags: TcpFlag.syn | TcpFlag.ack }));
+  out(nat, packetOf('tcp', host, server));
+}
+for (const [what, seconds, make] of lives) {
+  test(`${what}: ${seconds} s, to the tick`, () => {
+    const nat = makeNat();
+    make(nat);
+    assert.equal(nat.sessions.count, 1);
+    nat.advance(seconds * 1000 - 1);
+    assert.equal(nat.sessions.count, 1);
+    nat.advance(seconds * 1000);
+    assert.deepEqual(
+      [nat.sessions.count, nat.sessions.mappings.count, nat.sessions.ofHost(word(host.ip), 0)],
+      [0, 0, 0],
+    );
+  });
+}
+
+test('hostile: a flood stops at the host’s limit, then at the table’s, and its memory stays', () => {
+  const nat = makeNat({ maxSessions: 1000, maxPerHost: 300 });
+  const counts: { [reason: string]: number } = {};
+  for (let from = 2; from < 10; from++)
+    for (let port = 0; port < 500; port++) {
+      const reason = name(out(nat, packetOf('udp', { ip: `10.77.0.${from}`, port }, { ip: '203.0.113.1', port: 1 })));
+      counts[reason] = (counts[reason] ?? 0) + 1;
+    }
+  assert.deepEqual(counts, { none: 1000, natHostLimit: 600, natTableFull: 2400 });
+  const { byteLength } = nat.sessions;
+  for (let port = 0; port < 60_000; port++) out(nat, packetOf('udp', { ip: '10.77.9.9', port }, server));
+  assert.equal(nat.sessions.byteLength, byteLength);
+  nat.advance(60_000);
+  assert.equal(nat.sessions.count, 0);
+  assert.equal(out(nat, packetOf('udp', host, server)), Drop.none);
+});
+
+test('hostile: a pool without a free port says so, and gives each out once before', () => {
+  const pool = { index: 0, addresses: Int32Array.of(word('198.51.100.9')), firstPort: 2000, lastPort: 2009 };
+  const nat = makeNat({}, [{ ...masquerade, pool }]);
+  const seen = new Set<number>();
+  for (let port = 1; port <= 10; port++) {
+    const packet = packetOf('udp', { ...host, port }, server);
+    assert.equal(out(nat, packet), Drop.none);
+    assert.equal(endsOf(packet).src.ip, '198.51.100.9');
+    seen.add(endsOf(packet).src.port);
+  }
+  assert.deepEqual(
+    [...seen].sort(),
+    Array.from({ length: 10 }, (_, i) => 2000 + i),
+  );
+  assert.equal(name(out(nat, packetOf('udp', { ...host, port: 11 }, server))), 'natPortsExhausted');
+  assert.equal(nat.exhausted[0], 1);
+});
+
+test('what loses its rule or its address ends', () => {
+  const nat = makeNat();
+  out(nat, packetOf('udp', host, server));
+  nat.configure([masquerade], [], Int32Array.of(0, word(OUTSIDE)), Int32Array.of(0, 0), new Set());
+  assert.equal(nat.sessions.count, 1);
+  nat.configure([masquerade], [], Int32Array.of(0, word('198.51.100.2')), Int32Array.of(0, 0), new Set());
+  assert.equal(nat.sessions.count, 0);
+  const packet = packetOf('udp', host, server);
+  out(nat, packet);
+  assert.equal(endsOf(packet).src.ip, '198.51.100.2');
+  nat.configure([], [], Int32Array.of(0, word('198.51.100.2')), Int32Array.of(0, 0), new Set([0]));
+  assert.equal(nat.sessions.count, 0);
+  const none = makeNat();
+  none.configure([masquerade], [], Int32Array.of(0, 0), Int32Array.of(0, 0), new Set());
+  assert.equal(name(out(none, packetOf('udp', host, server))), 'natNoAddress');
+});

@@ -1,0 +1,411 @@
+/**
+ * The translator: NAT44 after RFC 4787 (UDP), 5382 (TCP) and 5508 (ICMP), for published ports and masquerade at once. Two motions:
+ *
+ *   outbound   the source becomes what stands for it outside; a session is made if a masquerade rule says so
+ *   inbound    the destination, an address of ours, becomes the inside one; a session is made if a port is published, or if the
+ *              mapping's host has sent to that far address
+ *
+ * A packet from the inside to one of our outside addresses (hairpin, RFC 4787 section 6, REQ-9) makes both: its source is translated,
+ * then its destination. Errors of ICMP make the same motions by the packet that they carry.
+ *
+ * Read first: sessions.ts. Both return a number of graph/drops.ts, `Drop.none` when the packet may go on.
+ */
+import type { Rng } from '@vrouter/core/rng.ts';
+import { checkIcmp, ICMP_ECHO_LEN, IcmpFault } from '@vrouter/wire/icmp/icmp.ts';
+import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
+import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
+import { Drop } from '../graph/drops.ts';
+import { wordsDelta } from './checksums.ts';
+import { Flow, FlowKind } from './flow.ts';
+import { Fragments } from './fragments.ts';
+import { realm } from './mappings.ts';
+import { Masquerade, type MasqueradeRule } from './masquerade.ts';
+import { Published, type PublishedRange } from './published.ts';
+import { rewriteAddress, rewriteEndpoint, rewriteQuoted } from './rewrite.ts';
+import { FULL, Sessions } from './sessions.ts';
+import type { NatSettings } from './settings.ts';
+import { seePacket, seeSegment } from './tcp-state.ts';
+import { TupleIndex } from './tuple-index.ts';
+
+/** What `inbound` says of a packet that is not for anybody inside: it is ours. */
+export const NOT_TRANSLATED = -1;
+/** Mappings of a pool and of a link are told apart by this bit. */
+const POOL_WAY = 0x40000000;
+const OUT = 1;
+const IN = 0;
+
+export class Nat {
+  readonly sessions: Sessions;
+  readonly masquerade: Masquerade;
+  readonly published: Published;
+  /** By link index: its own address that masquerade uses (0 is none), and its VRF. */
+  linkAddress: Int32Array;
+  linkVrf: Int32Array;
+  /** Packets and bytes by rule, and refusals for want of a port by pool. */
+  readonly packets: number[];
+  readonly bytes: number[];
+  readonly exhausted: number[];
+  /** After `inbound`: the VRF in which the packet goes on. */
+  insideVrf: number;
+  /** The link that an own address stands on. */
+  #linkOf: TupleIndex;
+  readonly #fragments: Fragments;
+  readonly #flow: Flow;
+  readonly #quoted: Flow;
+  readonly #rng: Rng;
+  /** Why a session was not made; `Drop.none`: nobody asked for one. */
+  #refused: number;
+
+  constructor(settings: NatSettings, rng: Rng) {
+    this.published = new Published();
+    this.masquerade = new Masquerade();
+    this.sessions = new Sessions(settings, rng, this.published);
+    this.linkAddress = new Int32Array(0);
+    this.linkVrf = new Int32Array(0);
+    this.packets = [];
+    this.bytes = [];
+    this.exhausted = [];
+    this.insideVrf = 0;
+    this.#linkOf = new TupleIndex(rng.uint32());
+    this.#fragments = new Fragments(settings.fragmentMs, rng);
+    this.#flow = new Flow();
+    this.#quoted = new Flow();
+    this.#rng = rng;
+    this.#refused = Drop.none;
+  }
+
+  /** Lets time come to `now`, in milliseconds. */
+  advance(now: number): void {
+    this.sessions.advance(now);
+    this.#fragments.advance(now);
+  }
+
+  /**
+   * What is to be done is another now: all rules, and the links by index (`linkAddress` 0 is none). Sessions of rules in `gone`, and
+   * those whose outside address is no longer ours, end.
+   */
+  configure(
+    masquerade: readonly MasqueradeRule[],
+    published: readonly PublishedRange[],
+    linkAddress: Int32Array,
+    linkVrf: Int32Array,
+    gone: ReadonlySet<number>,
+  ): void {
+    this.masquerade.replace(masquerade);
+    this.published.replace(published);
+    this.linkAddress = linkAddress;
+    this.linkVrf = linkVrf;
+    this.#linkOf = new TupleIndex(this.#rng.uint32(), linkAddress.length);
+    for (let link = 0; link < linkAddress.length; link++)
+      if (linkAddress[link] !== 0) this.#linkOf.set(linkAddress[link]!, linkVrf[link]!, 0, 0, link);
+    const { sessions } = this;
+    const pools = new Map(masquerade.flatMap(({ pool }) => (pool === null ? [] : [[pool.index | POOL_WAY, pool]])));
+    for (let row = 0; row < sessions.rows; row++) {
+      if (sessions.protocol[row] === 0) continue;
+      const mapping = sessions.mapping[row]!;
+      const way = mapping < 0 ? -1 : sessions.mappings.way[mapping]!;
+      const ip = sessions.outsideIp[row]!;
+      const isOurs = way < 0 || (pools.get(way)?.addresses.includes(ip) ?? linkAddress[way] === ip);
+      if (!isOurs || gone.has(sessions.rule[row]!)) sessions.remove(row);
+    }
+    sessions.mappings.reserveAnew();
+  }
+
+  /** The way out of link `egress`, for a packet of VRF `vrf` that came in by `ingress`. */
+  outbound(view: DataView, at: number, end: number, vrf: number, ingress: number, egress: number): number {
+    const flow = this.#flow;
+    flow.read(view, at, end);
+    if (flow.kind === FlowKind.flow) {
+      let session = this.#findInside(flow, vrf);
+      if (session < 0) {
+        const rule = this.masquerade.match(vrf, flow.src, ingress, egress);
+        if (rule === null) return Drop.none;
+        session = this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
+        if (session < 0) return this.#refused;
+      }
+      this.#leave(view, flow, session, end - at, vrf);
+      return Drop.none;
+    }
+    if (flow.kind === FlowKind.piece && this.#pieceOut(view, flow, vrf)) return Drop.none;
+    if (flow.kind === FlowKind.error && this.#errorOut(view, flow, end, vrf)) return Drop.none;
+    // What cannot be translated must not show its inside address outside.
+    if (this.masquerade.match(vrf, flow.src, ingress, egress) === null) return Drop.none;
+    return untranslatable(flow.kind);
+  }
+
+  /** The way in, for a packet to an address of ours in VRF `vrf`. `NOT_TRANSLATED`: nobody inside has to do with it. */
+  inbound(view: DataView, at: number, end: number, vrf: number, ingress: number): number {
+    const flow = this.#flow;
+    flow.read(view, at, end);
+    if (flow.kind === FlowKind.flow) return this.#flowIn(view, flow, end - at, vrf, ingress);
+    if (flow.kind === FlowKind.piece) {
+      this.#pieceOut(view, flow, vrf);
+      const row = this.#fragments.find(flow.src, flow.dst, flow.id, IN, realm(flow.protocol, vrf));
+      if (row < 0) return Drop.natFragment;
+      rewriteAddress(view, at, false, this.#fragments.address[row]!, this.#fragments.delta[row]!);
+      this.insideVrf = this.#fragments.vrf[row]!;
+      return Drop.none;
+    }
+    if (flow.kind === FlowKind.error) {
+      if (this.#errorOut(view, flow, end, vrf)) flow.read(view, at, end);
+      return this.#errorIn(view, flow, end, vrf) ? Drop.none : NOT_TRANSLATED;
+    }
+    return NOT_TRANSLATED;
+  }
+
+  #flowIn(view: DataView, flow: Flow, length: number, vrf: number, ingress: number): number {
+    // An echo request asks us, whatever its identifier.
+    if (flow.isEchoRequest) return NOT_TRANSLATED;
+    let session = this.#findOutside(flow, vrf);
+    if (session < 0) {
+      const target = this.published.find(realm(flow.protocol, vrf), flow.dst, flow.dstPort);
+      const mapping =
+        target === null ? this.sessions.mappings.findOutside(flow.dst, flow.dstPort, realm(flow.protocol, vrf)) : -1;
+      if (target === null && mapping < 0) return NOT_TRANSLATED;
+      const refused = this.#hairpin(view, flow, length, vrf, ingress, target);
+      if (refused !== Drop.none) return refused;
+      session = this.#findOutside(flow, vrf);
+      if (session < 0) session = this.#openInward(flow, vrf, target, mapping);
+      if (session < 0) return this.#refused;
+    }
+    this.#enter(view, flow, session, length, vrf);
+    return Drop.none;
+  }
+
+  /** Gives a packet from the inside to one of our outside addresses its own outside source. */
+  #hairpin(
+    view: DataView,
+    flow: Flow,
+    length: number,
+    vrf: number,
+    ingress: number,
+    target: PublishedRange | null,
+  ): number {
+    let session = this.#findInside(flow, vrf);
+    if (session < 0) {
+      const egress = this.#linkOf.find(flow.dst, vrf, 0, 0);
+      const rule = this.masquerade.matchOutside(vrf, flow.src, ingress, flow.dst, egress);
+      if (rule === null) return Drop.none;
+      if (!(target === null ? rule.hairpin : target.hairpin)) return Drop.natFiltered;
+      session = this.#openOutward(flow, vrf, rule, egress, vrf);
+      if (session < 0) return this.#refused;
+    }
+    this.#leave(view, flow, session, length, vrf);
+    flow.read(view, flow.at, flow.at + length);
+    return Drop.none;
+  }
+
+  #findInside(flow: Flow, vrf: number): number {
+    const remotePort = flow.protocol === IpProtocol.icmp ? 0 : flow.dstPort;
+    return this.sessions.findInside(flow.src, flow.srcPort, flow.dst, remotePort, realm(flow.protocol, vrf));
+  }
+
+  #findOutside(flow: Flow, vrf: number): number {
+    const remotePort = flow.protocol === IpProtocol.icmp ? 0 : flow.srcPort;
+    return this.sessions.findOutside(flow.dst, flow.dstPort, flow.src, remotePort, realm(flow.protocol, vrf));
+  }
+
+  /** A session of an inside host that begins to speak; -1 with `#refused`. */
+  #openOutward(flow: Flow, vrf: number, rule: MasqueradeRule, egress: number, outsideVrf: number): number {
+    const { sessions } = this;
+    const isIcmp = flow.protocol === IpProtocol.icmp;
+    if ((isIcmp && !flow.isEchoRequest) || (flow.protocol === IpProtocol.tcp && !mayOpen(flow.tcpFlags)))
+      return this.#refuse(Drop.natNoSession);
+    const { pool } = rule;
+    // One host, one outside address (RFC 4787 section 4.1, REQ-2).
+    const outside = pool === null ? this.linkAddress[egress]! : pooled(pool.addresses, flow.src);
+    if (outside === 0) return this.#refuse(Drop.natNoAddress);
+    const refusal = sessions.refusal(flow.src, vrf);
+    if (refusal !== 0) return this.#refuse(refusal === FULL ? Drop.natTableFull : Drop.natHostLimit);
+    const inner = realm(flow.protocol, vrf);
+    const way = pool === null ? egress : pool.index | POOL_WAY;
+    let mapping = sessions.mappings.findInside(flow.src, flow.srcPort, inner, way);
+    if (mapping < 0) {
+      const first = isIcmp ? 0 : (pool?.firstPort ?? 1024);
+      const last = isIcmp ? 0xffff : (pool?.lastPort ?? 0xffff);
+      const outerRealm = realm(flow.protocol, outsideVrf);
+      mapping = sessions.mappings.create(
+        flow.src,
+        flow.srcPort,
+        inner,
+        way,
+        outside,
+        outerRealm,
+        first,
+        last,
+        rule.rule,
+      );
+      if (mapping < 0) {
+        if (pool !== null) this.exhausted[pool.index] = (this.exhausted[pool.index] ?? 0) + 1;
+        return this.#refuse(Drop.natPortsExhausted);
+      }
+    }
+    const { outsideIp, outsidePort, outsideRealm } = sessions.mappings;
+    const remotePort = isIcmp ? 0 : flow.dstPort;
+    const outer = outsideRealm[mapping]!;
+    // A port that was published over a mapping may speak to that far end already.
+    if (sessions.findOutside(outsideIp[mapping]!, outsidePort[mapping]!, flow.dst, remotePort, outer) >= 0) {
+      if (sessions.mappings.users[mapping] === 0) sessions.mappings.discard(mapping);
+      return this.#refuse(Drop.natPortsExhausted);
+    }
+    return sessions.create(
+      flow.protocol,
+      flow.src,
+      flow.srcPort,
+      vrf,
+      outsideIp[mapping]!,
+      outsidePort[mapping]!,
+      outer >>> 8,
+      flow.dst,
+      remotePort,
+      mapping,
+      rule.rule,
+    );
+  }
+
+  /** A session that begins outside: to a published port, or through a mapping that its host has opened; -1 with `#refused`. */
+  #openInward(flow: Flow, vrf: number, target: PublishedRange | null, mapping: number): number {
+    const { sessions } = this;
+    const { mappings } = sessions;
+    if (target === null && !mappings.isPermitted(mapping, flow.src)) return this.#refuse(Drop.natFiltered);
+    // An identifier has one session alone, so an echo reply of none has been asked for by nobody.
+    const isTcp = flow.protocol === IpProtocol.tcp;
+    if (flow.protocol === IpProtocol.icmp || (isTcp && !isFirstSyn(flow.tcpFlags)))
+      return this.#refuse(Drop.natNoSession);
+    const insideIp = target?.toAddress ?? mappings.insideIp[mapping]!;
+    const insidePort =
+      target === null ? mappings.insidePort[mapping]! : target.toPort + flow.dstPort - target.firstPort;
+    const insideVrf = target?.vrf ?? mappings.insideRealm[mapping]! >>> 8;
+    const refusal = sessions.refusal(insideIp, insideVrf);
+    if (refusal !== 0) return this.#refuse(refusal === FULL ? Drop.natTableFull : Drop.natHostLimit);
+    // The far end may already be spoken to by the inside one under another name.
+    if (sessions.findInside(insideIp, insidePort, flow.src, flow.srcPort, realm(flow.protocol, insideVrf)) >= 0)
+      return this.#refuse(Drop.natFiltered);
+    const rule = target?.rule ?? mappings.rule[mapping]!;
+    const { protocol, dst, dstPort, src, srcPort } = flow;
+    return sessions.create(protocol, insideIp, insidePort, insideVrf, dst, dstPort, vrf, src, srcPort, mapping, rule);
+  }
+
+  /** A packet of a session goes out: its source becomes the outside one. */
+  #leave(view: DataView, flow: Flow, session: number, length: number, vrf: number): void {
+    const s = this.sessions;
+    const ip = s.outsideIp[session]!;
+    const delta = s.ipDelta[session]!;
+    this.#see(flow, session, true, length);
+    rewriteEndpoint(view, flow, true, ip, s.outsidePort[session]!, delta, s.transportDelta[session]!);
+    if (flow.isFirstPiece)
+      this.#fragments.put(
+        flow.src,
+        flow.dst,
+        flow.id,
+        OUT,
+        realm(flow.protocol, vrf),
+        ip,
+        s.outsideVrf[session]!,
+        delta,
+      );
+  }
+
+  /** A packet of a session comes in: its destination becomes the inside one. */
+  #enter(view: DataView, flow: Flow, session: number, length: number, vrf: number): void {
+    const s = this.sessions;
+    const ip = s.insideIp[session]!;
+    const delta = ~s.ipDelta[session]! & 0xffff;
+    this.#see(flow, session, false, length);
+    this.insideVrf = s.insideVrf[session]!;
+    rewriteEndpoint(view, flow, false, ip, s.insidePort[session]!, delta, ~s.transportDelta[session]! & 0xffff);
+    if (flow.isFirstPiece)
+      this.#fragments.put(flow.src, flow.dst, flow.id, IN, realm(flow.protocol, vrf), ip, this.insideVrf, delta);
+  }
+
+  #see(flow: Flow, session: number, outbound: boolean, length: number): void {
+    const { sessions } = this;
+    const before = sessions.seen[session]!;
+    const isTcp = flow.protocol === IpProtocol.tcp;
+    sessions.touch(session, isTcp ? seeSegment(before, flow.tcpFlags, outbound) : seePacket(before, outbound));
+    const rule = sessions.rule[session]!;
+    this.packets[rule] = this.packets[rule]! + 1;
+    this.bytes[rule] = this.bytes[rule]! + length;
+  }
+
+  /** A piece on its way out: false when its first one has not come. */
+  #pieceOut(view: DataView, flow: Flow, vrf: number): boolean {
+    const row = this.#fragments.find(flow.src, flow.dst, flow.id, OUT, realm(flow.protocol, vrf));
+    if (row < 0) return false;
+    const ip = this.#fragments.address[row]!;
+    rewriteAddress(view, flow.at, true, ip, this.#fragments.delta[row]!);
+    flow.src = ip;
+    return true;
+  }
+
+  /** Reads the packet in an ICMP error whose sum is right; a wrong one is not mended by us (RFC 5508 section 4.2, REQ-3). */
+  #readQuoted(view: DataView, flow: Flow, end: number): boolean {
+    if (flow.isFirstPiece || checkIcmp(view, flow.transport, end, 0) !== IcmpFault.none) return false;
+    return this.#quoted.readQuoted(view, flow.transport + ICMP_ECHO_LEN, end);
+  }
+
+  /** An error about a packet that came in: it carries the inside address as the destination (RFC 5508 section 4.3, REQ-5). */
+  #errorOut(view: DataView, flow: Flow, end: number, vrf: number): boolean {
+    if (!this.#readQuoted(view, flow, end)) return false;
+    const quoted = this.#quoted;
+    const s = this.sessions;
+    const remotePort = quoted.protocol === IpProtocol.icmp ? 0 : quoted.srcPort;
+    const row = s.findInside(quoted.dst, quoted.dstPort, quoted.src, remotePort, realm(quoted.protocol, vrf));
+    if (row < 0) return false;
+    const ip = s.outsideIp[row]!;
+    const delta = s.ipDelta[row]!;
+    rewriteQuoted(view, flow.transport, end, quoted, false, ip, s.outsidePort[row]!, delta, s.transportDelta[row]!);
+    rewriteAddress(view, flow.at, true, ip, wordsDelta(flow.src, ip));
+    return true;
+  }
+
+  /** An error about a packet that went out: it carries the outside address as the source (RFC 5508 section 4.2, REQ-4). */
+  #errorIn(view: DataView, flow: Flow, end: number, vrf: number): boolean {
+    if (!this.#readQuoted(view, flow, end)) return false;
+    const quoted = this.#quoted;
+    const s = this.sessions;
+    const remotePort = quoted.protocol === IpProtocol.icmp ? 0 : quoted.dstPort;
+    const row = s.findOutside(quoted.src, quoted.srcPort, quoted.dst, remotePort, realm(quoted.protocol, vrf));
+    if (row < 0) return false;
+    const ip = s.insideIp[row]!;
+    const delta = ~s.ipDelta[row]! & 0xffff;
+    const transport = ~s.transportDelta[row]! & 0xffff;
+    rewriteQuoted(view, flow.transport, end, quoted, true, ip, s.insidePort[row]!, delta, transport);
+    rewriteAddress(view, flow.at, false, ip, wordsDelta(flow.dst, ip));
+    this.insideVrf = s.insideVrf[row]!;
+    return true;
+  }
+
+  #refuse(reason: number): number {
+    this.#refused = reason;
+    return -1;
+  }
+}
+
+function pooled(addresses: Int32Array, source: number): number {
+  return addresses[(Math.imul(source, 0x9e3779b1) >>> 16) % addresses.length]!;
+}
+
+/** Whether a segment from the inside may begin a session: one that ends something may not. Others may: we may have been restarted. */
+function mayOpen(flags: number): boolean {
+  return (flags & (TcpFlag.rst | TcpFlag.fin)) === 0;
+}
+
+/** Whether a segment is the first of a connection. */
+function isFirstSyn(flags: number): boolean {
+  return (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst | TcpFlag.fin)) === TcpFlag.syn;
+}
+
+/** Why a packet that a rule wants translated cannot be. */
+function untranslatable(kind: number): number {
+  switch (kind) {
+    case FlowKind.piece:
+      return Drop.natFragment;
+    case FlowKind.error:
+      return Drop.natNoSession;
+    case FlowKind.short:
+      return Drop.natShort;
+    default:
+      return Drop.natProtocol;
+  }
+}
