@@ -1,13 +1,13 @@
 /** The packet machine, whole: graph, tables and breath, wired. Everything it needs of the world comes in one object. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
-import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
+import { WIREGUARD_DROPS } from '@vrouter/protocols/wireguard/drops.ts';
 import { PacketBatch } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, RowId } from './control/messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
-import { Counters } from './graph/counters.ts';
-import { dropReasons } from './graph/drops.ts';
+import { type CounterColumns, Counters, sharedColumn } from './graph/counters.ts';
+import { type CountedLink, countersReply } from './graph/counters-reply.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
@@ -20,6 +20,9 @@ import { Outbox } from './ports/wireguard/outbox.ts';
 import { Forwarding } from './state/forwarding.ts';
 import { Tables } from './tables/tables.ts';
 import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
+import { Arrivals } from './workers/arrivals.ts';
+import { Handoff } from './workers/handoff.ts';
+import type { Share } from './workers/share.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
@@ -37,35 +40,49 @@ export class Engine {
   readonly epoch: string;
   readonly #surroundings: EngineSurroundings;
   readonly #counters: Counters;
-  readonly #wireguard: WireguardTable;
   readonly #tables: Tables;
   readonly #breath: Breath;
+  /** Null where there is one worker. */
+  readonly #arrivals: Arrivals | null;
   /** The end of the queue of applies: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
 
-  constructor(surroundings: EngineSurroundings, epoch: string) {
+  /** `share`: what this engine has in common with the other workers; null for one that is alone. */
+  constructor(surroundings: EngineSurroundings, epoch: string, share: Share | null = null) {
     this.epoch = epoch;
     this.#surroundings = surroundings;
     const clock = new BreathClock(surroundings.clock);
-    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
+    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS, share === null ? undefined : sharedColumn);
+    const handoff = share === null ? null : new Handoff(share, counters);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
     const frames = makeFrames();
     const graph = new Graph(new PacketBatch(), counters, frames, {
-      'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
+      'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input'], handoff),
       'ip-input': new IpInput(counters, frames['ip-lookup']),
       'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite']),
       local: new Local(counters, frames['ip-lookup']),
       'ip-rewrite': new IpRewrite(counters, frames['link-output']),
       'link-output': new LinkOutput(forwarding, counters, frames['wireguard-output']),
-      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox),
+      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, handoff),
     });
-    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
+    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at), handoff);
     this.#counters = counters;
     this.#breath = breath;
-    this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard);
+    this.#arrivals =
+      share === null
+        ? null
+        : new Arrivals(share, forwarding, counters, frames['wireguard-input'], frames['link-output']);
+    const wireguard = new WireguardTable(
+      surroundings,
+      clock,
+      outbox,
+      (port) => breath.readable(port),
+      counters.wireguardDrops,
+      handoff,
+    );
+    this.#tables = new Tables(forwarding, counters, wireguard);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -90,25 +107,27 @@ export class Engine {
   }
 
   counters(): CountersReply {
-    const { rxPackets, rxBytes, txPackets, txBytes, linkDrops } = this.#counters;
-    const links = [...this.#tables.links()].map(({ name, index: i }) => ({
-      name,
-      rxPackets: rxPackets[i]!,
-      rxBytes: rxBytes[i]!,
-      txPackets: txPackets[i]!,
-      txBytes: txBytes[i]!,
-      drops: linkDrops[i]!,
-    }));
-    const drops: { [reason: string]: number } = {};
-    dropReasons.forEach((name, reason) => {
-      if (this.#counters.drops[reason] !== 0) drops[name] = this.#counters.drops[reason]!;
-    });
-    for (const [name, reason] of Object.entries(WireguardDrop)) {
-      const count = this.#counters.wireguardDrops[reason]! + this.#wireguard.silentDrops(reason);
-      if (count !== 0) drops[`wireguard.${name}`] = count;
-    }
-    const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
-    return { epoch: this.epoch, links, drops, nodes };
+    return countersReply(this.epoch, this.#tables.links(), [this.#counters]);
+  }
+
+  /** The counters themselves, in shared memory when the engine is a worker. To be asked again after links have changed. */
+  counterColumns(): CounterColumns {
+    return this.#counters.columns();
+  }
+
+  /** The links that have counters. */
+  links(): readonly CountedLink[] {
+    return [...this.#tables.links()].map(({ name, index }) => ({ name, index }));
+  }
+
+  /** Whether other workers have handed something over. */
+  get arrivalsWaiting(): boolean {
+    return !this.#closed && this.#arrivals?.waiting === true;
+  }
+
+  /** Takes what other workers have handed over; true when there may be more. To be called when the bell has rung. */
+  arrivals(): boolean {
+    return !this.#closed && this.#arrivals !== null && this.#breath.arrived(this.#arrivals);
   }
 
   /** To be called when the alarm rings. */

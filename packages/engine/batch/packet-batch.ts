@@ -12,6 +12,8 @@ export const BATCH_ROWS = 256;
 
 /** The packet was made here (an echo reply): its TTL is not counted down. */
 export const ROW_OURS = 1;
+/** Another worker handed it over: it is not handed on. */
+export const ROW_HANDED = 2;
 
 export class PacketBatch implements DatagramRows {
   readonly capacity: number;

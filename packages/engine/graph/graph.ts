@@ -38,6 +38,11 @@ export class Graph {
   /** Puts all rows of the batch through. Ends because a way back is taken at most once per packet. */
   run(): void {
     for (let row = 0; row < this.batch.count; row++) this.#entry.push(row);
+    this.runPending();
+  }
+
+  /** Goes on with rows that already wait in frames. */
+  runPending(): void {
     for (let pending = true; pending; ) {
       pending = false;
       for (let i = 0; i < this.#nodes.length; i++) {

@@ -1,17 +1,18 @@
 /**
  * wireguard-output: finds the peer by allowed IPs, seals in place and puts the datagram into the outbox. Without a session the mind
- * keeps a copy and starts a handshake; that counts as sent.
+ * keeps a copy and starts a handshake; that counts as sent. A packet for a peer of another worker is handed over before it is sealed.
  * In: link-output. Out: the sockets, by way of the outbox.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
-import type { PacketBatch } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_HANDED } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Outbox } from '../../ports/wireguard/outbox.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import type { Handoff } from '../../workers/handoff.ts';
 
 const HEADER = 16;
 const TAG = 16;
@@ -21,12 +22,21 @@ export class WireguardOutput {
   readonly #counters: Counters;
   readonly #clock: BreathClock;
   readonly #outbox: Outbox;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, outbox: Outbox) {
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    clock: BreathClock,
+    outbox: Outbox,
+    handoff: Handoff | null = null,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#clock = clock;
     this.#outbox = outbox;
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -42,6 +52,12 @@ export class WireguardOutput {
       const peer = port.device.route(region.bytes, at + (four ? IPV4_DST_AT : IPV6_DST_AT), four ? 4 : 16);
       if (peer === null) {
         this.#counters.drop(Drop.noPeer, egress);
+        continue;
+      }
+      if (peer.owner >= 0) {
+        // Handed over once already, and the workers do not agree yet on whose it is.
+        if (this.#handoff === null || (batch.flags[row]! & ROW_HANDED) !== 0) this.#counters.drop(Drop.noPeer, egress);
+        else this.#handoff.packet(peer.owner, egress, batch.ingress[row]!, region.bytes, at, length);
         continue;
       }
       const padding = Math.min(-length & 15, Math.max(0, link.mtu - length));

@@ -1,0 +1,96 @@
+/** What the other workers have for this one: taken out of the rings into rows, copied once, and put where the graph goes on. */
+import { BATCH_ROWS, makeRegion, type PacketBatch, ROW_HANDED } from '../batch/packet-batch.ts';
+import type { Counters } from '../graph/counters.ts';
+import { Drop } from '../graph/drops.ts';
+import type { Frame } from '../graph/frame.ts';
+import type { Region } from '../ports/datagram.ts';
+import type { Forwarding } from '../state/forwarding.ts';
+import { Parcel, RingReader } from './ring.ts';
+import type { Share } from './share.ts';
+
+/** Room before and behind each row, for whoever seals in place. */
+const SPARE = 64;
+const REGION_BYTES = 1 << 19;
+
+export class Arrivals {
+  readonly #forwarding: Forwarding;
+  readonly #counters: Counters;
+  /** Datagrams are opened first; packets go out by their link. */
+  readonly #datagrams: Frame;
+  readonly #packets: Frame;
+  readonly #readers: readonly RingReader[];
+  readonly #region: Region;
+  #used: number;
+  /** Who comes first next time, so that a busy neighbour does not starve the others. */
+  #turn: number;
+
+  constructor(share: Share, forwarding: Forwarding, counters: Counters, datagrams: Frame, packets: Frame) {
+    this.#forwarding = forwarding;
+    this.#counters = counters;
+    this.#datagrams = datagrams;
+    this.#packets = packets;
+    this.#readers = share.rings
+      .map((row) => row[share.index] ?? null)
+      .filter((memory) => memory !== null)
+      .map((memory) => new RingReader(memory));
+    this.#region = makeRegion(REGION_BYTES);
+    this.#used = 0;
+    this.#turn = 0;
+  }
+
+  get waiting(): boolean {
+    return this.#readers.some((reader) => reader.waiting);
+  }
+
+  /** Fills the batch and the frames with what fits; returns how many records that took, some of which may have been dropped. */
+  receive(batch: PacketBatch): number {
+    batch.count = 0;
+    this.#used = SPARE;
+    let taken = 0;
+    for (let i = 0; i < this.#readers.length; i++) {
+      const reader = this.#readers[(this.#turn + i) % this.#readers.length]!;
+      let here = 0;
+      while (batch.count < BATCH_ROWS && reader.peek() && this.#used + reader.length + SPARE <= REGION_BYTES) {
+        this.#take(reader, batch);
+        reader.take();
+        here++;
+      }
+      if (here > 0) reader.release();
+      taken += here;
+    }
+    this.#turn++;
+    return taken;
+  }
+
+  #take(reader: RingReader, batch: PacketBatch): void {
+    const { kind, link: index, otherLink, length, at } = reader;
+    const link = this.#forwarding.links[index] ?? null;
+    const other = this.#forwarding.links[otherLink] ?? null;
+    // Workers apply a change within a moment of each other, not at once: the link may have gone here, or not have come.
+    if (link === null || other === null || (kind === Parcel.datagram && link.wireguard === null)) {
+      this.#counters.drop(Drop.linkDown, index);
+      return;
+    }
+    const row = batch.count++;
+    const to = this.#used;
+    if (length > 64) this.#region.bytes.set(reader.bytes.subarray(at, at + length), to);
+    else for (let i = 0; i < length; i++) this.#region.bytes[to + i] = reader.bytes[at + i]!;
+    // Even, so that checksums and word reads stay aligned.
+    this.#used = (to + length + SPARE + 7) & ~7;
+    batch.region[row] = this.#region;
+    batch.offset[row] = to;
+    batch.length[row] = length;
+    batch.tailroom[row] = SPARE;
+    batch.flags[row] = ROW_HANDED;
+    if (kind === Parcel.datagram) {
+      batch.endpoint[row] = reader.endpoint();
+      batch.ingress[row] = index;
+      this.#datagrams.push(row);
+      return;
+    }
+    batch.egress[row] = index;
+    batch.ingress[row] = otherLink;
+    batch.vrf[row] = other.vrf;
+    this.#packets.push(row);
+  }
+}
