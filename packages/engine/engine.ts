@@ -106,6 +106,11 @@ export class Engine {
     return this.#tables.dump(only);
   }
 
+  /** The rows of the peers that live on this worker, or of those among the named. */
+  ownPeers(only?: readonly RowId[]): DumpRow[] {
+    return this.#tables.ownPeers(only);
+  }
+
   counters(): CountersReply {
     return countersReply(this.epoch, this.#tables.links(), [this.#counters]);
   }

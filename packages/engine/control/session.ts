@@ -14,7 +14,7 @@ const ROWS_PER_FRAME = 1000;
 export interface ControlTarget {
   readonly epoch: string;
   apply(actions: readonly Action[]): Promise<(Problem | null)[]>;
-  dump(only?: readonly RowId[]): DumpRow[];
+  dump(only?: readonly RowId[]): DumpRow[] | Promise<DumpRow[]>;
   counters(): CountersReply;
 }
 
@@ -64,7 +64,7 @@ export class ControlSession {
           next: 'continue',
         };
       case 'dump':
-        return { replies: pages(id, this.#target.dump(request.only)), next: 'continue' };
+        return { replies: pages(id, await this.#target.dump(request.only)), next: 'continue' };
       case 'counters':
         return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
       case 'stop':

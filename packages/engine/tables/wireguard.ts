@@ -146,8 +146,7 @@ export class WireguardTable {
     this.#clock.read();
     const known = port.device.peer(publicKey.value);
     const owner = this.#ownerOf(publicKey.value);
-    const first =
-      owner < 0 && (known === undefined || known.endpoint === null) ? endpoint?.value : undefined;
+    const first = owner < 0 && (known === undefined || known.endpoint === null) ? endpoint?.value : undefined;
     const peer = port.device.setPeer(
       owner < 0
         ? {
@@ -188,16 +187,18 @@ export class WireguardTable {
     return { is: 'wireguard', link: link.name, listenPort, localPort, privateKeyFingerprint, publicKey };
   }
 
-  *peerRows(link: Link): Iterable<PeerRow> {
+  /** `own`: only those whose sessions are on this worker. */
+  *peerRows(link: Link, own: boolean = false): Iterable<PeerRow> {
     if (link.wireguard === null) return;
-    for (const peer of link.wireguard.device.peers()) yield this.#peerRow(link, link.wireguard, peer);
+    for (const peer of link.wireguard.device.peers())
+      if (!own || peer.owner < 0) yield this.#peerRow(link, link.wireguard, peer);
   }
 
-  peerRow(link: Link, text: string): PeerRow | null {
+  peerRow(link: Link, text: string, own: boolean = false): PeerRow | null {
     const publicKey = parseKey(text);
     const port = link.wireguard;
     const peer = port !== null && publicKey.ok ? port.device.peer(publicKey.value) : undefined;
-    return port === null || peer === undefined ? null : this.#peerRow(link, port, peer);
+    return port === null || peer === undefined || (own && peer.owner >= 0) ? null : this.#peerRow(link, port, peer);
   }
 
   #peerRow(link: Link, port: WireguardPort, peer: WireguardPeer): PeerRow {
