@@ -1,80 +1,26 @@
 /** The engine as a process, over its real socket, with real UDP on loopback. */
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
+import { readFileSync, statSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-import { after, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { formatKey } from '@vrouter/core/bytes.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { millis } from '@vrouter/core/time.ts';
-import { EngineClient } from '@vrouter/engine/control/client.ts';
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { echoPacket, udpPacket } from '@vrouter/engine/testing/packets.testing.ts';
 import { WireguardClient } from '@vrouter/engine/testing/wireguard-client.testing.ts';
 import { generatePrivateKey } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
+import { dial, Engines, type Running, within } from './running.testing.ts';
 
-const main = new URL('main.ts', import.meta.url).pathname;
-const folder = mkdtempSync(join(tmpdir(), 'vrouter-engine-'));
-const children = new Set<ChildProcess>();
-after(() => {
-  for (const child of children) child.kill('SIGKILL');
-  rmSync(folder, { recursive: true });
-});
-
-let sockets = 0;
-const freshSocket = (): string => join(folder, `${sockets++}.sock`);
-
-interface Running {
-  readonly child: ChildProcess;
-  readonly socket: string;
-  readonly ended: Promise<number | null>;
-  logs(): string;
-}
-
-/** Starts an engine; ends when it is ready or has ended. */
-async function start(args: readonly string[]): Promise<Running> {
-  const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
-  children.add(child);
-  let text = '';
-  const ended = once(child, 'close').then(() => {
-    children.delete(child);
-    return child.exitCode;
-  });
-  const ready = new Promise<void>((resolve) => {
-    for (const stream of [child.stdout, child.stderr])
-      stream.on('data', (chunk: Buffer) => {
-        text += chunk.toString();
-        if (text.includes('"msg":"ready"')) resolve();
-      });
-  });
-  await Promise.race([ready, ended]);
-  return { child, socket: args[1] ?? '', ended, logs: () => text };
-}
-
-async function dial(path: string): Promise<{ client: EngineClient; socket: Socket }> {
-  const socket = connect(path);
-  await once(socket, 'connect');
-  const client = new EngineClient({
-    write: (bytes) => void socket.write(bytes),
-    onData: (callback) => void socket.on('data', callback),
-    onClose: (callback) => void socket.on('close', callback),
-    close: () => void socket.destroy(),
-  });
-  return { client, socket };
-}
-
-async function within(what: string, condition: () => boolean, ms = 5000): Promise<void> {
-  for (let waited = 0; !condition(); waited += 5) {
-    assert.ok(waited < ms, what);
-    await sleep(5);
-  }
-}
+const engines = new Engines();
+const { folder } = engines;
+const freshSocket = (): string => engines.freshSocket();
+const start = (args: readonly string[]): Promise<Running> => engines.start(args);
 
 const gatewayActions = (privateKey: Uint8Array) =>
   [
