@@ -73,9 +73,8 @@ export class Arrivals {
     }
     const row = batch.count++;
     const to = this.#used;
-    if (length > 64) this.#region.bytes.set(reader.bytes.subarray(at, at + length), to);
-    else for (let i = 0; i < length; i++) this.#region.bytes[to + i] = reader.bytes[at + i]!;
-    // Even, so that checksums and word reads stay aligned.
+    this.#region.bytes.set(reader.bytes.subarray(at, at + length), to);
+    // Aligned, so that words of the next one are read whole.
     this.#used = (to + length + SPARE + 7) & ~7;
     batch.region[row] = this.#region;
     batch.offset[row] = to;
