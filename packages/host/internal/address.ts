@@ -10,6 +10,8 @@ export type AnyBuffer = ArrayBuffer | SharedArrayBuffer;
 export class AddressBook {
   readonly #native: Native;
   readonly #known = new WeakMap<AnyBuffer, number>();
+  #lastView: Uint8Array | null = null;
+  #lastAddress = 0;
 
   constructor(native: Native) {
     this.#native = native;
@@ -23,5 +25,19 @@ export class AddressBook {
     // A detached or empty buffer has no address; remembering that would outlive a later, real one.
     if (address !== 0) this.#known.set(buffer, address);
     return address;
+  }
+
+  /**
+   * The address of the first byte that the view shows. Remembers the last view asked for: of the packets of a batch nearly all lie in
+   * one region, and a getter of a typed array costs about as much as a lookup in a WeakMap.
+   */
+  ofView(view: Uint8Array): number {
+    if (view !== this.#lastView) {
+      const address = this.of(view.buffer) + view.byteOffset;
+      if (view.length === 0) return address;
+      this.#lastView = view;
+      this.#lastAddress = address;
+    }
+    return this.#lastAddress;
   }
 }

@@ -1,6 +1,7 @@
 /**
  * The sending half: one sendmmsg for many messages, and a run of rows of one length to one endpoint is one message that the kernel,
- * or the card, cuts up again (UDP_SEGMENT, udp(7)); its rows are gathered from where they lie.
+ * or the card, cuts up again (UDP_SEGMENT, udp(7)); its rows are gathered from where they lie. Rows that lie end to end, as those of a
+ * run do that came as one and changed in place, are one piece of memory to the kernel.
  */
 import type { Endpoint } from '@vrouter/core/endpoint.ts';
 import { checkRow, type DatagramRows, type UdpCounters } from './shape.ts';
@@ -123,14 +124,16 @@ export class MmsgSender {
       sys.setLong(words, header + sys.NAME, this.#base + nameAt);
       words[header + sys.NAME_LEN] = nameLength;
       sys.setLong(words, header + sys.IOV, this.#base + IOVS_AT + iov * sys.IOVEC_LEN);
-      sys.setLong(words, header + sys.IOV_COUNT, end - row);
       if (end - row > 1) this.#segment(message, rows.length[row]!);
       else {
         sys.setLong(words, header + sys.CONTROL, 0);
         sys.setLong(words, header + sys.CONTROL_LEN, 0);
       }
       this.#firstRow[message++] = row;
-      for (; row < end; row++, iov++) this.#gather(iov, rows, row);
+      const pieces = this.#gather(iov, rows, row, end);
+      sys.setLong(words, header + sys.IOV_COUNT, pieces);
+      iov += pieces;
+      row = end;
     }
     this.#firstRow[message] = row;
     return message;
@@ -150,11 +153,28 @@ export class MmsgSender {
     sys.setLong(this.#words, header + sys.CONTROL_LEN, sys.CMSG_HEADER_LEN + 8);
   }
 
-  #gather(iov: number, rows: DatagramRows, row: number): void {
-    const bytes = rows.region[row]!.bytes;
-    const word = (IOVS_AT + iov * sys.IOVEC_LEN) / 4;
-    sys.setLong(this.#words, word, this.#native.addresses.of(bytes.buffer) + bytes.byteOffset + rows.offset[row]!);
-    sys.setLong(this.#words, word + 2, rows.length[row]!);
+  /** Lays out the rows from `row` up to `end` as pieces of memory, from `iov` on; returns how many pieces. */
+  #gather(iov: number, rows: DatagramRows, row: number, end: number): number {
+    const first = iov;
+    // Where the last piece ends, and its length so far.
+    let edge = -1;
+    let length = 0;
+    for (; row < end; row++) {
+      const rowLength = rows.length[row]!;
+      const from = this.#native.addresses.ofView(rows.region[row]!.bytes) + rows.offset[row]!;
+      const word = (IOVS_AT + iov * sys.IOVEC_LEN) / 4;
+      if (from === edge) {
+        length += rowLength;
+        sys.setLong(this.#words, word - sys.IOVEC_LEN / 4 + 2, length);
+      } else {
+        length = rowLength;
+        sys.setLong(this.#words, word, from);
+        sys.setLong(this.#words, word + 2, length);
+        iov++;
+      }
+      edge = from + rowLength;
+    }
+    return iov - first;
   }
 }
 

@@ -13,13 +13,17 @@ export function makeRows(capacity: number): DatagramRows {
   };
 }
 
-/** Rows that hold the payloads, each with some bytes between, in one region. */
-export function rowsOf(payloads: readonly Uint8Array[], to: Endpoint): DatagramRows {
+/** Rows that hold the payloads in one region, row i with `gap(i)` bytes before it. */
+export function rowsOf(
+  payloads: readonly Uint8Array[],
+  to: Endpoint,
+  gap: (row: number) => number = () => 13,
+): DatagramRows {
   const rows = makeRows(payloads.length);
-  const region = makeRegion(payloads.reduce((sum, payload) => sum + payload.length + 13, 0));
+  const region = makeRegion(payloads.reduce((sum, payload, row) => sum + payload.length + gap(row), 0));
   let at = 0;
   for (const payload of payloads) {
-    at += 13;
+    at += gap(rows.count);
     region.bytes.set(payload, at);
     rows.region.push(region);
     rows.offset[rows.count] = at;

@@ -91,20 +91,26 @@ for (const sending of backends)
             for (const [i, arrival] of inbox.arrivals.entries()) assert.deepEqual(arrival.bytes, payloads[i]);
           }));
 
-        it('keeps the borders of equal datagrams, whatever was bundled on the way', () =>
-          pair(ends, address, async (from, to, there) => {
-            const inbox = new Inbox(to, 10);
-            // Runs longer than one message can be, a shorter last one, a longer one behind it, and one on its own.
-            const sizes = [...new Array<number>(100).fill(1452), 700, 1452, 1452, 32, 0, 1452, 60];
-            const payloads = sizes.map((size, i) => pattern(size, i));
-            assert.equal(from.send(rowsOf(payloads, there)), sizes.length);
-            await inbox.until(sizes.length);
-            assert.deepEqual(
-              inbox.arrivals.map((arrival) => arrival.bytes),
-              payloads,
-            );
-            if (sending === 'recvmmsg' && receiving === 'recvmmsg') assert.ok(to.counters.coalesced >= 3);
-          }));
+        // Rows end to end go to the kernel as one piece of memory, others one by one.
+        for (const [how, gap] of [
+          ['apart', () => 13],
+          ['end to end', () => 0],
+          ['now and then end to end', (row: number) => (row % 3 === 0 ? 16 : 0)],
+        ] as const)
+          it(`keeps the borders of equal datagrams that lie ${how}, whatever was bundled on the way`, () =>
+            pair([sending, receiving], address, async (from, to, there) => {
+              const inbox = new Inbox(to);
+              // Runs longer than one message can be, a shorter last one, a longer one behind it, and one on its own.
+              const sizes = [...new Array<number>(100).fill(1452), 700, 1452, 1452, 32, 0, 1452, 60];
+              const payloads = sizes.map((size, i) => pattern(size, i));
+              assert.equal(from.send(rowsOf(payloads, there, gap)), sizes.length);
+              await inbox.until(sizes.length);
+              assert.deepEqual(
+                inbox.arrivals.map((arrival) => arrival.bytes),
+                payloads,
+              );
+              if (sending === 'recvmmsg' && receiving === 'recvmmsg') assert.ok(to.counters.coalesced >= 3);
+            }));
       });
     }
 
