@@ -20,11 +20,13 @@ const BUDGET_MS = 100_000;
 const TCP_SECONDS = 4;
 const UDP_SECONDS = 3;
 const SESSIONS = 32;
-/** Packets that the generator seals for a run: what fits in some 250 MB, and takes a second or two to forward. */
+/** Packets that the generator seals for a run: what fits in some 400 MB, and takes a second or two to forward. */
 const REPLAYS = [
-  { size: 64, packets: 600_000 },
-  { size: 1420, packets: 160_000 },
+  { size: 64, packets: 1_500_000 },
+  { size: 1420, packets: 280_000 },
 ] as const;
+/** A share of them goes ahead uncounted, in sessions of its own: a hub runs for months, not with code that is still being compiled. */
+const WARM_UP = 0.25;
 const HUB_CORE = '0';
 const GENERATOR_CORE = '1';
 const generatorMain = fileURLToPath(new URL('wireguard/generator.ts', import.meta.url));
@@ -183,11 +185,14 @@ async function replay(namespace: string | null, at: string, hub: Hub, best: Best
       size,
       packets,
     };
-    const report = await generated(namespace, plan);
-    const mpps = report.received / report.seconds / 1e6;
+    await generated(namespace, { ...plan, packets: Math.round(WARM_UP * packets) });
+    const before = cpuSeconds(hub.pid);
+    const { received, lost, seconds } = await generated(namespace, plan);
+    best.take(`hub_cpu_us_${size}`, ((cpuSeconds(hub.pid) - before) * 1e6) / (received + lost), true);
+    const mpps = received / seconds / 1e6;
     if (size === 64) best.take('hub_mpps_64', mpps);
     else best.take('hub_gbps', (mpps * size * 8) / 1000);
-    best.take(`lost_percent_${size}`, (100 * report.lost) / (report.lost + report.received), true);
+    best.take(`lost_percent_${size}`, (100 * lost) / (lost + received), true);
   }
 }
 

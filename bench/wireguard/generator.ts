@@ -41,8 +41,8 @@ const ROOM = 16 + 32;
 /** Bytes under way at most, so that no buffer overflows, and packets at most. */
 const WINDOW_BYTES = 2 << 20;
 const WINDOW_PACKETS = 4096;
-/** Nothing has come for so long: what is under way is lost. */
-const PATIENCE_MS = 100;
+/** Nothing has come for so long: what is under way is lost. Shorter, and a hub that has to wait for its core is sent twice the window. */
+const PATIENCE_MS = 500;
 
 const clock = { now: millis(0), unixMs: 0 };
 const tellTime = (): void => {
