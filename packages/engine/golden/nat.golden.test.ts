@@ -1,4 +1,4 @@
-/** Stories of nat.txt: a gateway with an inside and an outside, whole packets through the whole graph. */
+/** Stories of nat.txt and nat-vrf.txt: a gateway with an inside and an outside, whole packets through the whole graph. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -70,11 +70,48 @@ async function world(): Promise<World> {
   return made;
 }
 
+/** The inside in a VRF of its own, joined by a default route out of wg1, which stays where it is and takes less than the inside. */
+async function twoVrfs(): Promise<World> {
+  const made = await world();
+  const inside = { vrf: 'blue', link: 'wg0', nextHop: null } as const;
+  await made.do(
+    { do: 'natRule.remove', name: 'web' },
+    { do: 'natRule.remove', name: 'out' },
+    { do: 'vrf.set', name: 'blue', tableId: 7 },
+    { do: 'link.set', name: 'wg0', type: 'wireguard', vrf: 'blue', mtu: 1420, adminUp: true },
+    { do: 'link.set', name: 'wg1', type: 'wireguard', vrf: 'default', mtu: 576, adminUp: true },
+    { do: 'route.remove', vrf: 'default', prefix: '10.77.0.0/24' },
+    { do: 'route.set', ...inside, prefix: '10.77.0.0/24' },
+    { do: 'route.set', ...inside, prefix: '0.0.0.0/0', link: 'wg1' },
+    {
+      do: 'masquerade.set',
+      name: 'out',
+      vrf: 'blue',
+      prefix: '10.77.0.0/24',
+      leaving: ['wg1'],
+      pool: null,
+      hairpin: true,
+    },
+  );
+  return made;
+}
+
 const text = readFileSync(new URL('nat.txt', import.meta.url), 'utf8');
-for (const story of text.split(/^# /m).slice(1)) {
+const vrfText = readFileSync(new URL('nat-vrf.txt', import.meta.url), 'utf8');
+const stories = [
+  ...text
+    .split(/^# /m)
+    .slice(1)
+    .map((story) => ({ story, make: world })),
+  ...vrfText
+    .split(/^# /m)
+    .slice(1)
+    .map((story) => ({ story, make: twoVrfs })),
+];
+for (const { story, make } of stories) {
   const [title, ...lines] = story.trim().split('\n');
   test(title!, async () => {
-    const made = await world();
+    const made = await make();
     const expected = new Map<number, string[]>(CLIENTS.map((n) => [n, []]));
     const drops: { [reason: string]: number } = {};
     const counts: string[] = [];
@@ -84,6 +121,7 @@ for (const story of text.split(/^# /m).slice(1)) {
         made.clients[Number(what) - 1]!.send(Uint8Array.fromHex(value!));
         made.settle();
       } else if (verb === 'to') expected.get(Number(what))!.push(value!);
+      else if (verb === 'wait') made.pass(Number(what));
       else if (verb === 'drop') drops[what!] = Number(value);
       else if (verb === 'link') counts.push(line);
       else assert.fail(`what is "${line}"?`);

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
+import { Counters } from '../graph/counters.ts';
 import { Drop, dropReasons } from '../graph/drops.ts';
+import { HELD_BYTES, HELD_OF_SOURCE, HELD_PIECES } from './held-pieces.ts';
 import {
   endsOf,
   into,
@@ -14,7 +16,7 @@ import {
   sumsAreRight,
   word,
 } from './nat.testing.ts';
-import { NOT_TRANSLATED } from './nat.ts';
+import { HELD, NOT_TRANSLATED } from './nat.ts';
 
 const host = { ip: '10.77.0.2', port: 4000 };
 const other = { ip: '10.77.0.3', port: 4000 };
@@ -189,31 +191,118 @@ test('ICMP errors about nothing, or with a wrong sum, are not translated', () =>
   assert.equal(name(out(nat, unreachable(host.ip, packetOf('udp', { ...server, port: 54 }, host)))), 'natNoSession');
 });
 
-test('pieces follow their first one, both ways; without it they are dropped', () => {
+/** As a piece of a datagram: `offset` in units of 8 bytes. */
+function piece(bytes: Uint8Array, offset: number, more: boolean): Uint8Array {
+  const made = bytes.slice();
+  made[6] = (more ? 0x20 : 0) | (offset >> 8);
+  made[7] = offset & 0xff;
+  return made;
+}
+
+test('pieces follow their first one, both ways; what comes before it waits', () => {
   const nat = makeNat();
-  const first = packetOf('udp', host, server);
-  first[6] = 0x20;
-  first[10] = 0;
-  const piece = first.slice();
-  piece[6] = 0;
-  piece[7] = 3;
-  assert.equal(name(out(nat, piece.slice())), 'natFragment');
-  out(nat, first);
-  const second = piece.slice();
+  const { held } = nat.pieces;
+  const sent = packetOf('udp', host, server);
+  const later = piece(sent, 3, false);
+  assert.equal(out(nat, later.slice()), HELD);
+  assert.deepEqual([held.waiting, held.ready], [1, 0]);
+  out(nat, piece(sent, 0, true));
+  assert.deepEqual([held.waiting, held.ready], [0, 1]);
+  const slot = held.next();
+  assert.equal(
+    held.slab.slice(held.at[slot], held.at[slot]! + held.length[slot]!).toHex(),
+    later.toHex(),
+    'as it came',
+  );
+  assert.equal(held.next(), -1);
+  const second = later.slice();
   assert.equal(out(nat, second), Drop.none);
   assert.equal(endsOf(second).src.ip, OUTSIDE);
-  assert.equal(second.subarray(20).toHex(), piece.subarray(20).toHex(), 'nothing but the address has changed');
-  const back = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
-  back[7] = 9;
-  back[6] = 0;
-  assert.equal(name(into(nat, back.slice())), 'natFragment');
-  const lead = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
-  lead[6] = 0x20;
-  assert.equal(into(nat, lead), Drop.none);
+  assert.equal(second.subarray(20).toHex(), later.subarray(20).toHex(), 'nothing but the address has changed');
+  const answer = packetOf('udp', server, { ip: OUTSIDE, port: 4000 });
+  const back = piece(answer, 9, false);
+  assert.equal(into(nat, back.slice()), HELD);
+  assert.equal(into(nat, piece(answer, 0, true)), Drop.none);
+  assert.equal(held.ready, 1);
   assert.equal(into(nat, back), Drop.none);
   assert.equal(endsOf(back).dst.ip, host.ip);
   nat.advance(16_001);
-  assert.equal(name(out(nat, piece.slice())), 'natFragment', 'after its time');
+  assert.equal(out(nat, later.slice()), HELD, 'after its time it is as one that nobody knows');
+});
+
+test('pieces to us are ours, whatever NAT there is; another datagram of the same identification may not be', () => {
+  const nat = makeNat();
+  const ping = packetOf('icmp', server, { ip: OUTSIDE, port: 0 });
+  assert.equal(into(nat, piece(ping, 3, false)), HELD);
+  assert.equal(into(nat, piece(ping, 0, true)), NOT_TRANSLATED);
+  assert.equal(nat.pieces.held.ready, 1);
+  assert.equal(into(nat, piece(ping, 3, false)), NOT_TRANSLATED);
+  // The same words of the header, but the answer to an echo of a host.
+  out(nat, packetOf('icmp', host, server));
+  const reply = packetOf('icmp', server, { ip: OUTSIDE, port: host.port }, { reply: true });
+  assert.equal(into(nat, piece(reply, 0, true)), Drop.none);
+  assert.equal(into(nat, piece(reply, 3, false)), Drop.none);
+  assert.equal(into(nat, piece(ping, 0, true)), NOT_TRANSLATED);
+  assert.equal(into(nat, piece(ping, 3, false)), NOT_TRANSLATED);
+});
+
+test('what is refused is refused with all its pieces; what keeps its address passes with all of them', () => {
+  const nat = makeNat();
+  out(nat, packetOf('udp', host, server));
+  const stranger = packetOf('udp', { ip: '203.0.113.6', port: 53 }, { ip: OUTSIDE, port: 4000 });
+  assert.equal(name(into(nat, piece(stranger, 0, true))), 'natFiltered');
+  assert.equal(name(into(nat, piece(stranger, 3, false))), 'natFragment');
+  const foreign = packetOf('udp', { ip: '192.0.2.9', port: 1 }, server);
+  assert.equal(out(nat, piece(foreign, 3, false)), Drop.none, 'no rule and no session has to do with it');
+  // Who has a session through a published port may be translated, so the first piece is asked.
+  const web = { ip: '172.16.0.9', port: 8080 };
+  nat.configure(
+    [],
+    [{ ...published, toAddress: word(web.ip) }],
+    Int32Array.of(0, word(OUTSIDE)),
+    Int32Array.of(0, 0),
+    new Set(),
+  );
+  into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 80 }, { flags: TcpFlag.syn }));
+  const other = packetOf('udp', web, server);
+  assert.equal(out(nat, piece(other, 3, false)), HELD);
+  assert.equal(out(nat, piece(other, 0, true)), Drop.none);
+  assert.equal(nat.pieces.held.ready, 1);
+  const passed = piece(other, 3, false);
+  assert.equal(out(nat, passed), Drop.none);
+  assert.deepEqual(passed, piece(other, 3, false));
+});
+
+test('hostile: pieces without a first take what is fixed, of one source a part of it, for two seconds', () => {
+  const nat = makeNat();
+  const { held } = nat.pieces;
+  const counters = new Counters(0, 0);
+  held.advance(0, counters);
+  const reasons: { [reason: string]: number } = {};
+  for (let i = 0; i < 1000; i++) {
+    const sender = { ip: `10.77.${1 + (i % 7)}.2`, port: 1 };
+    const reason = out(nat, piece(packetOf('udp', sender, server, { data: new Uint8Array(1300) }), 1 + i, true));
+    const what = reason === HELD ? 'held' : name(reason);
+    reasons[what] = (reasons[what] ?? 0) + 1;
+  }
+  assert.deepEqual(reasons, { held: HELD_PIECES, natFragment: 1000 - HELD_PIECES });
+  const data = new Uint8Array(60_000);
+  held.advance(1999, counters);
+  assert.equal(held.waiting, HELD_PIECES);
+  held.advance(2000, counters);
+  assert.deepEqual([held.waiting, counters.drops[Drop.natFragment]], [0, HELD_PIECES]);
+  let kept = 0;
+  for (let i = 0; i < 100; i++)
+    if (out(nat, piece(packetOf('udp', host, server, { data }), 1 + i, true)) === HELD) kept++;
+  assert.equal(kept, Math.floor(HELD_BYTES / (data.length + 28)), 'large ones by their bytes');
+  held.advance(5000, counters);
+  for (let i = 0; i < 100; i++) out(nat, piece(packetOf('udp', host, server), 1 + i, true));
+  assert.equal(held.waiting, HELD_OF_SOURCE, 'one source');
+  // In order all is well meanwhile.
+  const fine = packetOf('udp', { ...host, port: 4711 }, server);
+  fine[5] = 0x99;
+  assert.equal(out(nat, piece(fine, 0, true)), Drop.none);
+  assert.equal(out(nat, piece(fine, 3, false)), Drop.none);
 });
 
 const lives: readonly (readonly [string, number, (nat: ReturnType<typeof makeNat>) => void])[] = [

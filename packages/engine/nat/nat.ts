@@ -17,9 +17,9 @@ import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
 import { Drop } from '../graph/drops.ts';
 import { wordsDelta } from './checksums.ts';
 import { Flow, FlowKind } from './flow.ts';
-import { Fragments } from './fragments.ts';
 import { realm } from './mappings.ts';
 import { Masquerade, type MasqueradeRule } from './masquerade.ts';
+import { IN, Lot, OUT, Pieces } from './pieces.ts';
 import { Published, type PublishedRange } from './published.ts';
 import { rewriteAddress, rewriteEndpoint, rewriteQuoted } from './rewrite.ts';
 import { FULL, Sessions } from './sessions.ts';
@@ -29,10 +29,10 @@ import { TupleIndex } from './tuple-index.ts';
 
 /** What `inbound` says of a packet that is not for anybody inside: it is ours. */
 export const NOT_TRANSLATED = -1;
+/** The packet is a piece that is kept until the first of its datagram has come: the row has ended, which is no drop. */
+export const HELD = -2;
 /** Mappings of a pool and of a link are told apart by this bit. */
 const POOL_WAY = 0x40000000;
-const OUT = 1;
-const IN = 0;
 
 export class Nat {
   readonly sessions: Sessions;
@@ -45,14 +45,17 @@ export class Nat {
   readonly packets: number[];
   readonly bytes: number[];
   readonly exhausted: number[];
-  /** After `inbound`: the VRF in which the packet goes on. */
+  /** After `inbound` and `outbound`: the VRF in which the packet goes on, and in which an error about it starts. */
   insideVrf: number;
+  outsideVrf: number;
+  readonly pieces: Pieces;
   /** The link that an own address stands on. */
   #linkOf: TupleIndex;
-  readonly #fragments: Fragments;
   readonly #flow: Flow;
   readonly #quoted: Flow;
   readonly #rng: Rng;
+  /** Whether the packet that is looked at got an outside source. */
+  #hasLeft: boolean;
   /** Why a session was not made; `Drop.none`: nobody asked for one. */
   #refused: number;
 
@@ -66,18 +69,20 @@ export class Nat {
     this.bytes = [];
     this.exhausted = [];
     this.insideVrf = 0;
+    this.outsideVrf = 0;
+    this.pieces = new Pieces(settings.fragmentMs, rng);
     this.#linkOf = new TupleIndex(rng.uint32());
-    this.#fragments = new Fragments(settings.fragmentMs, rng);
     this.#flow = new Flow();
     this.#quoted = new Flow();
     this.#rng = rng;
+    this.#hasLeft = false;
     this.#refused = Drop.none;
   }
 
   /** Lets time come to `now`, in milliseconds. */
   advance(now: number): void {
     this.sessions.advance(now);
-    this.#fragments.advance(now);
+    this.pieces.advance(now);
   }
 
   /**
@@ -109,12 +114,30 @@ export class Nat {
       if (!isOurs || gone.has(sessions.rule[row]!)) sessions.remove(row);
     }
     sessions.mappings.reserveAnew();
+    this.pieces.clear();
   }
 
   /** The way out of link `egress`, for a packet of VRF `vrf` that came in by `ingress`. */
   outbound(view: DataView, at: number, end: number, vrf: number, ingress: number, egress: number): number {
     const flow = this.#flow;
     flow.read(view, at, end);
+    this.outsideVrf = vrf;
+    if (flow.kind === FlowKind.piece) return this.#pieceOut(view, flow, end, vrf, ingress, egress);
+    this.#hasLeft = false;
+    const outcome = this.#wholeOut(view, flow, end, vrf, ingress, egress);
+    if (flow.isFirstPiece) this.pieces.settle(flow.src, flow, OUT, vrf, this.#lotOutside(flow, vrf, outcome));
+    return outcome;
+  }
+
+  /** The way out for a packet that we made: nobody else's address is in it, but in the packet that an error of ours carries. */
+  outboundOurs(view: DataView, at: number, end: number, vrf: number): void {
+    const flow = this.#flow;
+    flow.read(view, at, end);
+    this.outsideVrf = vrf;
+    if (flow.kind === FlowKind.error) this.#errorOut(view, flow, end, vrf);
+  }
+
+  #wholeOut(view: DataView, flow: Flow, end: number, vrf: number, ingress: number, egress: number): number {
     if (flow.kind === FlowKind.flow) {
       let session = this.#findInside(flow, vrf);
       if (session < 0) {
@@ -123,10 +146,9 @@ export class Nat {
         session = this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
         if (session < 0) return this.#refused;
       }
-      this.#leave(view, flow, session, end - at, vrf);
+      this.#leave(view, flow, session, end - flow.at, vrf);
       return Drop.none;
     }
-    if (flow.kind === FlowKind.piece && this.#pieceOut(view, flow, vrf)) return Drop.none;
     if (flow.kind === FlowKind.error && this.#errorOut(view, flow, end, vrf)) return Drop.none;
     // What cannot be translated must not show its inside address outside.
     if (this.masquerade.match(vrf, flow.src, ingress, egress) === null) return Drop.none;
@@ -137,17 +159,20 @@ export class Nat {
   inbound(view: DataView, at: number, end: number, vrf: number, ingress: number): number {
     const flow = this.#flow;
     flow.read(view, at, end);
-    if (flow.kind === FlowKind.flow) return this.#flowIn(view, flow, end - at, vrf, ingress);
-    if (flow.kind === FlowKind.piece) {
-      this.#pieceOut(view, flow, vrf);
-      const row = this.#fragments.find(flow.src, flow.dst, flow.id, IN, realm(flow.protocol, vrf));
-      if (row < 0) return Drop.natFragment;
-      rewriteAddress(view, at, false, this.#fragments.address[row]!, this.#fragments.delta[row]!);
-      this.insideVrf = this.#fragments.vrf[row]!;
-      return Drop.none;
+    if (flow.kind === FlowKind.piece) return this.#pieceIn(view, flow, end, vrf, ingress);
+    const { src } = flow;
+    const outcome = this.#wholeIn(view, flow, end, vrf, ingress);
+    if (flow.isFirstPiece) {
+      const other = outcome === NOT_TRANSLATED ? Lot.asItIs : Lot.refused;
+      this.pieces.settle(src, flow, IN, vrf, outcome === Drop.none ? Lot.translated : other);
     }
+    return outcome;
+  }
+
+  #wholeIn(view: DataView, flow: Flow, end: number, vrf: number, ingress: number): number {
+    if (flow.kind === FlowKind.flow) return this.#flowIn(view, flow, end - flow.at, vrf, ingress);
     if (flow.kind === FlowKind.error) {
-      if (this.#errorOut(view, flow, end, vrf)) flow.read(view, at, end);
+      if (this.#errorOut(view, flow, end, vrf)) flow.read(view, flow.at, end);
       return this.#errorIn(view, flow, end, vrf) ? Drop.none : NOT_TRANSLATED;
     }
     return NOT_TRANSLATED;
@@ -293,17 +318,9 @@ export class Nat {
     const delta = s.ipDelta[session]!;
     this.#see(flow, session, true, length);
     rewriteEndpoint(view, flow, true, ip, s.outsidePort[session]!, delta, s.transportDelta[session]!);
-    if (flow.isFirstPiece)
-      this.#fragments.put(
-        flow.src,
-        flow.dst,
-        flow.id,
-        OUT,
-        realm(flow.protocol, vrf),
-        ip,
-        s.outsideVrf[session]!,
-        delta,
-      );
+    this.outsideVrf = s.outsideVrf[session]!;
+    this.#hasLeft = true;
+    if (flow.isFirstPiece) this.pieces.translate(flow, OUT, vrf, ip, this.outsideVrf, delta);
   }
 
   /** A packet of a session comes in: its destination becomes the inside one. */
@@ -314,8 +331,7 @@ export class Nat {
     this.#see(flow, session, false, length);
     this.insideVrf = s.insideVrf[session]!;
     rewriteEndpoint(view, flow, false, ip, s.insidePort[session]!, delta, ~s.transportDelta[session]! & 0xffff);
-    if (flow.isFirstPiece)
-      this.#fragments.put(flow.src, flow.dst, flow.id, IN, realm(flow.protocol, vrf), ip, this.insideVrf, delta);
+    if (flow.isFirstPiece) this.pieces.translate(flow, IN, vrf, ip, this.insideVrf, delta);
   }
 
   #see(flow: Flow, session: number, outbound: boolean, length: number): void {
@@ -328,14 +344,43 @@ export class Nat {
     this.bytes[rule] = this.bytes[rule]! + length;
   }
 
-  /** A piece on its way out: false when its first one has not come. */
-  #pieceOut(view: DataView, flow: Flow, vrf: number): boolean {
-    const row = this.#fragments.find(flow.src, flow.dst, flow.id, OUT, realm(flow.protocol, vrf));
-    if (row < 0) return false;
-    const ip = this.#fragments.address[row]!;
-    rewriteAddress(view, flow.at, true, ip, this.#fragments.delta[row]!);
-    flow.src = ip;
-    return true;
+  /** What later pieces of a datagram are to expect whose first went out, or not. */
+  #lotOutside(flow: Flow, vrf: number, outcome: number): Lot {
+    if (this.#hasLeft) return Lot.translated;
+    if (outcome !== Drop.none) return Lot.refused;
+    // What no session can have to do with leaves no trace: its other pieces pass without being known.
+    return this.sessions.ofHost(flow.src, vrf) > 0 ? Lot.asItIs : Lot.unknown;
+  }
+
+  #pieceOut(view: DataView, flow: Flow, end: number, vrf: number, ingress: number, egress: number): number {
+    switch (this.pieces.outward(view, flow, vrf)) {
+      case Lot.translated:
+        this.outsideVrf = this.pieces.vrf;
+        return Drop.none;
+      case Lot.asItIs:
+        return Drop.none;
+      case Lot.refused:
+        return Drop.natFragment;
+      default:
+        if (this.sessions.ofHost(flow.src, vrf) === 0 && this.masquerade.match(vrf, flow.src, ingress, egress) === null)
+          return Drop.none;
+        return this.pieces.keep(view, flow, end, OUT, vrf, ingress, egress) ? HELD : Drop.natFragment;
+    }
+  }
+
+  #pieceIn(view: DataView, flow: Flow, end: number, vrf: number, ingress: number): number {
+    switch (this.pieces.inward(view, flow, vrf)) {
+      case Lot.translated:
+        this.insideVrf = this.pieces.vrf;
+        return Drop.none;
+      case Lot.asItIs:
+        return NOT_TRANSLATED;
+      case Lot.refused:
+        return Drop.natFragment;
+      default:
+        // Without room to wait it is ours: whoever puts datagrams to us together bounds what it keeps.
+        return this.pieces.keep(view, flow, end, IN, vrf, ingress, -1) ? HELD : NOT_TRANSLATED;
+    }
   }
 
   /** Reads the packet in an ICMP error whose sum is right; a wrong one is not mended by us (RFC 5508 section 4.2, REQ-3). */
@@ -356,6 +401,7 @@ export class Nat {
     const delta = s.ipDelta[row]!;
     rewriteQuoted(view, flow.transport, end, quoted, false, ip, s.outsidePort[row]!, delta, s.transportDelta[row]!);
     rewriteAddress(view, flow.at, true, ip, wordsDelta(flow.src, ip));
+    this.outsideVrf = s.outsideVrf[row]!;
     return true;
   }
 
@@ -399,8 +445,6 @@ function isFirstSyn(flags: number): boolean {
 /** Why a packet that a rule wants translated cannot be. */
 function untranslatable(kind: number): number {
   switch (kind) {
-    case FlowKind.piece:
-      return Drop.natFragment;
     case FlowKind.error:
       return Drop.natNoSession;
     case FlowKind.short:

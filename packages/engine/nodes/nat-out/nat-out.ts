@@ -1,15 +1,17 @@
 /**
  * nat-out: packets that leave by a link with NAT: the source becomes what stands for it outside (nat/README.md). Behind ip-rewrite, so an
- * expired packet opens nothing and our error about it carries what the sender wrote. IPv6 passes.
- * In: ip-rewrite. Out: link-output.
+ * expired packet opens nothing and our error about it carries what the sender wrote. What is translated goes on in the VRF of the
+ * outside: an error about it starts there, where its source is ours, and comes back by nat-in. IPv6 passes.
+ * In: ip-rewrite. Out: link-output. A piece may wait here for the first of its datagram.
  */
 import { ipVersion } from '@vrouter/wire/ipv4/ipv4.ts';
-import type { PacketBatch } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
-import type { Nat } from '../../nat/nat.ts';
+import { takeHeld } from '../../nat/follow.ts';
+import { HELD, type Nat } from '../../nat/nat.ts';
 
 export class NatOut {
   readonly #nat: Nat;
@@ -25,21 +27,36 @@ export class NatOut {
   }
 
   process(batch: PacketBatch, frame: Frame): void {
+    const { held } = this.#nat.pieces;
     this.#nat.advance(this.#clock.now);
+    held.advance(this.#clock.now, this.#counters);
     for (let i = 0; i < frame.count; i++) {
-      const row = frame.rows[i]!;
-      const view = batch.region[row]!.view;
-      const at = batch.offset[row]!;
-      if (ipVersion(view, at) === 4) {
-        const end = at + batch.length[row]!;
-        const egress = batch.egress[row]!;
-        const reason = this.#nat.outbound(view, at, end, batch.vrf[row]!, batch.ingress[row]!, egress);
-        if (reason !== Drop.none) {
-          this.#counters.drop(reason, egress);
-          continue;
-        }
+      this.#translate(batch, frame.rows[i]!);
+      // Those that came before their first one go on behind it.
+      while (held.ready > 0) {
+        const row = takeHeld(held, batch, frame.rows[i]!, this.#counters);
+        if (row >= 0) this.#translate(batch, row);
       }
-      this.#next.push(row);
     }
+  }
+
+  #translate(batch: PacketBatch, row: number): void {
+    const view = batch.region[row]!.view;
+    const at = batch.offset[row]!;
+    if (ipVersion(view, at) === 4) {
+      const end = at + batch.length[row]!;
+      const egress = batch.egress[row]!;
+      const vrf = batch.vrf[row]!;
+      let reason: number = Drop.none;
+      if ((batch.flags[row]! & ROW_OURS) !== 0) this.#nat.outboundOurs(view, at, end, vrf);
+      else reason = this.#nat.outbound(view, at, end, vrf, batch.ingress[row]!, egress);
+      if (reason === HELD) return;
+      if (reason !== Drop.none) {
+        this.#counters.drop(reason, egress);
+        return;
+      }
+      batch.vrf[row] = this.#nat.outsideVrf;
+    }
+    this.#next.push(row);
   }
 }
