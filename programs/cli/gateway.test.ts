@@ -83,6 +83,17 @@ const replies: { readonly [path: string]: unknown } = {
       },
     ],
     total: 2000,
+    hosts: 3,
+    mostOfHost: 1500,
+    limits: {
+      sessions: 65_536,
+      sessionsPerHost: 4096,
+      udpSeconds: 300,
+      udpOneWaySeconds: 60,
+      tcpEstablishedSeconds: 7440,
+      tcpTransitorySeconds: 240,
+      icmpSeconds: 60,
+    },
     sessions: [
       {
         rule: 'masquerade/default/10.77.0.0/24',
@@ -160,6 +171,8 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
     /masquerade\/default\/10\.77\.0\.0\/24 +default +from 10\.77\.0\.0\/24, out of wg1 +its address +2000 +5 +2\.0 KiB +file/,
     /udp +10\.77\.0\.2:4000 +198\.51\.100\.1:4000 +203\.0\.113\.5:53 +transitory +59 s/,
     /1 of 2000 sessions are shown/,
+    /sessions +2000 of 65536\nper host +1500 of 4096 at most, 3 hosts\n/,
+    /UDP 300 s \(one way 60 s\), TCP 7440 s \(opening or closing 240 s\), ICMP 60 s/,
   ],
   [
     'stats',

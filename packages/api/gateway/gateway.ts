@@ -66,6 +66,19 @@ export const natReply = z.object({
   ),
   /** How many sessions there are, shown or not. */
   total: z.number(),
+  /** Inside hosts that have any, and the most that one of them has. */
+  hosts: z.number(),
+  mostOfHost: z.number(),
+  /** How many there may be, and how long an idle one lives. */
+  limits: z.object({
+    sessions: z.number(),
+    sessionsPerHost: z.number(),
+    udpSeconds: z.number(),
+    udpOneWaySeconds: z.number(),
+    tcpEstablishedSeconds: z.number(),
+    tcpTransitorySeconds: z.number(),
+    icmpSeconds: z.number(),
+  }),
   sessions: z.array(
     z.object({
       rule: z.string(),

@@ -36,9 +36,25 @@ export interface NatSession {
   readonly expiresInSeconds: number;
 }
 
+/** How many translations there may be, and how long an idle one lives. */
+export interface NatLimits {
+  readonly sessions: number;
+  readonly sessionsPerHost: number;
+  readonly udpSeconds: number;
+  readonly udpOneWaySeconds: number;
+  readonly tcpEstablishedSeconds: number;
+  readonly tcpTransitorySeconds: number;
+  readonly icmpSeconds: number;
+}
+
 export interface NatSessions {
   /** How many there are, shown or not. */
   readonly total: number;
+  /** Inside hosts that have any, and the most that one of them has. */
+  readonly hosts: number;
+  readonly mostOfHost: number;
+  /** What holds now, whether somebody said so or not. */
+  readonly limits: NatLimits;
   readonly sessions: readonly NatSession[];
 }
 

@@ -75,6 +75,19 @@ export const route = (prefix = '10.66.0.0/24', over: Partial<Of<'route'>> = {}):
   ...over,
 });
 
+export const natSettings = (over: Partial<Of<'natSettings'>> = {}): Of<'natSettings'> => ({
+  kind: 'natSettings',
+  name: 'default',
+  sessions: 1000,
+  sessionsPerHost: 100,
+  udpSeconds: 120,
+  udpOneWaySeconds: 30,
+  tcpEstablishedSeconds: 7440,
+  tcpTransitorySeconds: 240,
+  icmpSeconds: 60,
+  ...over,
+});
+
 export const natPool = (over: Partial<Of<'natPool'>> = {}): Of<'natPool'> => ({
   kind: 'natPool',
   name: 'contract',
@@ -109,6 +122,7 @@ export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], 
   address: [link(), address()],
   wireguardPeer: [link(), device(), peer()],
   route: [link(), route()],
+  natSettings: [natSettings()],
   natPool: [natPool()],
   natRule: [link(), natRule()],
 };
@@ -176,6 +190,12 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
       before: [link(), route()],
       after: route('10.66.0.0/24', { via: { type: 'blackhole' } }),
       changed: ['via'],
+    },
+    {
+      name: 'limits and lives of NAT',
+      before: [natSettings()],
+      after: natSettings({ sessions: 2000, udpSeconds: 300, icmpSeconds: 30 }),
+      changed: ['sessions', 'udpSeconds', 'icmpSeconds'],
     },
     {
       name: 'addresses of a NAT pool',

@@ -52,6 +52,10 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
       const out = via.type === 'link' ? { link: via.link, nextHop: via.nextHop } : { link: null, nextHop: null };
       return { do: 'route.set', vrf, prefix, ...out };
     }
+    case 'natSettings': {
+      const { kind: _, name: __, ...settings } = object;
+      return { do: 'natSettings.set', ...settings };
+    }
     case 'natPool': {
       const [firstPort, lastPort] = object.ports;
       return { do: 'natPool.set', name: object.name, addresses: object.addresses, firstPort, lastPort };
@@ -75,6 +79,8 @@ function removalOf(object: PlaneObject): Action {
       return { do: 'address.remove', link: object.link, address: object.address };
     case 'route':
       return { do: 'route.remove', vrf: object.vrf, prefix: object.prefix };
+    case 'natSettings':
+      return { do: 'natSettings.remove' };
     case 'natPool':
     case 'natRule':
       return { do: `${object.kind}.remove`, name: object.name };
@@ -127,6 +133,10 @@ function split(row: DumpRow): [PlaneObject, Learned] {
       const via = link === null ? ({ type: 'blackhole' } as const) : ({ type: 'link', link, nextHop } as const);
       return [{ kind: 'route', vrf, prefix, via }, {}];
     }
+    case 'natSettings': {
+      const { is: _, ...settings } = row;
+      return [{ kind: 'natSettings', name: 'default', ...settings }, {}];
+    }
     case 'natPool':
     case 'masquerade':
     case 'publish':
@@ -147,6 +157,8 @@ export function rowIdOf(key: ObjectKey): RowId | null {
     case 'natPool':
     case 'natRule':
       return { is: kind, name: rest };
+    case 'natSettings':
+      return { is: kind };
     case 'wireguardDevice':
       return { is: 'wireguard', link: rest };
     case 'wireguardPeer':

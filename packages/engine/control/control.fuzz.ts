@@ -9,6 +9,11 @@ export const seeds: readonly Uint8Array[] = [
   { id: 2, method: 'apply', actions: [{ do: 'vrf.set', name: 'blue', tableId: 7 }] },
   { id: 3, method: 'counters' },
   {
+    id: 3,
+    method: 'apply',
+    actions: [{ do: 'natSettings.set', sessions: 9, udpSeconds: 120 }, { do: 'natSettings.remove' }],
+  },
+  {
     id: 4,
     method: 'apply',
     actions: [

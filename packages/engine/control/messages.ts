@@ -69,11 +69,28 @@ export type Action =
       readonly nextHop: string | null;
     }
   | { readonly do: 'route.remove'; readonly vrf: string; readonly prefix: string }
+  | ({ readonly do: 'natSettings.set' } & NatSettingsFields)
+  /** The engine's own again. */
+  | { readonly do: 'natSettings.remove' }
   | ({ readonly do: 'natPool.set' } & NatPoolFields)
   | { readonly do: 'natPool.remove'; readonly name: string }
   | ({ readonly do: 'masquerade.set' } & MasqueradeFields)
   | ({ readonly do: 'publish.set' } & PublishFields)
   | { readonly do: 'natRule.remove'; readonly name: string };
+
+/** How many sessions there may be, and how long an idle one lives. */
+export interface NatSettingsFields {
+  readonly sessions: number;
+  /** Of one inside host. */
+  readonly sessionsPerHost: number;
+  readonly udpSeconds: number;
+  /** Heard from one side alone. */
+  readonly udpOneWaySeconds: number;
+  readonly tcpEstablishedSeconds: number;
+  /** Partly open, or closing. */
+  readonly tcpTransitorySeconds: number;
+  readonly icmpSeconds: number;
+}
 
 /** Outside addresses that inside hosts share, and the ports of them that they may have. */
 export interface NatPoolFields {
@@ -129,6 +146,11 @@ export interface NatSessionRow {
 export interface NatSessionsReply {
   /** How many there are, shown or not. */
   readonly total: number;
+  /** Inside hosts that have any, and the most that one of them has. */
+  readonly hosts: number;
+  readonly mostOfHost: number;
+  /** What holds now. */
+  readonly limits: NatSettingsFields;
   /** What the tables of sessions and mappings take. */
   readonly bytes: number;
   readonly sessions: readonly NatSessionRow[];
@@ -186,6 +208,8 @@ export type DumpRow =
       readonly link: string | null;
       readonly nextHop: string | null;
     }
+  /** Only when it was set. */
+  | ({ readonly is: 'natSettings' } & NatSettingsFields)
   | ({ readonly is: 'natPool'; readonly sessions: number; readonly exhausted: number } & NatPoolFields)
   | ({ readonly is: 'masquerade' } & MasqueradeFields & NatCounts)
   | ({ readonly is: 'publish' } & PublishFields & NatCounts);
@@ -198,6 +222,7 @@ export type RowId =
   | { readonly is: 'peer'; readonly link: string; readonly publicKey: string }
   | { readonly is: 'address'; readonly link: string; readonly address: string }
   | { readonly is: 'route'; readonly vrf: string; readonly prefix: string }
+  | { readonly is: 'natSettings' }
   | { readonly is: 'natPool'; readonly name: string }
   | { readonly is: 'natRule'; readonly name: string };
 

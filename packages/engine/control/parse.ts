@@ -26,6 +26,8 @@ const verbs = [
   'address.remove',
   'route.set',
   'route.remove',
+  'natSettings.set',
+  'natSettings.remove',
   'natPool.set',
   'natPool.remove',
   'masquerade.set',
@@ -39,6 +41,7 @@ const rowKinds = [
   'peer',
   'address',
   'route',
+  'natSettings',
   'natPool',
   'natRule',
 ] as const satisfies readonly RowId['is'][];
@@ -180,6 +183,19 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       };
     case 'route.remove':
       return { do: verb, vrf: read.text('vrf'), prefix: read.text('prefix') };
+    case 'natSettings.set':
+      return {
+        do: verb,
+        sessions: read.number('sessions'),
+        sessionsPerHost: read.number('sessionsPerHost'),
+        udpSeconds: read.number('udpSeconds'),
+        udpOneWaySeconds: read.number('udpOneWaySeconds'),
+        tcpEstablishedSeconds: read.number('tcpEstablishedSeconds'),
+        tcpTransitorySeconds: read.number('tcpTransitorySeconds'),
+        icmpSeconds: read.number('icmpSeconds'),
+      };
+    case 'natSettings.remove':
+      return { do: verb };
     case 'natPool.set':
       return {
         do: verb,
@@ -238,6 +254,8 @@ function parseRowId(value: unknown, path: string): Result<RowId> {
     case 'natPool':
     case 'natRule':
       return finish(read, { is, name: read.text('name') });
+    case 'natSettings':
+      return finish(read, { is });
     case 'wireguard':
       return finish(read, { is, link: read.text('link') });
     case 'peer':

@@ -161,7 +161,7 @@ test('a bug behind the session is a reply', async () => {
     dump: () => {
       throw new Error('bug');
     },
-    natSessions: () => ({ total: 0, bytes: 0, sessions: [] }),
+    natSessions: (limit) => target.natSessions(limit),
     counters: () => target.counters(),
   });
   const { replies } = await ask(session, { id: 4, method: 'dump' });

@@ -157,6 +157,19 @@ test('rules, sessions and pools are told; what others stand on stays', async () 
     },
   ]);
   assert.equal(made.engine.natSessions(0).sessions.length, 0);
+  assert.deepEqual([told.hosts, told.mostOfHost, told.limits.sessions, told.limits.udpSeconds], [1, 1, 65_536, 300]);
+  const { limits } = told;
+  assert.deepEqual(made.engine.dump([{ is: 'natSettings' }]), []);
+  await made.do({ do: 'natSettings.set', ...limits, sessions: 7, icmpSeconds: 5 });
+  assert.deepEqual(made.engine.dump([{ is: 'natSettings' }]), [
+    { is: 'natSettings', ...limits, sessions: 7, icmpSeconds: 5 },
+  ]);
+  assert.equal(made.engine.dump().filter((row) => row.is === 'natSettings').length, 1);
+  const bad = await made.engine.apply([{ do: 'natSettings.set', ...limits, udpSeconds: 0 }]);
+  assert.deepEqual([bad[0]?.code, bad[0]?.field], ['input.invalid', 'udpSeconds']);
+  assert.equal(made.engine.natSessions(0).limits.sessions, 7, 'a bad one changes nothing');
+  await made.do({ do: 'natSettings.remove' }, { do: 'natSettings.remove' });
+  assert.deepEqual(made.engine.natSessions(0).limits, limits);
   const [rule] = made.engine.dump([{ is: 'natRule', name: 'out' }]);
   assert.ok(rule?.is === 'masquerade');
   assert.deepEqual([rule.packets, rule.bytes, rule.sessions], [1, 31, 1]);

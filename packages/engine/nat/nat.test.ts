@@ -17,6 +17,7 @@ import {
   word,
 } from './nat.testing.ts';
 import { HELD, NOT_TRANSLATED } from './nat.ts';
+import { defaultNatSettings } from './settings.ts';
 
 const host = { ip: '10.77.0.2', port: 4000 };
 const other = { ip: '10.77.0.3', port: 4000 };
@@ -364,6 +365,24 @@ for (const [what, seconds, make] of lives) {
     );
   });
 }
+
+test('other settings: newcomers meet the limits, lives count from the next packet, nothing is put out', () => {
+  const nat = makeNat();
+  for (let port = 1; port <= 10; port++) out(nat, packetOf('udp', { ...host, port }, server));
+  nat.sessions.limit({ ...defaultNatSettings, maxSessions: 5, udpOneWayMs: 5000 });
+  nat.advance(0);
+  assert.equal(nat.sessions.count, 10);
+  assert.deepEqual(nat.sessions.hosts(), { count: 1, most: 10 });
+  assert.equal(name(out(nat, packetOf('udp', { ...host, port: 11 }, server))), 'natTableFull');
+  assert.equal(out(nat, packetOf('udp', { ...host, port: 1 }, server)), Drop.none);
+  nat.advance(5000);
+  assert.equal(nat.sessions.count, 9);
+  nat.sessions.limit(defaultNatSettings);
+  nat.advance(5000);
+  assert.equal(out(nat, packetOf('udp', { ...host, port: 11 }, server)), Drop.none);
+  nat.advance(60_000);
+  assert.equal(nat.sessions.count, 1);
+});
 
 test('hostile: a flood stops at the host’s limit, then at the table’s, and its memory stays', () => {
   const nat = makeNat({ maxSessions: 1000, maxPerHost: 300 });

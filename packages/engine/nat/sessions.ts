@@ -49,7 +49,7 @@ export class Sessions {
   transportDelta: Uint16Array;
   /** Sessions by rule. */
   readonly ofRule: number[];
-  readonly #settings: NatSettings;
+  #settings: NatSettings;
   readonly #byInside: TupleIndex;
   readonly #byOutside: TupleIndex;
   readonly #perHost: TupleIndex;
@@ -107,6 +107,24 @@ export class Sessions {
     const columns = this.protocol.length * (3 * 4 + 5 * 2 + 2 + 3 * 4 + 2 * 2 + 4);
     const indexes = this.#byInside.byteLength + this.#byOutside.byteLength + this.#perHost.byteLength;
     return columns + indexes + this.#wheel.byteLength + this.mappings.byteLength;
+  }
+
+  get settings(): NatSettings {
+    return this.#settings;
+  }
+
+  /** Other limits and lives: nothing live is put out, and what lives goes on as it was given until its next packet. */
+  limit(settings: NatSettings): void {
+    this.#settings = settings;
+  }
+
+  /** Inside hosts that have sessions, and the most that one of them has. */
+  hosts(): { readonly count: number; readonly most: number } {
+    let most = 0;
+    this.#perHost.each((_ip, _vrf, _zero, _none, sessions) => {
+      most = Math.max(most, sessions);
+    });
+    return { count: this.#perHost.count, most };
   }
 
   /** Lets time come to `now`, in milliseconds: what is over is gone. */

@@ -19,6 +19,10 @@ export interface NatSettings {
   readonly fragmentMs: number;
 }
 
+/** Limits of what may be said of them, here and on every plane. */
+export const MAX_SESSIONS = 1_048_576;
+export const MAX_LIFE_MS = 604_800_000;
+
 export const defaultNatSettings: NatSettings = Object.freeze({
   maxSessions: 65_536,
   maxPerHost: 4096,

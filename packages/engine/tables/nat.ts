@@ -7,10 +7,11 @@ import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
-import type { Action, DumpRow, NatSessionRow, NatSessionsReply } from '../control/messages.ts';
+import type { Action, DumpRow, NatSessionRow, NatSessionsReply, NatSettingsFields } from '../control/messages.ts';
 import type { MasqueradeRule, Pool } from '../nat/masquerade.ts';
 import type { Nat } from '../nat/nat.ts';
 import type { PublishedRange } from '../nat/published.ts';
+import { MAX_LIFE_MS, MAX_SESSIONS, type NatSettings } from '../nat/settings.ts';
 import { isEstablished, isTwoWay } from '../nat/tcp-state.ts';
 import { type Forwarding, freeIndex, type Link, type Vrf } from '../state/forwarding.ts';
 import type { Routes } from './routes.ts';
@@ -18,6 +19,7 @@ import type { Routes } from './routes.ts';
 type PoolSet = Extract<Action, { do: 'natPool.set' }>;
 type MasqueradeSet = Extract<Action, { do: 'masquerade.set' }>;
 type PublishSet = Extract<Action, { do: 'publish.set' }>;
+type SettingsRow = Extract<DumpRow, { is: 'natSettings' }>;
 type PoolRow = Extract<DumpRow, { is: 'natPool' }>;
 type RuleRow = Extract<DumpRow, { is: 'masquerade' | 'publish' }>;
 
@@ -50,6 +52,9 @@ export class NatTable {
   /** Rules that are gone or others since the last settling. */
   readonly #gone: Set<number>;
   #isStale: boolean;
+  /** What holds when nobody says otherwise, and what somebody has said. */
+  readonly #usual: NatSettings;
+  #said: NatSettingsFields | null;
 
   constructor(forwarding: Forwarding, nat: Nat, routes: Routes) {
     this.#forwarding = forwarding;
@@ -62,6 +67,38 @@ export class NatTable {
     this.#adopted = [];
     this.#gone = new Set();
     this.#isStale = false;
+    this.#usual = nat.sessions.settings;
+    this.#said = null;
+  }
+
+  setSettings({ do: _, ...said }: { readonly do: 'natSettings.set' } & NatSettingsFields): Problem | null {
+    for (const [name, value] of Object.entries(said)) {
+      const most = name.endsWith('Seconds') ? MAX_LIFE_MS / 1000 : MAX_SESSIONS;
+      if (!Number.isInteger(value) || value < 1 || value > most)
+        return problem('input.invalid', `${name} is a whole number from 1 to ${most}`, name);
+    }
+    this.#said = said;
+    this.#nat.sessions.limit({
+      ...this.#usual,
+      maxSessions: said.sessions,
+      maxPerHost: said.sessionsPerHost,
+      udpMs: 1000 * said.udpSeconds,
+      udpOneWayMs: 1000 * said.udpOneWaySeconds,
+      tcpEstablishedMs: 1000 * said.tcpEstablishedSeconds,
+      tcpTransitoryMs: 1000 * said.tcpTransitorySeconds,
+      icmpMs: 1000 * said.icmpSeconds,
+    });
+    return null;
+  }
+
+  removeSettings(): null {
+    this.#said = null;
+    this.#nat.sessions.limit(this.#usual);
+    return null;
+  }
+
+  settingsRow(): SettingsRow | null {
+    return this.#said === null ? null : { is: 'natSettings', ...this.#said };
   }
 
   /** Links or addresses have changed. */
@@ -197,7 +234,9 @@ export class NatTable {
     this.#forwarding.natOut = out;
   }
 
-  *rows(): Iterable<PoolRow | RuleRow> {
+  *rows(): Iterable<SettingsRow | PoolRow | RuleRow> {
+    const settings = this.settingsRow();
+    if (settings !== null) yield settings;
     for (const pool of this.#pools.values()) yield this.#poolRow(pool);
     for (const rule of this.#rules.values()) yield this.#ruleRow(rule);
   }
@@ -232,7 +271,8 @@ export class NatTable {
         expiresInSeconds: s.deadline[i]! - s.tick,
       });
     }
-    return { total: s.count, bytes: s.byteLength, sessions: rows };
+    const { count: hosts, most: mostOfHost } = s.hosts();
+    return { total: s.count, hosts, mostOfHost, limits: limitsOf(s.settings), bytes: s.byteLength, sessions: rows };
   }
 
   #setRule(set: MasqueradeSet | PublishSet, vrf: Vrf, links: readonly Link[]): Problem | null {
@@ -305,6 +345,18 @@ export class NatTable {
       ? { is: 'masquerade', ...(fields as Omit<MasqueradeSet, 'do'>), ...counts }
       : { is: 'publish', ...(fields as Omit<PublishSet, 'do'>), ...counts };
   }
+}
+
+function limitsOf(settings: NatSettings): NatSettingsFields {
+  return {
+    sessions: settings.maxSessions,
+    sessionsPerHost: settings.maxPerHost,
+    udpSeconds: settings.udpMs / 1000,
+    udpOneWaySeconds: settings.udpOneWayMs / 1000,
+    tcpEstablishedSeconds: settings.tcpEstablishedMs / 1000,
+    tcpTransitorySeconds: settings.tcpTransitoryMs / 1000,
+    icmpSeconds: settings.icmpMs / 1000,
+  };
 }
 
 const protocolNames: { readonly [number: number]: NatSessionRow['protocol'] } = {

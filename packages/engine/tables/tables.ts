@@ -91,6 +91,10 @@ export class Tables {
         const vrf = this.#vrfs.get(action.vrf);
         return vrf === undefined ? null : this.#routes.remove(vrf, action.prefix);
       }
+      case 'natSettings.set':
+        return this.nat.setSettings(action);
+      case 'natSettings.remove':
+        return this.nat.removeSettings();
       case 'natPool.set':
         return this.nat.setPool(action);
       case 'natPool.remove':
@@ -138,6 +142,7 @@ export class Tables {
       if (vrf === undefined) return null;
       return id.is === 'vrf' ? vrfRow(vrf) : this.#routes.row(vrf, id.prefix);
     }
+    if (id.is === 'natSettings') return this.nat.settingsRow();
     if (id.is === 'natPool') return this.nat.poolRow(id.name);
     if (id.is === 'natRule') return this.nat.ruleRow(id.name);
     const link = this.#links.get(id.is === 'link' ? id.name : id.link);

@@ -5,6 +5,7 @@ import type { CompileContext, Compiled } from './context.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
 import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
+import { compileNatSettings } from './nat-settings.ts';
 import { compilePeer } from './peer.ts';
 import { compilePublishedPort } from './published-port.ts';
 import { compileRoute } from './route.ts';
@@ -20,6 +21,7 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   route: 2,
   masquerade: 2,
   publishedPort: 2,
+  natSettings: 0,
 };
 export const INTENT_RANKS = 3;
 
@@ -41,5 +43,7 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileMasquerade(intent, context);
     case 'publishedPort':
       return compilePublishedPort(intent, context);
+    case 'natSettings':
+      return compileNatSettings(intent);
   }
 }

@@ -55,6 +55,30 @@ test('a masquerade waits for its interface and its VRF', () => {
   assert.equal(natOf(waiting).length, 1);
 });
 
+test('a masquerade out of an interface of the host', () => {
+  const host0 = { kind: 'hostInterface', name: 'host0', addresses: ['192.0.2.1/30'] };
+  const made = desired(host0, { kind: 'masquerade', prefix: '10.0.0.0/8', leaving: ['host0'] });
+  assert.deepEqual(made.problems(), []);
+  assert.equal(natOf(made).length, 1);
+});
+
+test('the settings: what was said, and the defaults of the RFCs beside it', () => {
+  const usual = {
+    kind: 'natSettings',
+    name: 'default',
+    sessions: 65_536,
+    sessionsPerHost: 4096,
+    udpSeconds: 300,
+    udpOneWaySeconds: 60,
+    tcpEstablishedSeconds: 7440,
+    tcpTransitorySeconds: 240,
+    icmpSeconds: 60,
+  };
+  assert.deepEqual(natOf(desired({ kind: 'natSettings' })), [usual]);
+  const said = { kind: 'natSettings', sessions: 100, udpSeconds: 120, udpOneWaySeconds: 1 };
+  assert.deepEqual(natOf(desired(said)), [{ ...usual, ...said }]);
+});
+
 test('a published port, and the elder keeps what the younger wants too', () => {
   const port = { kind: 'publishedPort', hostPort: 80, protocol: 'tcp', address: '10.0.0.2', port: 8080 };
   const made = desired(
@@ -74,6 +98,10 @@ test('a published port, and the elder keeps what the younger wants too', () => {
 });
 
 const refused: readonly (readonly [string, object, string])[] = [
+  ['no session at all', { kind: 'natSettings', sessions: 0 }, 'sessions'],
+  ['a life of more than a week', { kind: 'natSettings', icmpSeconds: 604_801 }, 'icmpSeconds'],
+  ['a shorter life than its part', { kind: 'natSettings', udpSeconds: 59 }, 'udpOneWaySeconds'],
+  ['other settings than the default', { kind: 'natSettings', name: 'mine' }, 'name'],
   ['an IPv6 prefix', { kind: 'masquerade', prefix: 'fd77::/64' }, 'prefix'],
   ['an IPv6 address', { kind: 'masquerade', prefix: '10.0.0.0/8', addresses: ['192.0.2.1', '::1'] }, 'addresses'],
   ['no address in a list', { kind: 'masquerade', prefix: '10.0.0.0/8', addresses: [] }, 'addresses'],

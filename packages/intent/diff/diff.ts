@@ -87,6 +87,7 @@ const comparedFields: { readonly [K in ObjectKind]: readonly string[] } = {
   wireguardPeer: compared('wireguardPeer'),
   address: compared('address'),
   route: compared('route'),
+  natSettings: compared('natSettings'),
   natPool: compared('natPool'),
   natRule: compared('natRule'),
 };

@@ -23,6 +23,7 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
   { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
   { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
+  { kind: 'natSettings', name: 'default' },
   { kind: 'masquerade', vrf: 'blue', prefix: '10.0.0.0/8' },
   {
     kind: 'publishedPort',

@@ -97,6 +97,22 @@ export interface PublishedPortIntent {
   readonly count: number;
 }
 
+/** How many translations there may be, and how long an idle one lives. Key: name, of which there is only `default`. */
+export interface NatSettingsIntent {
+  readonly kind: 'natSettings';
+  readonly name: 'default';
+  /** At most, of all hosts and of one inside host. */
+  readonly sessions: number;
+  readonly sessionsPerHost: number;
+  /** UDP heard from both sides, and from one alone. */
+  readonly udpSeconds: number;
+  readonly udpOneWaySeconds: number;
+  /** TCP, and TCP partly open or closing. */
+  readonly tcpEstablishedSeconds: number;
+  readonly tcpTransitorySeconds: number;
+  readonly icmpSeconds: number;
+}
+
 export type Intent =
   | VrfIntent
   | GatewayInterfaceIntent
@@ -105,7 +121,8 @@ export type Intent =
   | PeerIntent
   | RouteIntent
   | MasqueradeIntent
-  | PublishedPortIntent;
+  | PublishedPortIntent
+  | NatSettingsIntent;
 export type IntentKind = Intent['kind'];
 
 /** `kind/part/part`, as for objects. */
@@ -121,6 +138,7 @@ export function intentKey(intent: Intent): IntentKey {
     case 'vrf':
     case 'gatewayInterface':
     case 'hostInterface':
+    case 'natSettings':
       return `${intent.kind}/${intent.name}` as IntentKey;
     case 'address':
       return `address/${intent.interface}/${intent.address}` as IntentKey;

@@ -117,6 +117,19 @@ export type NatTarget =
   | { readonly type: 'pool'; readonly pool: string }
   | { readonly type: 'inside'; readonly address: string; readonly port: number };
 
+/** Limits of all translations of the plane, and how long idle ones live. Key: name, `default`. Without it the plane's own hold. */
+export interface NatSettingsObject {
+  readonly kind: 'natSettings';
+  readonly name: 'default';
+  readonly sessions: number;
+  readonly sessionsPerHost: number;
+  readonly udpSeconds: number;
+  readonly udpOneWaySeconds: number;
+  readonly tcpEstablishedSeconds: number;
+  readonly tcpTransitorySeconds: number;
+  readonly icmpSeconds: number;
+}
+
 export type PlaneObject =
   | VrfObject
   | LinkObject
@@ -124,6 +137,7 @@ export type PlaneObject =
   | WireguardPeerObject
   | AddressObject
   | RouteObject
+  | NatSettingsObject
   | NatPoolObject
   | NatRuleObject;
 
@@ -188,6 +202,21 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
     learned: ['endpoint', 'lastHandshakeUnixMs', 'pathMtu', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
+  natSettings: {
+    rank: 6,
+    fields: {
+      name: 'key',
+      sessions: 'desired',
+      sessionsPerHost: 'desired',
+      udpSeconds: 'desired',
+      udpOneWaySeconds: 'desired',
+      tcpEstablishedSeconds: 'desired',
+      tcpTransitorySeconds: 'desired',
+      icmpSeconds: 'desired',
+    },
+    fixed: [],
+    learned: [],
+  },
   natPool: {
     rank: 6,
     fields: { name: 'key', addresses: 'desired', ports: 'desired' },
@@ -207,6 +236,7 @@ export function objectKey(object: PlaneObject): ObjectKey {
   switch (object.kind) {
     case 'vrf':
     case 'link':
+    case 'natSettings':
     case 'natPool':
     case 'natRule':
       return `${object.kind}/${object.name}` as ObjectKey;

@@ -11,6 +11,7 @@ const linkKey = (name: string): ObjectKey => `link/${name}` as ObjectKey;
 export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
   switch (object.kind) {
     case 'vrf':
+    case 'natSettings':
     case 'natPool':
       return [];
     case 'natRule': {
@@ -47,6 +48,7 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
     case 'link':
     case 'address':
     case 'route':
+    case 'natSettings':
     case 'natPool':
       return [];
   }

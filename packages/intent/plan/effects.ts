@@ -26,6 +26,8 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     persistentKeepalive: 'none',
   },
   address: {},
+  // What lives goes on as it was given; newcomers meet the limits.
+  natSettings: {},
   // Sessions of a rule end with what made them.
   natPool: { addresses: 'interrupt', ports: 'none' },
   natRule: { vrf: 'interrupt', match: 'interrupt', to: 'interrupt', hairpin: 'interrupt' },

@@ -9,6 +9,10 @@ export const DEFAULT_MTU = 1420;
 export const MTU_MIN = 576;
 export const MTU_MAX = 9216;
 
+/** An idle translation may live from a second to a week; more of them than these take more memory than a gateway should give. */
+const NAT_SECONDS_MAX = 604_800;
+const NAT_SESSIONS_MAX = 1_048_576;
+
 const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Extract<Intent, { kind: K }>> } = {
   vrf: (f) => f.finish({ kind: f.literal('kind', 'vrf'), name: f.name('name') }),
 
@@ -101,6 +105,27 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     if (Math.max(port.hostPort, port.port) + port.count - 1 > 65_535)
       f.refuse('count', 'the last of these ports is above 65535');
     return f.finish(port);
+  },
+
+  natSettings: (f) => {
+    const seconds = (name: string, fallback: number): number => f.integer(name, 1, NAT_SECONDS_MAX, fallback);
+    // The RFCs ask for at least 120 s of UDP (4787 REQ-5), 2 h 4 min and 4 min of TCP (5382 REQ-5), 60 s of ICMP (5508 REQ-2).
+    const settings = {
+      kind: f.literal('kind', 'natSettings'),
+      name: f.literal('name', 'default'),
+      sessions: f.integer('sessions', 1, NAT_SESSIONS_MAX, 65_536),
+      sessionsPerHost: f.integer('sessionsPerHost', 1, NAT_SESSIONS_MAX, 4096),
+      udpSeconds: seconds('udpSeconds', 300),
+      udpOneWaySeconds: seconds('udpOneWaySeconds', 60),
+      tcpEstablishedSeconds: seconds('tcpEstablishedSeconds', 7440),
+      tcpTransitorySeconds: seconds('tcpTransitorySeconds', 240),
+      icmpSeconds: seconds('icmpSeconds', 60),
+    };
+    if (settings.udpOneWaySeconds > settings.udpSeconds)
+      f.refuse('udpOneWaySeconds', 'UDP heard from one side only lives no longer than UDP heard from both');
+    if (settings.tcpTransitorySeconds > settings.tcpEstablishedSeconds)
+      f.refuse('tcpTransitorySeconds', 'TCP that opens or closes lives no longer than TCP that is established');
+    return f.finish(settings);
   },
 };
 

@@ -33,5 +33,15 @@ export function natText(data: NatReply): string {
   );
   const more =
     data.total > data.sessions.length ? `\n\n${data.sessions.length} of ${data.total} sessions are shown` : '';
-  return `${rules}\n\n${sessions}${more}`;
+  return `${rules}\n\n${sessions}${more}\n\n${limitsText(data)}`;
+}
+
+/** Counts against limits, and lives. */
+function limitsText({ total, hosts, mostOfHost, limits }: NatReply): string {
+  const { udpSeconds, udpOneWaySeconds, tcpEstablishedSeconds, tcpTransitorySeconds, icmpSeconds } = limits;
+  return [
+    `sessions    ${total} of ${limits.sessions}`,
+    `per host    ${mostOfHost} of ${limits.sessionsPerHost} at most, ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`,
+    `idle for    UDP ${udpSeconds} s (one way ${udpOneWaySeconds} s), TCP ${tcpEstablishedSeconds} s (opening or closing ${tcpTransitorySeconds} s), ICMP ${icmpSeconds} s`,
+  ].join('\n');
 }

@@ -23,7 +23,8 @@ export async function natView(daemon: Daemon): Promise<NatReply> {
     });
   }
   rules.sort((a, b) => (a.name < b.name ? -1 : 1));
-  return { rules, total: told.total, sessions: [...told.sessions] };
+  const { total, hosts, mostOfHost, limits } = told;
+  return { rules, total, hosts, mostOfHost, limits, sessions: [...told.sessions] };
 }
 
 function wordsOf({ match, to }: NatRuleObject): { readonly match: string; readonly to: string } {
