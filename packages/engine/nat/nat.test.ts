@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
 import { Counters } from '../graph/counters.ts';
 import { Drop, dropReasons } from '../graph/drops.ts';
@@ -102,10 +103,40 @@ test('a published port: in, and back under the address that was asked', () => {
   const reply = packetOf('tcp', { ip: '10.77.0.9', port: 8083 }, client, { flags: TcpFlag.syn | TcpFlag.ack });
   assert.equal(out(nat, reply), Drop.none);
   assert.deepEqual(endsOf(reply).src, { ip: OUTSIDE, port: 83 });
-  assert.equal(name(into(nat, packetOf('tcp', { ...client, port: 6 }, { ip: OUTSIDE, port: 80 }))), 'natNoSession');
+  const rst = packetOf('tcp', { ...client, port: 6 }, { ip: OUTSIDE, port: 80 }, { flags: TcpFlag.rst });
+  assert.equal(name(into(nat, rst)), 'natNoSession');
   const mine = packetOf('tcp', { ip: '10.77.0.2', port: 85 }, server, { flags: TcpFlag.syn });
   out(nat, mine);
   assert.notEqual(endsOf(mine).src.port, 85, 'a published port is nobody’s mapping');
+});
+
+test('flows of a published port that we have forgotten go on from either side, under the port that was asked', () => {
+  const client = { ip: '203.0.113.7', port: 5555 };
+  const inside = { ip: '10.77.0.9', port: 8083 };
+  const fromOutside = makeNat();
+  const data = packetOf('tcp', client, { ip: OUTSIDE, port: 83 }, { flags: TcpFlag.ack | TcpFlag.psh });
+  assert.equal(into(fromOutside, data), Drop.none);
+  assert.deepEqual(endsOf(data).dst, inside);
+  const fromInside = makeNat();
+  const more = packetOf('tcp', inside, client, { flags: TcpFlag.ack | TcpFlag.psh });
+  assert.equal(out(fromInside, more), Drop.none);
+  assert.deepEqual(endsOf(more).src, { ip: OUTSIDE, port: 83 });
+  assert.ok(sumsAreRight(more));
+  assert.equal(
+    name(out(fromInside, packetOf('tcp', { ...inside, port: 8084 }, client, { flags: TcpFlag.fin }))),
+    'natNoSession',
+  );
+  // What it begins itself is masqueraded like everybody's.
+  const own = packetOf('tcp', { ...inside, port: 8085 }, client, { flags: TcpFlag.syn });
+  assert.equal(out(fromInside, own), Drop.none);
+  assert.deepEqual(endsOf(own).src, { ip: OUTSIDE, port: 8085 });
+  // Of every own address: that of the way out. UDP has no beginning, so its port is always the published one.
+  const any = makeNat();
+  const udp = { ...published, protocol: IpProtocol.udp, address: 0, firstPort: 53, lastPort: 53, toPort: 5353 };
+  any.configure([masquerade], [udp], Int32Array.of(0, word(OUTSIDE)), Int32Array.of(0, 0), new Set());
+  const answer = packetOf('udp', { ip: '10.77.0.9', port: 5353 }, client);
+  assert.equal(out(any, answer), Drop.none);
+  assert.deepEqual(endsOf(answer).src, { ip: OUTSIDE, port: 53 });
 });
 
 test('hairpin: by our outside address, both ways, and both ends see only that', () => {

@@ -141,9 +141,13 @@ export class Nat {
     if (flow.kind === FlowKind.flow) {
       let session = this.#findInside(flow, vrf);
       if (session < 0) {
-        const rule = this.masquerade.match(vrf, flow.src, ingress, egress);
-        if (rule === null) return Drop.none;
-        session = this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
+        const target = this.#publishedSource(flow, vrf, egress);
+        const rule = target === null ? this.masquerade.match(vrf, flow.src, ingress, egress) : null;
+        if (target === null && rule === null) return Drop.none;
+        session =
+          rule === null
+            ? this.#takeUp(flow, vrf, target!, egress)
+            : this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
         if (session < 0) return this.#refused;
       }
       this.#leave(view, flow, session, end - flow.at, vrf);
@@ -288,6 +292,29 @@ export class Nat {
     );
   }
 
+  /** What is published of the port that this comes from, unless it begins a connection of its own. */
+  #publishedSource(flow: Flow, vrf: number, egress: number): PublishedRange | null {
+    if (flow.protocol === IpProtocol.tcp && isFirstSyn(flow.tcpFlags)) return null;
+    const target = this.published.findInside(realm(flow.protocol, vrf), flow.src, flow.srcPort);
+    // It is published where it stands, in one VRF; an own address of each link has none where the link has none.
+    if (target === null || this.linkVrf[egress] !== vrf) return null;
+    return target.address === 0 && this.linkAddress[egress] === 0 ? null : target;
+  }
+
+  /** A session of a published port that goes on without us knowing of it (we were restarted): it keeps its outside port. */
+  #takeUp(flow: Flow, vrf: number, target: PublishedRange, egress: number): number {
+    const { sessions } = this;
+    const { protocol, src, srcPort, dst, dstPort } = flow;
+    if (protocol === IpProtocol.tcp && !mayOpen(flow.tcpFlags)) return this.#refuse(Drop.natNoSession);
+    const refusal = sessions.refusal(src, vrf);
+    if (refusal !== 0) return this.#refuse(refusal === FULL ? Drop.natTableFull : Drop.natHostLimit);
+    const ip = target.address === 0 ? this.linkAddress[egress]! : target.address;
+    const port = target.firstPort + srcPort - target.toPort;
+    if (sessions.findOutside(ip, port, dst, dstPort, realm(protocol, vrf)) >= 0)
+      return this.#refuse(Drop.natPortsExhausted);
+    return sessions.create(protocol, src, srcPort, vrf, ip, port, vrf, dst, dstPort, -1, target.rule);
+  }
+
   /** A session that begins outside: to a published port, or through a mapping that its host has opened; -1 with `#refused`. */
   #openInward(flow: Flow, vrf: number, target: PublishedRange | null, mapping: number): number {
     const { sessions } = this;
@@ -295,8 +322,9 @@ export class Nat {
     if (target === null && !mappings.isPermitted(mapping, flow.src)) return this.#refuse(Drop.natFiltered);
     // An identifier has one session alone, so an echo reply of none has been asked for by nobody.
     const isTcp = flow.protocol === IpProtocol.tcp;
-    if (flow.protocol === IpProtocol.icmp || (isTcp && !isFirstSyn(flow.tcpFlags)))
-      return this.#refuse(Drop.natNoSession);
+    // A published port is open to all: a connection that goes on after we were restarted is taken up in the middle.
+    const isFirst = !isTcp || (target === null ? isFirstSyn(flow.tcpFlags) : mayOpen(flow.tcpFlags));
+    if (flow.protocol === IpProtocol.icmp || !isFirst) return this.#refuse(Drop.natNoSession);
     const insideIp = target?.toAddress ?? mappings.insideIp[mapping]!;
     const insidePort =
       target === null ? mappings.insidePort[mapping]! : target.toPort + flow.dstPort - target.firstPort;

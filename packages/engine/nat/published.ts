@@ -20,18 +20,25 @@ export interface PublishedRange {
 export class Published {
   /** By protocol and VRF, sorted by address and first port. */
   readonly #lists: Map<number, PublishedRange[]>;
+  /** By protocol and VRF, then by inside address. */
+  readonly #inside: Map<number, Map<number, PublishedRange[]>>;
 
   constructor() {
     this.#lists = new Map();
+    this.#inside = new Map();
   }
 
   replace(ranges: readonly PublishedRange[]): void {
     this.#lists.clear();
+    this.#inside.clear();
     for (const range of ranges) {
       const key = realm(range.protocol, range.vrf);
       const list = this.#lists.get(key);
       if (list === undefined) this.#lists.set(key, [range]);
       else list.push(range);
+      const hosts = this.#inside.get(key) ?? new Map<number, PublishedRange[]>();
+      this.#inside.set(key, hosts);
+      hosts.set(range.toAddress, [...(hosts.get(range.toAddress) ?? []), range]);
     }
     for (const list of this.#lists.values())
       list.sort((a, b) => keyOf(a.address, a.firstPort) - keyOf(b.address, b.firstPort));
@@ -46,6 +53,17 @@ export class Published {
     const list = this.#lists.get(realmWord);
     if (list === undefined) return null;
     return search(list, address, port) ?? search(list, 0, port);
+  }
+
+  /** The range that leads to this inside port; one of several, the first that was made. */
+  findInside(realmWord: number, address: number, port: number): PublishedRange | null {
+    const ranges = this.#inside.get(realmWord)?.get(address);
+    if (ranges === undefined) return null;
+    for (let i = 0; i < ranges.length; i++) {
+      const { toPort, firstPort, lastPort } = ranges[i]!;
+      if (port >= toPort && port <= toPort + lastPort - firstPort) return ranges[i]!;
+    }
+    return null;
   }
 
   /** Marks what is published of an address. */
