@@ -1,71 +1,10 @@
 /** The real daemon with intents from its file, its engine, and wireguard-go: whoever is killed, the tunnel is there again. */
 import assert from 'node:assert/strict';
-import type { ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { test } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import type { EngineClient } from '@vrouter/engine/control/client.ts';
-import type { DumpRow } from '@vrouter/engine/control/messages.ts';
-import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
 import { needs } from '../world/needs.ts';
-import { dial, inside, LAB_NEEDS, Lab, PORT, ping, reaches, until } from './lab.ts';
-
-const vrouterd = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
-
-class Daemon {
-  readonly api: GatewayApi;
-  readonly #lab: Lab;
-  readonly #data: string;
-  readonly #config: string;
-  #child: ChildProcess | null = null;
-
-  constructor(lab: Lab, intents: readonly unknown[]) {
-    this.#lab = lab;
-    this.#data = join(lab.folder, 'data');
-    this.api = new GatewayApi(join(this.#data, 'vrouterd.sock'));
-    this.#config = join(lab.folder, 'vrouterd.yaml');
-    // JSON is YAML.
-    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', intents }));
-  }
-
-  start(): void {
-    const args = [vrouterd, '--config', this.#config, '--data', this.#data, '--log-level', 'error'];
-    this.#child = inside(this.#lab.hub, process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
-  }
-
-  async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill(signal);
-    await ended;
-  }
-
-  /** The engine that runs now, once it has a device and a peer. */
-  async engine(): Promise<{ readonly client: EngineClient; readonly pid: number; readonly publicKey: Uint8Array }> {
-    let client: EngineClient | null = null;
-    let rows: readonly DumpRow[] = [];
-    await until('a configured engine', async () => {
-      client ??= await dial(join(this.#data, 'engine.sock'));
-      try {
-        rows = (await client?.dump()) ?? [];
-      } catch {
-        // An engine that is just dying took the call and never answers.
-        client?.close();
-        client = null;
-        return false;
-      }
-      return (
-        rows.some((row) => row.is === 'wireguard' && row.localPort !== null) && rows.some((row) => row.is === 'peer')
-      );
-    });
-    const found: EngineClient = client!;
-    const device = rows.find((row) => row.is === 'wireguard')!;
-    return { client: found, pid: (await found.hello).pid, publicKey: Uint8Array.fromBase64(device.publicKey) };
-  }
-}
+import { LAB_NEEDS, Lab, PORT, ping, reaches } from './lab.ts';
+import { Daemon } from './vrouterd.ts';
 
 test('vrouterd with intents of its file: wireguard-go gets through, across kill -9 of the daemon and of the engine', {
   skip: needs(...LAB_NEEDS),

@@ -1,6 +1,15 @@
 /** The gateway's own socket, as vrouterctl uses it. */
 import { request } from 'node:http';
-import { type PeerRow, peerRow, type StatusReply, statusReply } from '@vrouter/api/gateway/gateway.ts';
+import {
+  type NatReply,
+  natReply,
+  type PeerRow,
+  peerRow,
+  type StatsReply,
+  type StatusReply,
+  statsReply,
+  statusReply,
+} from '@vrouter/api/gateway/gateway.ts';
 import { z } from 'zod';
 
 export class GatewayApi {
@@ -16,6 +25,14 @@ export class GatewayApi {
 
   async status(): Promise<StatusReply> {
     return statusReply.parse(await this.#call('GET', '/v1/status'));
+  }
+
+  async nat(): Promise<NatReply> {
+    return natReply.parse(await this.#call('GET', '/v1/nat'));
+  }
+
+  async stats(): Promise<StatsReply> {
+    return statsReply.parse(await this.#call('GET', '/v1/stats'));
   }
 
   async renewCertificate(): Promise<void> {

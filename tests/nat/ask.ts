@@ -1,0 +1,20 @@
+/**
+ * Asks the server over UDP: `node ask.ts HOST PORT SOCKETS BYTES`. Each socket sends one datagram; prints the answers as JSON, those that
+ * came within 1.5 s.
+ */
+import { createSocket } from 'node:dgram';
+
+const [host, port, sockets, bytes] = process.argv.slice(2);
+const answers: string[] = [];
+const end = (): never => {
+  console.log(JSON.stringify(answers));
+  process.exit(0);
+};
+setTimeout(end, 1500);
+for (let i = 0; i < Number(sockets); i++) {
+  const socket = createSocket('udp4', (message) => {
+    answers.push(String(message));
+    if (answers.length === Number(sockets)) end();
+  });
+  socket.send(Buffer.alloc(Number(bytes)), Number(port), host);
+}
