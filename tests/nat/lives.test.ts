@@ -1,0 +1,225 @@
+/** Published ports, hairpin, limits and lives of translations, and what is left of them when a program dies: real hosts, real programs. */
+import assert from 'node:assert/strict';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { after, before, describe, test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { LAB_NEEDS, until } from '../wireguard-go/lab.ts';
+import { needs } from '../world/needs.ts';
+import { A, B, NatWorld, OUTSIDE, type Place, PUBLISHED_PORT, SERVER, SERVER_PORT, throughTheHost } from './world.ts';
+
+const skip = needs(...LAB_NEEDS, 'curl');
+const at = (host: string, port: number, path: string): string => `http://${host}:${port}/${path}`;
+
+/** A curl that goes on while other things happen. */
+class Flow {
+  readonly #child: ChildProcess;
+  #text = '';
+
+  constructor(world: NatWorld, place: Place, url: string) {
+    this.#child = world.spawn(place, 'curl', '-sSN', '--max-time', '60', url);
+    this.#child.stdout!.on('data', (chunk: Buffer) => {
+      this.#text += String(chunk);
+    });
+  }
+
+  get lines(): number {
+    return this.#text.split('\n').length - 1;
+  }
+
+  /** Every line that the server has sent, once and in order, and a good end. */
+  async whole(lines: number): Promise<void> {
+    const [code] = this.#child.exitCode === null ? await once(this.#child, 'close') : [this.#child.exitCode];
+    assert.equal(code, 0, `curl ended with ${code} after ${this.lines} lines`);
+    assert.equal(this.#text, Array.from({ length: lines }, (_, i) => `${i}\n`).join(''));
+  }
+}
+
+/** The other way: the client sends a line every 50 ms, and hears in the end how many bytes came. */
+class Upload {
+  readonly #told: Promise<string>;
+  readonly #bytes: number;
+
+  constructor(world: NatWorld, place: Place, url: string, lines: number) {
+    const feed = `i=0; while [ $i -lt ${lines} ]; do echo line; i=$((i+1)); sleep 0.05; done`;
+    const child = world.spawn(place, 'sh', '-c', `( ${feed} ) | curl -sSN --max-time 60 -T - ${url}`);
+    this.#told = text(child.stdout!);
+    this.#bytes = 5 * lines;
+  }
+
+  async whole(): Promise<void> {
+    assert.equal(await this.#told, String(this.#bytes));
+  }
+}
+
+for (const way of [throughTheHost])
+  describe(`NAT out by ${way.name}: lives`, { skip }, () => {
+    const world = new NatWorld(way, 'default');
+    before(() => world.start(), { timeout: 60_000 });
+    after(() => world.stop());
+
+    const sessions = async (protocol: string, place: string) =>
+      (await world.daemon.api.nat()).sessions.filter(
+        (one) => one.protocol === protocol && one.inside.startsWith(`${place}:`),
+      );
+    const settings = (said: { readonly [field: string]: number }): Promise<void> =>
+      world.say({ kind: 'natSettings', ...said }, async () => {
+        const limits: { readonly [field: string]: number } = (await world.daemon.api.nat()).limits;
+        return Object.entries(said).every(([field, value]) => limits[field] === value);
+      });
+    const drops = async (reason: string): Promise<number> => (await world.daemon.api.stats()).drops[reason] ?? 0;
+
+    test('published ports: a server sees who asks, by TCP and UDP', async () => {
+      assert.match(world.curl('s', at(OUTSIDE, PUBLISHED_PORT, 'who')), /203\.0\.113\.5:\d+$/);
+      const [answer] = await world.ask('s', OUTSIDE, PUBLISHED_PORT);
+      assert.match(answer ?? '', /^203\.0\.113\.5:\d+ 10$/);
+      const [large] = await world.ask('s', OUTSIDE, PUBLISHED_PORT, 1, 5000);
+      assert.match(large ?? '', /^203\.0\.113\.5:\d+ 5000$/);
+      const down = world.curl(
+        's',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{size_download}',
+        at(OUTSIDE, PUBLISHED_PORT, 'bytes/5000000'),
+      );
+      assert.equal(down, '5000000');
+    });
+
+    test('hairpin: the other peer, and the publisher itself, reach the published port by the outside address', async () => {
+      for (const place of ['b', 'a'] as const) {
+        assert.match(world.curl(place, at(OUTSIDE, PUBLISHED_PORT, 'who')), /192\.0\.2\.2:\d+$/);
+        const [answer] = await world.ask(place, OUTSIDE, PUBLISHED_PORT);
+        assert.match(answer ?? '', /^192\.0\.2\.2:\d+ 10$/);
+      }
+      const [large] = await world.ask('b', OUTSIDE, PUBLISHED_PORT, 1, 5000);
+      assert.match(large ?? '', /^192\.0\.2\.2:\d+ 5000$/);
+    });
+
+    test('a host at its limit is refused and counted; others go on', async () => {
+      await settings({ sessionsPerHost: 20, udpOneWaySeconds: 2, udpSeconds: 4, icmpSeconds: 3 });
+      const before = await drops('natHostLimit');
+      // A life that has begun ends as it began: what b has from before counts.
+      const has = (await world.daemon.api.nat()).sessions.filter(({ inside }) =>
+        inside.startsWith('10.99.0.3:'),
+      ).length;
+      assert.equal((await world.ask('b', SERVER, SERVER_PORT, 40)).length, 20 - has);
+      assert.equal((await drops('natHostLimit')) - before, 20 + has);
+      assert.equal((await world.ask('a', SERVER, SERVER_PORT)).length, 1);
+      const { mostOfHost, limits } = await world.daemon.api.nat();
+      assert.deepEqual([mostOfHost, limits.sessionsPerHost], [20, 20]);
+    });
+
+    test('idle translations live as long as was said; those that are used live on', async () => {
+      await settings({
+        udpOneWaySeconds: 2,
+        udpSeconds: 4,
+        icmpSeconds: 3,
+        tcpEstablishedSeconds: 5,
+        tcpTransitorySeconds: 2,
+      });
+      assert.equal((await world.ask('a', SERVER, SERVER_PORT)).length, 1);
+      world.run('a', 'ping', '-c', '1', '-W', '2', SERVER);
+      world.curl('a', at(SERVER, SERVER_PORT, 'who'));
+      const began = performance.now();
+      const ends: { [protocol: string]: number } = {};
+      const alive = async (): Promise<boolean> => {
+        const told = (await world.daemon.api.nat()).sessions;
+        for (const [protocol, port] of [
+          ['udp', `:${SERVER_PORT}`],
+          ['icmp', ''],
+          ['tcp', `:${SERVER_PORT}`],
+        ] as const) {
+          const lives = told.some(
+            (one) =>
+              one.protocol === protocol &&
+              one.remote === `${SERVER}${port}` &&
+              one.inside.startsWith(`${A}:`) &&
+              one.expiresInSeconds <= 5,
+          );
+          if (!lives) ends[protocol] ??= (performance.now() - began) / 1000;
+        }
+        return Object.keys(ends).length === 3;
+      };
+      assert.equal(await alive(), false);
+      await until('all three to end', alive, 10);
+      // A life is rounded up to the next second, and curl's close was seen a moment ago.
+      assert.ok(ends.udp! > 3 && ends.udp! < 5.5, `UDP ${ends.udp} s`);
+      assert.ok(ends.icmp! > 2 && ends.icmp! < 4.5, `ICMP ${ends.icmp} s`);
+      assert.ok(ends.tcp! > 1 && ends.tcp! < 3.5, `TCP ${ends.tcp} s`);
+      const flow = new Flow(world, 'a', at(SERVER, SERVER_PORT, 'slow/160'));
+      const feed = '( echo early; sleep 8; echo late )';
+      const url = at(SERVER, SERVER_PORT, '');
+      const idle = world.spawn('b', 'sh', '-c', `${feed} | curl -sSN --max-time 20 -T - ${url}`);
+      const told = text(idle.stdout!);
+      await sleep(1000);
+      assert.equal((await sessions('tcp', B)).filter(({ state }) => state === 'established').length, 1);
+      await sleep(6000);
+      assert.deepEqual(await sessions('tcp', B), [], 'nobody has spoken for 5 s');
+      const live = (await sessions('tcp', A)).filter(({ state }) => state === 'established');
+      assert.deepEqual(
+        live.map(({ remote }) => remote),
+        [`${SERVER}:${SERVER_PORT}`],
+      );
+      await flow.whole(160);
+      // It has ended here, not at its ends: when the inside speaks again, it goes on.
+      assert.equal(await told, '11');
+    });
+
+    test('the daemon is killed and comes back: no flow is cut, no translation is lost', async () => {
+      await settings({ udpSeconds: 300, tcpEstablishedSeconds: 7440 });
+      const flows = [
+        new Flow(world, 'a', at(SERVER, SERVER_PORT, 'slow/100')),
+        new Flow(world, 's', at(OUTSIDE, PUBLISHED_PORT, 'slow/100')),
+        new Flow(world, 'b', at(OUTSIDE, PUBLISHED_PORT, 'slow/100')),
+      ];
+      await until('the flows to flow', () => flows.every(({ lines }) => lines > 5));
+      const before = await world.daemon.api.nat();
+      const { epoch } = await world.daemon.api.stats();
+      await world.daemon.end('SIGKILL');
+      world.daemon.start();
+      await until('the daemon to be back', async () => {
+        try {
+          return (await world.daemon.api.nat()).rules.length === before.rules.length;
+        } catch {
+          return false;
+        }
+      });
+      const after = await world.daemon.api.nat();
+      assert.equal((await world.daemon.api.stats()).epoch, epoch);
+      const live = (told: typeof after): string[] =>
+        told.sessions
+          .filter(({ state, protocol }) => protocol === 'tcp' && state === 'established')
+          .map(({ inside, remote }) => `${inside} ${remote}`)
+          .sort();
+      assert.deepEqual(live(after), live(before));
+      assert.equal(after.limits.tcpEstablishedSeconds, 7440);
+      for (const flow of flows) await flow.whole(100);
+    });
+
+    test('the engine is killed: flows of published ports go on by themselves, and others when the inside speaks', async () => {
+      const flow = new Flow(world, 's', at(OUTSIDE, PUBLISHED_PORT, 'slow/120'));
+      const upload = (place: Place, url: string): Upload => new Upload(world, place, url, 120);
+      const uploads = [upload('s', at(OUTSIDE, PUBLISHED_PORT, '')), upload('b', at(SERVER, SERVER_PORT, ''))];
+      await until('the flow to flow', () => flow.lines > 5);
+      // Where the peers are is known to whoever asks.
+      await world.daemon.api.peers();
+      const { engine } = await world.daemon.api.status();
+      process.kill(engine!.pid, 'SIGKILL');
+      await until('another engine', async () => {
+        try {
+          const { engine: now } = await world.daemon.api.status();
+          return now !== null && now.pid !== engine!.pid;
+        } catch {
+          return false;
+        }
+      });
+      await flow.whole(120);
+      for (const one of uploads) await one.whole();
+      assert.match(world.curl('s', at(OUTSIDE, PUBLISHED_PORT, 'who')), /203\.0\.113\.5:\d+$/);
+      const { sessions: told, limits } = await world.daemon.api.nat();
+      assert.ok(told.some(({ outside }) => outside === `${OUTSIDE}:${PUBLISHED_PORT}`));
+      assert.equal(limits.udpSeconds, 300, 'what was said holds in the new one too');
+    });
+  });
