@@ -4,7 +4,9 @@ import { programPath } from '../tests/world/needs.ts';
 
 /** Program → the Debian package that has it. */
 const packages: { readonly [program: string]: string } = {
+  curl: 'curl',
   ip: 'iproute2',
+  iperf3: 'iperf3',
   ping: 'iputils-ping',
   traceroute: 'traceroute',
   tshark: 'tshark',
