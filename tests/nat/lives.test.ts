@@ -7,9 +7,20 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LAB_NEEDS, until } from '../wireguard-go/lab.ts';
 import { needs } from '../world/needs.ts';
-import { A, B, NatWorld, OUTSIDE, type Place, PUBLISHED_PORT, SERVER, SERVER_PORT, throughTheHost } from './world.ts';
+import {
+  A,
+  B,
+  FLOATING,
+  NatWorld,
+  OUTSIDE,
+  type Place,
+  PUBLISHED_PORT,
+  SERVER,
+  SERVER_PORT,
+  throughTheHost,
+} from './world.ts';
 
-const skip = needs(...LAB_NEEDS, 'curl');
+const skip = needs(...LAB_NEEDS, 'curl', 'traceroute');
 const at = (host: string, port: number, path: string): string => `http://${host}:${port}/${path}`;
 
 /** A curl that goes on while other things happen. */
@@ -97,6 +108,31 @@ for (const way of [throughTheHost])
       }
       const [large] = await world.ask('b', OUTSIDE, PUBLISHED_PORT, 1, 5000);
       assert.match(large ?? '', /^192\.0\.2\.2:\d+ 5000$/);
+    });
+
+    test('a floating address: a as a whole, from either side and from the other peer', async () => {
+      const intent = { kind: 'floatingIp', id: 'a', address: FLOATING, fixedAddress: A };
+      await world.say(intent, async () =>
+        (await world.daemon.api.nat()).rules.some(({ name }) => name === `floating/default/${FLOATING}`),
+      );
+      assert.match(world.curl('a', at(SERVER, SERVER_PORT, 'who')), /198\.51\.100\.9:\d+$/);
+      assert.match(world.curl('s', at(FLOATING, SERVER_PORT, 'who')), /203\.0\.113\.5:\d+$/);
+      const [answer] = await world.ask('s', FLOATING, SERVER_PORT, 1, 5000);
+      assert.match(answer ?? '', /^203\.0\.113\.5:\d+ 5000$/);
+      assert.match(world.curl('b', at(FLOATING, SERVER_PORT, 'who')), /192\.0\.2\.2:\d+$/);
+      for (const place of ['s', 'b'] as const) {
+        const { output } = world.run(place, 'ping', '-n', '-c', '2', '-i', '0.2', '-W', '2', '-s', '3000', FLOATING);
+        assert.match(output, /2 received/, output);
+      }
+      const forbidding = ['-n', '-c', '2', '-i', '0.3', '-W', '1', '-M', 'do', '-s', String(way.mtu - 28)];
+      const theirs = world.run('a', 'ping', ...forbidding, SERVER);
+      assert.match(theirs.output, /mtu ?= ?1300/, theirs.output);
+      const traced = world.run('s', 'traceroute', '-n', '-I', '-q', '1', '-w', '2', '-m', '6', FLOATING);
+      assert.match(traced.output, /198\.51\.100\.9 [^\n]*\n$/, traced.output);
+      // What was published of the other address stays as it was.
+      assert.match(world.curl('s', at(OUTSIDE, PUBLISHED_PORT, 'who')), /203\.0\.113\.5:\d+$/);
+      await world.unsay('floatingIp', async () => (await world.daemon.api.nat()).rules.length === 3);
+      assert.match(world.curl('a', at(SERVER, SERVER_PORT, 'who')), /192\.0\.2\.2:\d+$/);
     });
 
     test('a host at its limit is refused and counted; others go on', async () => {

@@ -6,7 +6,8 @@
  *                  wg0 [ g: vrouterd, engine ] <the way out> --- r ---> 1300 --- s 203.0.113.5
  *   b 10.99.0.3 --'    10.99.0.1      192.0.2.2          192.0.2.6  203.0.113.1
  *
- * The way out is a parameter: what makes the gateway 192.0.2.2, and leads from there to r, which reaches 192.0.2.0/30 by 192.0.2.5.
+ * The way out is a parameter: what makes the gateway 192.0.2.2, and leads from there to r, which reaches 192.0.2.0/30 and 198.51.100.0/24
+ * by 192.0.2.5.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawnSync } from 'node:child_process';
@@ -20,6 +21,8 @@ export const OUTSIDE = '192.0.2.2';
 export const SERVER = '203.0.113.5';
 export const A = '10.99.0.2';
 export const B = '10.99.0.3';
+/** Goes to the gateway too, and is nobody's until somebody says so. */
+export const FLOATING = '198.51.100.9';
 export const GATEWAY = '10.99.0.1';
 /** Where servers listen, and what of a's is published. */
 export const SERVER_PORT = 8000;
@@ -50,7 +53,7 @@ export const throughTheHost: WayOut = {
   link: 'host0',
   mtu: 1380,
   intents: [
-    { kind: 'hostInterface', name: 'host0', mtu: 1380, addresses: ['192.0.2.1/30'], routes: [] },
+    { kind: 'hostInterface', name: 'host0', mtu: 1380, addresses: ['192.0.2.1/30'], routes: ['198.51.100.0/24'] },
     { kind: 'address', interface: 'host0', address: `${OUTSIDE}/30` },
   ],
   nextHop: null,
@@ -75,7 +78,7 @@ export class NatWorld {
   readonly #insideVrf: string;
   readonly #children: ChildProcess[] = [];
   readonly #spaces = new Map<Place, string>();
-  readonly #more: object[] = [];
+  readonly #more: { readonly kind: string }[] = [];
   #peers: WireguardGo[] = [];
   #daemon: Daemon | null = null;
 
@@ -100,7 +103,7 @@ export class NatWorld {
     this.ip('r', 'addr', 'add', '192.0.2.6/30', 'dev', 'to-g');
     this.ip('r', 'addr', 'add', '203.0.113.1/24', 'dev', 'to-s');
     this.ip('r', 'route', 'add', `${SERVER}/32`, 'dev', 'to-s', 'mtu', 'lock', '1300');
-    this.ip('r', 'route', 'add', '192.0.2.0/30', 'via', '192.0.2.5');
+    for (const prefix of ['192.0.2.0/30', '198.51.100.0/24']) this.ip('r', 'route', 'add', prefix, 'via', '192.0.2.5');
     this.forward('r');
     this.ip('s', 'addr', 'add', `${SERVER}/24`, 'dev', 'to-r');
     this.ip('s', 'route', 'add', 'default', 'via', '203.0.113.1');
@@ -120,7 +123,8 @@ export class NatWorld {
         'allowed_ip=0.0.0.0/0',
       );
       const place = i === 0 ? 'a' : 'b';
-      for (const prefix of ['192.0.2.0/29', '203.0.113.0/24']) this.ip(place, 'route', 'add', prefix, 'dev', peer.name);
+      for (const prefix of ['192.0.2.0/29', '198.51.100.0/24', '203.0.113.0/24'])
+        this.ip(place, 'route', 'add', prefix, 'dev', peer.name);
     }
     for (const place of ['a', 'b'] as const)
       await until(
@@ -132,12 +136,21 @@ export class NatWorld {
 
   /** One more intent, or another in the place of one of its kind; done when `is` says so. */
   async say(intent: { readonly kind: string }, is: () => Promise<boolean>): Promise<void> {
-    const known = this.#more.findIndex((one) => (one as { kind: string }).kind === intent.kind);
+    const known = this.#more.findIndex(({ kind }) => kind === intent.kind);
     if (known < 0) this.#more.push(intent);
     else this.#more[known] = intent;
     this.daemon.write(this.#intents());
     this.daemon.reload();
     await until(`${intent.kind} to be taken over`, is);
+  }
+
+  /** Takes what was said of a kind back. */
+  async unsay(kind: string, is: () => Promise<boolean>): Promise<void> {
+    const known = this.#more.findIndex((one) => one.kind === kind);
+    this.#more.splice(known, 1);
+    this.daemon.write(this.#intents());
+    this.daemon.reload();
+    await until(`${kind} to be gone`, is);
   }
 
   /** The server on its port, until the world ends. */

@@ -114,6 +114,14 @@ export const publishedRule = (over: Partial<Of<'natRule'>> = {}): Of<'natRule'> 
     ...over,
   });
 
+export const floatingRule = (over: Partial<Of<'natRule'>> = {}): Of<'natRule'> =>
+  natRule({
+    name: 'floating/default/198.51.100.9',
+    match: { type: 'address', address: '198.51.100.9' },
+    to: { type: 'host', address: '10.66.0.2' },
+    ...over,
+  });
+
 /** Every kind, with what it stands on before it. */
 export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], Of<K>] } = {
   vrf: [vrf()],
@@ -214,6 +222,12 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
       before: [link(), natRule()],
       after: natRule({ match: { type: 'source', prefix: '10.66.0.0/25', leaving: null } }),
       changed: ['match'],
+    },
+    {
+      name: 'whose a floating address is',
+      before: [floatingRule()],
+      after: floatingRule({ to: { type: 'host', address: '10.66.0.3' } }),
+      changed: ['to'],
     },
     {
       name: 'where a published port leads',

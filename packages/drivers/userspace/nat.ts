@@ -2,13 +2,18 @@
 import type { Action, DumpRow } from '@vrouter/engine/control/messages.ts';
 import type { Learned, NatPoolObject, NatRuleObject } from '@vrouter/intent/model/objects.ts';
 
-type NatRow = Extract<DumpRow, { is: 'natPool' | 'masquerade' | 'publish' }>;
+type NatRow = Extract<DumpRow, { is: 'natPool' | 'masquerade' | 'publish' | 'floating' }>;
 
 /** The action that makes a rule. */
 export function natRuleAction(object: NatRuleObject): Action {
   const { name, vrf, match, to, hairpin } = object;
+  if (match.type === 'address') {
+    if (to.type !== 'host') throw new TypeError(`${name} gives a host an address without naming it`);
+    return { do: 'floating.set', name, vrf, address: match.address, toAddress: to.address };
+  }
   if (match.type === 'source') {
-    if (to.type === 'inside') throw new TypeError(`${name} translates sources to an inside address`);
+    if (to.type === 'inside' || to.type === 'host')
+      throw new TypeError(`${name} translates sources to an inside address`);
     const { prefix, leaving } = match;
     return { do: 'masquerade.set', name, vrf, prefix, leaving, pool: to.type === 'pool' ? to.pool : null, hairpin };
   }
@@ -28,8 +33,17 @@ export function natObserved(row: NatRow): [NatPoolObject | NatRuleObject, Learne
       { sessions, exhausted },
     ];
   }
-  const { name, vrf, hairpin, packets, bytes, sessions } = row;
+  const { name, vrf, packets, bytes, sessions } = row;
   const learned = { packets, bytes, sessions };
+  if (row.is === 'floating') {
+    const match = { type: 'address', address: row.address } as const;
+    // The engine's are always reached from the inside too.
+    return [
+      { kind: 'natRule', name, vrf, match, to: { type: 'host', address: row.toAddress }, hairpin: true },
+      learned,
+    ];
+  }
+  const { hairpin } = row;
   if (row.is === 'masquerade') {
     const { prefix, leaving, pool } = row;
     const to = pool === null ? ({ type: 'egress' } as const) : ({ type: 'pool', pool } as const);

@@ -140,6 +140,7 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     case 'natPool':
     case 'masquerade':
     case 'publish':
+    case 'floating':
       return natObserved(row);
   }
 }

@@ -23,6 +23,9 @@ export const ROW_OURS = 1;
 /** Its destination has been translated: it is an inside one now, and the packet is not translated again. */
 export const ROW_NAT_IN = 0x100;
 
+/** An error of ours about a packet whose destination had been translated. */
+export const ROW_ABOUT_NAT_IN = 0x200;
+
 export class PacketBatch implements DatagramRows {
   readonly capacity: number;
   count: number;

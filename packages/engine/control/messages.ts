@@ -76,6 +76,7 @@ export type Action =
   | { readonly do: 'natPool.remove'; readonly name: string }
   | ({ readonly do: 'masquerade.set' } & MasqueradeFields)
   | ({ readonly do: 'publish.set' } & PublishFields)
+  | ({ readonly do: 'floating.set' } & FloatingFields)
   | { readonly do: 'natRule.remove'; readonly name: string };
 
 /** How many sessions there may be, and how long an idle one lives. */
@@ -100,7 +101,7 @@ export interface NatPoolFields {
   readonly lastPort: number;
 }
 
-/** Sources of a prefix leave under another address. Names of both kinds of rule are in one space. */
+/** Sources of a prefix leave under another address. Names of all kinds of rule are in one space. */
 export interface MasqueradeFields {
   readonly name: string;
   readonly vrf: string;
@@ -124,6 +125,15 @@ export interface PublishFields {
   readonly toAddress: string;
   readonly toPort: number;
   readonly hairpin: boolean;
+}
+
+/** An outside address of ours stands for an inside one as a whole, both ways; inside hosts reach it too. */
+export interface FloatingFields {
+  readonly name: string;
+  /** Of both addresses. */
+  readonly vrf: string;
+  readonly address: string;
+  readonly toAddress: string;
 }
 
 interface NatCounts {
@@ -212,7 +222,8 @@ export type DumpRow =
   | ({ readonly is: 'natSettings' } & NatSettingsFields)
   | ({ readonly is: 'natPool'; readonly sessions: number; readonly exhausted: number } & NatPoolFields)
   | ({ readonly is: 'masquerade' } & MasqueradeFields & NatCounts)
-  | ({ readonly is: 'publish' } & PublishFields & NatCounts);
+  | ({ readonly is: 'publish' } & PublishFields & NatCounts)
+  | ({ readonly is: 'floating' } & FloatingFields & NatCounts);
 
 /** Names one row of a dump. */
 export type RowId =

@@ -32,6 +32,7 @@ const verbs = [
   'natPool.remove',
   'masquerade.set',
   'publish.set',
+  'floating.set',
   'natRule.remove',
 ] as const satisfies readonly Action['do'][];
 const rowKinds = [
@@ -213,6 +214,14 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         leaving: read.isNull('leaving') ? null : read.textList('leaving'),
         pool: read.textOrNull('pool'),
         hairpin: read.boolean('hairpin'),
+      };
+    case 'floating.set':
+      return {
+        do: verb,
+        name: read.text('name'),
+        vrf: read.text('vrf'),
+        address: read.text('address'),
+        toAddress: read.text('toAddress'),
       };
     case 'publish.set':
       return {

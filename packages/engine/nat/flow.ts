@@ -80,6 +80,16 @@ export class Flow {
     return this.kind === FlowKind.flow;
   }
 
+  /** Reads the IP header of the packet inside an ICMP error alone; of kind `piece` when no transport header follows it. */
+  readQuotedIp(view: DataView, at: number, end: number): boolean {
+    if (end - at < IPV4_MIN_LEN || view.getUint8(at) >>> 4 !== 4) return false;
+    const headerLen = ipv4HeaderLen(view, at);
+    if (headerLen < IPV4_MIN_LEN || end - at < headerLen) return false;
+    this.#readIp(view, at);
+    this.kind = (view.getUint16(at + 6) & 0x1fff) === 0 ? FlowKind.other : FlowKind.piece;
+    return true;
+  }
+
   #readIp(view: DataView, at: number): void {
     this.at = at;
     this.transport = at + ipv4HeaderLen(view, at);

@@ -48,6 +48,29 @@ export class Masquerade {
     return null;
   }
 
+  /**
+   * The rule under which a source of the inside is seen outside, and a link of the VRF whose address that may be; null when it comes from
+   * outside itself, or is seen as it is.
+   */
+  outsideOf(
+    vrf: number,
+    source: number,
+    ingress: number,
+    linkAddress: Int32Array,
+    linkVrf: Int32Array,
+  ): { readonly rule: MasqueradeRule; readonly link: number } | null {
+    for (const rule of this.#rules) {
+      if (rule.vrf !== vrf || (source & rule.mask) !== rule.network) continue;
+      // A rule for everybody that leaves by any link does not tell who is inside.
+      if (rule.leaving === null ? rule.bits === 0 : rule.leaving[ingress] === 1) continue;
+      for (let link = 0; link < linkAddress.length; link++) {
+        const leaves = rule.leaving === null ? link !== ingress : rule.leaving[link] === 1;
+        if (leaves && linkVrf[link] === vrf && (rule.pool !== null || linkAddress[link] !== 0)) return { rule, link };
+      }
+    }
+    return null;
+  }
+
   /** The rule under which a source would have `address` outside: that of link `egress`, or one of a pool. */
   matchOutside(vrf: number, source: number, ingress: number, address: number, egress: number): MasqueradeRule | null {
     const rules = this.#rules;

@@ -6,6 +6,7 @@
 import { seededRng } from '@vrouter/core/rng.ts';
 import { checkIpv4, Ipv4Fault } from '@vrouter/wire/ipv4/ipv4.ts';
 import { Drop } from '../graph/drops.ts';
+import type { HostRule } from './hosts.ts';
 import type { MasqueradeRule } from './masquerade.ts';
 import { Nat } from './nat.ts';
 import type { PublishedRange } from './published.ts';
@@ -42,6 +43,8 @@ const rule: MasqueradeRule = {
   hairpin: true,
 };
 const OUTSIDE = 0xc6336401 | 0;
+/** 10.77.0.4 as 198.51.100.9. */
+const host: HostRule = { rule: 2, vrf: 0, outside: 0xc6336409 | 0, inside: 0x0a4d0004 };
 const range: PublishedRange = {
   rule: 1,
   protocol: 6,
@@ -56,7 +59,7 @@ const range: PublishedRange = {
 
 function translator(): Nat {
   const nat = new Nat({ ...defaultNatSettings, maxSessions: 8 }, seededRng(7));
-  nat.configure([rule], [range], Int32Array.of(0x0a4d0001, OUTSIDE), Int32Array.of(0, 0), new Set());
+  nat.configure([rule], [range], Int32Array.of(0x0a4d0001, OUTSIDE), Int32Array.of(0, 0), new Set(), [host]);
   nat.advance(0);
   for (const which of OPENING) {
     const bytes = seeds[which]!.slice();

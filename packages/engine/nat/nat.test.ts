@@ -15,6 +15,7 @@ import {
   packetOf,
   published,
   sumsAreRight,
+  unreachable,
   word,
 } from './nat.testing.ts';
 import { HELD, NOT_TRANSLATED } from './nat.ts';
@@ -164,22 +165,6 @@ test('hairpin: by our outside address, both ways, and both ends see only that', 
     'natFiltered',
   );
 });
-
-/** A destination unreachable about a packet, from `from` to the packet's source. */
-function unreachable(from: string, about: Uint8Array, bytes: number = 28): Uint8Array {
-  const { src } = endsOf(about);
-  const message = packetOf('icmp', { ip: from, port: 0 }, { ip: src.ip, port: 0 }, { data: about.subarray(0, bytes) });
-  const view = new DataView(message.buffer);
-  message[20] = 3;
-  message[21] = 1;
-  view.setUint32(24, 0);
-  view.setUint16(22, 0);
-  let sum = 0;
-  for (let at = 20; at < message.length; at += 2) sum += (message[at]! << 8) | (message[at + 1] ?? 0);
-  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
-  view.setUint16(22, ~sum & 0xffff);
-  return message;
-}
 
 for (const protocol of ['udp', 'tcp', 'icmp'] as const) {
   test(`an ICMP error about ${protocol}: inside it is about what the host sent`, () => {

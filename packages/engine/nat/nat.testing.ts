@@ -125,3 +125,19 @@ export function sumsAreRight(bytes: Uint8Array): boolean {
   if (protocol === IpProtocol.udp && view.getUint16(header + 6) === 0) return sum(0, header, 0) === 0xffff;
   return sum(0, header, 0) === 0xffff && sum(header, bytes.length, pseudo) === 0xffff;
 }
+
+/** A destination unreachable about a packet, from `from` to the packet's source. */
+export function unreachable(from: string, about: Uint8Array, bytes: number = 28): Uint8Array {
+  const { src } = endsOf(about);
+  const message = packetOf('icmp', { ip: from, port: 0 }, { ip: src.ip, port: 0 }, { data: about.subarray(0, bytes) });
+  const view = new DataView(message.buffer);
+  message[20] = 3;
+  message[21] = 1;
+  view.setUint32(24, 0);
+  view.setUint16(22, 0);
+  let sum = 0;
+  for (let at = 20; at < message.length; at += 2) sum += (message[at]! << 8) | (message[at + 1] ?? 0);
+  while (sum > 0xffff) sum = (sum & 0xffff) + (sum >>> 16);
+  view.setUint16(22, ~sum & 0xffff);
+  return message;
+}

@@ -11,17 +11,17 @@
  * Read first: sessions.ts. Both return a number of graph/drops.ts, `Drop.none` when the packet may go on.
  */
 import type { Rng } from '@vrouter/core/rng.ts';
-import { checkIcmp, ICMP_ECHO_LEN, IcmpFault } from '@vrouter/wire/icmp/icmp.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
-import { TcpFlag } from '@vrouter/wire/tcp/tcp.ts';
 import { Drop } from '../graph/drops.ts';
-import { wordsDelta } from './checksums.ts';
+import { Errors } from './errors.ts';
 import { Flow, FlowKind } from './flow.ts';
+import { type HostRule, Hosts, hostDelta } from './hosts.ts';
+import { isFirstSyn, mayOpen, pooled, untranslatable } from './judge.ts';
 import { realm } from './mappings.ts';
 import { Masquerade, type MasqueradeRule } from './masquerade.ts';
 import { IN, Lot, OUT, Pieces } from './pieces.ts';
 import { Published, type PublishedRange } from './published.ts';
-import { rewriteAddress, rewriteEndpoint, rewriteQuoted } from './rewrite.ts';
+import { rewriteEndpoint, rewriteHost } from './rewrite.ts';
 import { FULL, Sessions } from './sessions.ts';
 import type { NatSettings } from './settings.ts';
 import { seePacket, seeSegment } from './tcp-state.ts';
@@ -38,6 +38,7 @@ export class Nat {
   readonly sessions: Sessions;
   readonly masquerade: Masquerade;
   readonly published: Published;
+  readonly hosts: Hosts;
   /** By link index: its own address that masquerade uses (0 is none), and its VRF. */
   linkAddress: Int32Array;
   linkVrf: Int32Array;
@@ -52,7 +53,7 @@ export class Nat {
   /** The link that an own address stands on. */
   #linkOf: TupleIndex;
   readonly #flow: Flow;
-  readonly #quoted: Flow;
+  readonly #errors: Errors;
   readonly #rng: Rng;
   /** Whether the packet that is looked at got an outside source. */
   #hasLeft: boolean;
@@ -62,6 +63,7 @@ export class Nat {
   constructor(settings: NatSettings, rng: Rng) {
     this.published = new Published();
     this.masquerade = new Masquerade();
+    this.hosts = new Hosts();
     this.sessions = new Sessions(settings, rng, this.published);
     this.linkAddress = new Int32Array(0);
     this.linkVrf = new Int32Array(0);
@@ -73,7 +75,7 @@ export class Nat {
     this.pieces = new Pieces(settings.fragmentMs, rng);
     this.#linkOf = new TupleIndex(rng.uint32());
     this.#flow = new Flow();
-    this.#quoted = new Flow();
+    this.#errors = new Errors(this.sessions, this.hosts);
     this.#rng = rng;
     this.#hasLeft = false;
     this.#refused = Drop.none;
@@ -95,8 +97,10 @@ export class Nat {
     linkAddress: Int32Array,
     linkVrf: Int32Array,
     gone: ReadonlySet<number>,
+    hosts: readonly HostRule[] = [],
   ): void {
     this.masquerade.replace(masquerade);
+    this.hosts.replace(hosts, this.#rng.uint32());
     this.published.replace(published);
     this.linkAddress = linkAddress;
     this.linkVrf = linkVrf;
@@ -129,18 +133,29 @@ export class Nat {
     return outcome;
   }
 
-  /** The way out for a packet that we made: nobody else's address is in it, but in the packet that an error of ours carries. */
-  outboundOurs(view: DataView, at: number, end: number, vrf: number): void {
+  /**
+   * The way out for a packet that we made: nobody else's address is in it, but in the packet that an error of ours carries. `aboutInbound`:
+   * that packet had its destination translated.
+   */
+  outboundOurs(view: DataView, at: number, end: number, vrf: number, aboutInbound: boolean): void {
     const flow = this.#flow;
     flow.read(view, at, end);
     this.outsideVrf = vrf;
-    if (flow.kind === FlowKind.error) this.#errorOut(view, flow, end, vrf);
+    if (flow.kind === FlowKind.error && this.#errors.out(view, flow, end, vrf, aboutInbound))
+      this.outsideVrf = this.#errors.vrf;
   }
 
   #wholeOut(view: DataView, flow: Flow, end: number, vrf: number, ingress: number, egress: number): number {
+    // Between hosts of one link addresses are as they are.
+    const own =
+      this.hosts.isEmpty || egress === ingress || this.linkVrf[egress] !== vrf
+        ? null
+        : this.hosts.findInside(flow.src, vrf);
     if (flow.kind === FlowKind.flow) {
       let session = this.#findInside(flow, vrf);
       if (session < 0) {
+        // Before a published port that we may have forgotten a flow of: nothing tells whether it is that, or one by the own address.
+        if (own !== null) return this.#hostOut(view, flow, end, own);
         const target = this.#publishedSource(flow, vrf, egress);
         const rule = target === null ? this.masquerade.match(vrf, flow.src, ingress, egress) : null;
         if (target === null && rule === null) return Drop.none;
@@ -153,7 +168,11 @@ export class Nat {
       this.#leave(view, flow, session, end - flow.at, vrf);
       return Drop.none;
     }
-    if (flow.kind === FlowKind.error && this.#errorOut(view, flow, end, vrf)) return Drop.none;
+    if (flow.kind === FlowKind.error && this.#errors.out(view, flow, end, vrf, egress !== ingress)) {
+      this.outsideVrf = this.#errors.vrf;
+      return Drop.none;
+    }
+    if (own !== null) return flow.kind === FlowKind.short ? Drop.natShort : this.#hostOut(view, flow, end, own);
     // What cannot be translated must not show its inside address outside.
     if (this.masquerade.match(vrf, flow.src, ingress, egress) === null) return Drop.none;
     return untranslatable(flow.kind);
@@ -174,12 +193,17 @@ export class Nat {
   }
 
   #wholeIn(view: DataView, flow: Flow, end: number, vrf: number, ingress: number): number {
-    if (flow.kind === FlowKind.flow) return this.#flowIn(view, flow, end - flow.at, vrf, ingress);
+    const isFlow = flow.kind === FlowKind.flow;
+    const outcome = isFlow ? this.#flowIn(view, flow, end - flow.at, vrf, ingress) : NOT_TRANSLATED;
+    if (outcome !== NOT_TRANSLATED) return outcome;
     if (flow.kind === FlowKind.error) {
-      if (this.#errorOut(view, flow, end, vrf)) flow.read(view, flow.at, end);
-      return this.#errorIn(view, flow, end, vrf) ? Drop.none : NOT_TRANSLATED;
+      if (this.#errors.out(view, flow, end, vrf, true)) flow.read(view, flow.at, end);
+      if (!this.#errors.in(view, flow, end, vrf)) return NOT_TRANSLATED;
+      this.insideVrf = this.#errors.vrf;
+      return Drop.none;
     }
-    return NOT_TRANSLATED;
+    const host = this.hosts.isEmpty ? null : this.hosts.findOutside(flow.dst, vrf);
+    return host === null ? NOT_TRANSLATED : this.#hostIn(view, flow, end, vrf, ingress, host);
   }
 
   #flowIn(view: DataView, flow: Flow, length: number, vrf: number, ingress: number): number {
@@ -201,6 +225,39 @@ export class Nat {
     return Drop.none;
   }
 
+  /** A packet of a host with an address of its own goes out. */
+  #hostOut(view: DataView, flow: Flow, end: number, host: HostRule): number {
+    const delta = hostDelta(host, true);
+    this.#count(host.rule, end - flow.at);
+    rewriteHost(view, flow, end, true, host.outside, delta);
+    this.#hasLeft = true;
+    if (flow.isFirstPiece) this.pieces.translate(flow, OUT, host.vrf, host.outside, host.vrf, delta);
+    return Drop.none;
+  }
+
+  /** A packet to a host with an address of its own comes in; one of another inside host gets an outside source, if it has one. */
+  #hostIn(view: DataView, flow: Flow, end: number, vrf: number, ingress: number, host: HostRule): number {
+    if (flow.kind === FlowKind.short) return Drop.natShort;
+    const mine = this.hosts.findInside(flow.src, vrf);
+    if (mine !== null) this.#hostOut(view, flow, end, mine);
+    else if (flow.kind === FlowKind.flow) {
+      const egress = this.masquerade.outsideOf(vrf, flow.src, ingress, this.linkAddress, this.linkVrf);
+      if (egress !== null) {
+        let session = this.#findInside(flow, vrf);
+        if (session < 0) session = this.#openOutward(flow, vrf, egress.rule, egress.link, vrf);
+        if (session < 0) return this.#refused;
+        this.#leave(view, flow, session, end - flow.at, vrf);
+      }
+    }
+    flow.read(view, flow.at, end);
+    const delta = hostDelta(host, false);
+    this.#count(host.rule, end - flow.at);
+    this.insideVrf = vrf;
+    rewriteHost(view, flow, end, false, host.inside, delta);
+    if (flow.isFirstPiece) this.pieces.translate(flow, IN, vrf, host.inside, vrf, delta);
+    return Drop.none;
+  }
+
   /** Gives a packet from the inside to one of our outside addresses its own outside source. */
   #hairpin(
     view: DataView,
@@ -211,6 +268,12 @@ export class Nat {
     target: PublishedRange | null,
   ): number {
     let session = this.#findInside(flow, vrf);
+    const own = this.hosts.isEmpty ? null : this.hosts.findInside(flow.src, vrf);
+    if (session < 0 && own !== null) {
+      this.#hostOut(view, flow, flow.at + length, own);
+      flow.read(view, flow.at, flow.at + length);
+      return Drop.none;
+    }
     if (session < 0) {
       const egress = this.#linkOf.find(flow.dst, vrf, 0, 0);
       const rule = this.masquerade.matchOutside(vrf, flow.src, ingress, flow.dst, egress);
@@ -367,7 +430,10 @@ export class Nat {
     const before = sessions.seen[session]!;
     const isTcp = flow.protocol === IpProtocol.tcp;
     sessions.touch(session, isTcp ? seeSegment(before, flow.tcpFlags, outbound) : seePacket(before, outbound));
-    const rule = sessions.rule[session]!;
+    this.#count(sessions.rule[session]!, length);
+  }
+
+  #count(rule: number, length: number): void {
     this.packets[rule] = this.packets[rule]! + 1;
     this.bytes[rule] = this.bytes[rule]! + length;
   }
@@ -377,7 +443,9 @@ export class Nat {
     if (this.#hasLeft) return Lot.translated;
     if (outcome !== Drop.none) return Lot.refused;
     // What no session can have to do with leaves no trace: its other pieces pass without being known.
-    return this.sessions.ofHost(flow.src, vrf) > 0 ? Lot.asItIs : Lot.unknown;
+    const mayBe =
+      this.sessions.ofHost(flow.src, vrf) > 0 || (!this.hosts.isEmpty && this.hosts.findInside(flow.src, vrf) !== null);
+    return mayBe ? Lot.asItIs : Lot.unknown;
   }
 
   #pieceOut(view: DataView, flow: Flow, end: number, vrf: number, ingress: number, egress: number): number {
@@ -390,7 +458,11 @@ export class Nat {
       case Lot.refused:
         return Drop.natFragment;
       default:
-        if (this.sessions.ofHost(flow.src, vrf) === 0 && this.masquerade.match(vrf, flow.src, ingress, egress) === null)
+        if (
+          this.sessions.ofHost(flow.src, vrf) === 0 &&
+          this.hosts.findInside(flow.src, vrf) === null &&
+          this.masquerade.match(vrf, flow.src, ingress, egress) === null
+        )
           return Drop.none;
         return this.pieces.keep(view, flow, end, OUT, vrf, ingress, egress) ? HELD : Drop.natFragment;
     }
@@ -411,73 +483,8 @@ export class Nat {
     }
   }
 
-  /** Reads the packet in an ICMP error whose sum is right; a wrong one is not mended by us (RFC 5508 section 4.2, REQ-3). */
-  #readQuoted(view: DataView, flow: Flow, end: number): boolean {
-    if (flow.isFirstPiece || checkIcmp(view, flow.transport, end, 0) !== IcmpFault.none) return false;
-    return this.#quoted.readQuoted(view, flow.transport + ICMP_ECHO_LEN, end);
-  }
-
-  /** An error about a packet that came in: it carries the inside address as the destination (RFC 5508 section 4.3, REQ-5). */
-  #errorOut(view: DataView, flow: Flow, end: number, vrf: number): boolean {
-    if (!this.#readQuoted(view, flow, end)) return false;
-    const quoted = this.#quoted;
-    const s = this.sessions;
-    const remotePort = quoted.protocol === IpProtocol.icmp ? 0 : quoted.srcPort;
-    const row = s.findInside(quoted.dst, quoted.dstPort, quoted.src, remotePort, realm(quoted.protocol, vrf));
-    if (row < 0) return false;
-    const ip = s.outsideIp[row]!;
-    const delta = s.ipDelta[row]!;
-    rewriteQuoted(view, flow.transport, end, quoted, false, ip, s.outsidePort[row]!, delta, s.transportDelta[row]!);
-    rewriteAddress(view, flow.at, true, ip, wordsDelta(flow.src, ip));
-    this.outsideVrf = s.outsideVrf[row]!;
-    return true;
-  }
-
-  /** An error about a packet that went out: it carries the outside address as the source (RFC 5508 section 4.2, REQ-4). */
-  #errorIn(view: DataView, flow: Flow, end: number, vrf: number): boolean {
-    if (!this.#readQuoted(view, flow, end)) return false;
-    const quoted = this.#quoted;
-    const s = this.sessions;
-    const remotePort = quoted.protocol === IpProtocol.icmp ? 0 : quoted.dstPort;
-    const row = s.findOutside(quoted.src, quoted.srcPort, quoted.dst, remotePort, realm(quoted.protocol, vrf));
-    if (row < 0) return false;
-    const ip = s.insideIp[row]!;
-    const delta = ~s.ipDelta[row]! & 0xffff;
-    const transport = ~s.transportDelta[row]! & 0xffff;
-    rewriteQuoted(view, flow.transport, end, quoted, true, ip, s.insidePort[row]!, delta, transport);
-    rewriteAddress(view, flow.at, false, ip, wordsDelta(flow.dst, ip));
-    this.insideVrf = s.insideVrf[row]!;
-    return true;
-  }
-
   #refuse(reason: number): number {
     this.#refused = reason;
     return -1;
-  }
-}
-
-function pooled(addresses: Int32Array, source: number): number {
-  return addresses[(Math.imul(source, 0x9e3779b1) >>> 16) % addresses.length]!;
-}
-
-/** Whether a segment from the inside may begin a session: one that ends something may not. Others may: we may have been restarted. */
-function mayOpen(flags: number): boolean {
-  return (flags & (TcpFlag.rst | TcpFlag.fin)) === 0;
-}
-
-/** Whether a segment is the first of a connection. */
-function isFirstSyn(flags: number): boolean {
-  return (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst | TcpFlag.fin)) === TcpFlag.syn;
-}
-
-/** Why a packet that a rule wants translated cannot be. */
-function untranslatable(kind: number): number {
-  switch (kind) {
-    case FlowKind.error:
-      return Drop.natNoSession;
-    case FlowKind.short:
-      return Drop.natShort;
-    default:
-      return Drop.natProtocol;
   }
 }

@@ -5,7 +5,7 @@
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import { TCP_CHECKSUM_AT } from '@vrouter/wire/tcp/tcp.ts';
 import { addWord, gainAt, gainChecksum, gainUdpAt, wordsDelta } from './checksums.ts';
-import type { Flow } from './flow.ts';
+import { type Flow, FlowKind } from './flow.ts';
 
 const IP_CHECKSUM_AT = 10;
 const IP_SRC_AT = 12;
@@ -79,6 +79,64 @@ export function rewriteQuoted(
     delta = addWord(delta, addWord(~before & 0xffff, view.getUint16(sumAt)));
   }
   gainAt(view, icmp + ICMP_CHECKSUM_AT, delta);
+}
+
+/** Where the sum of a transport header stands that covers the addresses too; -1: none does (ICMP, SCTP, ESP, GRE and others). */
+function pseudoSumAt(protocol: number): number {
+  switch (protocol) {
+    case IpProtocol.tcp:
+      return TCP_CHECKSUM_AT;
+    case IpProtocol.udp:
+    // DCCP (RFC 4340 section 9.1) and UDP-Lite (RFC 3828 section 3.1).
+    case 33:
+    case 136:
+      return UDP_CHECKSUM_AT;
+    default:
+      return -1;
+  }
+}
+
+/** Writes an address of a packet that is not a later piece, and the sums over it; ports stay. */
+export function rewriteHost(
+  view: DataView,
+  flow: Flow,
+  end: number,
+  isSource: boolean,
+  address: number,
+  delta: number,
+): void {
+  rewriteAddress(view, flow.at, isSource, address, delta);
+  const sum = pseudoSumAt(flow.protocol);
+  const at = flow.transport + sum;
+  if (sum < 0 || at + 2 > end) return;
+  if (flow.protocol === IpProtocol.udp) gainUdpAt(view, at, delta);
+  else gainAt(view, at, delta);
+}
+
+/** As `rewriteQuoted` where the address alone becomes another; the packet may be cut anywhere behind its IP header. */
+export function rewriteQuotedHost(
+  view: DataView,
+  icmp: number,
+  end: number,
+  quoted: Flow,
+  isSource: boolean,
+  address: number,
+  delta: number,
+): void {
+  const addressAt = quoted.at + (isSource ? IP_SRC_AT : IP_DST_AT);
+  let gained = wordsDelta(view.getInt32(addressAt), address);
+  view.setInt32(addressAt, address);
+  const sumAt = quoted.at + IP_CHECKSUM_AT;
+  gained = addWord(gained, writeWord(view, sumAt, gainChecksum(view.getUint16(sumAt), delta)));
+  const transportSum = pseudoSumAt(quoted.protocol);
+  const at = quoted.transport + transportSum;
+  if (transportSum >= 0 && quoted.kind !== FlowKind.piece && at + 2 <= end) {
+    const before = view.getUint16(at);
+    if (quoted.protocol === IpProtocol.udp) gainUdpAt(view, at, delta);
+    else gainAt(view, at, delta);
+    gained = addWord(gained, addWord(~before & 0xffff, view.getUint16(at)));
+  }
+  gainAt(view, icmp + ICMP_CHECKSUM_AT, gained);
 }
 
 /** Writes a word; what a sum over it gains. */

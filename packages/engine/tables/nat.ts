@@ -8,6 +8,7 @@ import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import type { Action, DumpRow, NatSessionRow, NatSessionsReply, NatSettingsFields } from '../control/messages.ts';
+import type { HostRule } from '../nat/hosts.ts';
 import type { MasqueradeRule, Pool } from '../nat/masquerade.ts';
 import type { Nat } from '../nat/nat.ts';
 import type { PublishedRange } from '../nat/published.ts';
@@ -19,9 +20,11 @@ import type { Routes } from './routes.ts';
 type PoolSet = Extract<Action, { do: 'natPool.set' }>;
 type MasqueradeSet = Extract<Action, { do: 'masquerade.set' }>;
 type PublishSet = Extract<Action, { do: 'publish.set' }>;
+type FloatingSet = Extract<Action, { do: 'floating.set' }>;
 type SettingsRow = Extract<DumpRow, { is: 'natSettings' }>;
+type RuleSet = MasqueradeSet | PublishSet | FloatingSet;
 type PoolRow = Extract<DumpRow, { is: 'natPool' }>;
-type RuleRow = Extract<DumpRow, { is: 'masquerade' | 'publish' }>;
+type RuleRow = Extract<DumpRow, { is: 'masquerade' | 'publish' | 'floating' }>;
 
 interface PoolRecord extends Pool {
   readonly name: string;
@@ -31,7 +34,7 @@ interface PoolRecord extends Pool {
 interface RuleRecord {
   readonly index: number;
   readonly vrf: Vrf;
-  readonly set: MasqueradeSet | PublishSet;
+  readonly set: RuleSet;
   readonly links: readonly Link[];
 }
 
@@ -182,6 +185,23 @@ export class NatTable {
     return this.#setRule({ ...action, address: text, toAddress: formatAddress(to) }, vrf, []);
   }
 
+  setFloating(action: FloatingSet, vrf: Vrf): Problem | null {
+    const address = ownAddress(action.address, 'address');
+    if (typeof address !== 'number') return address;
+    const to = ownAddress(action.toAddress, 'toAddress');
+    if (typeof to !== 'number') return to;
+    const set = { ...action, address: formatAddress(address), toAddress: formatAddress(to) };
+    for (const { set: other, vrf: where } of this.#rules.values()) {
+      if (other.do !== 'floating.set' || other.name === set.name || where !== vrf) continue;
+      // Who is both has no way to tell in from out.
+      for (const field of ['address', 'toAddress'] as const)
+        if (other.address === set[field] || other.toAddress === set[field])
+          return problem('object.exists', `NAT rule ${other.name} has ${set[field]} already`, field);
+    }
+    if (address === to) return problem('input.invalid', 'an address does not stand for itself', 'toAddress');
+    return this.#setRule(set, vrf, []);
+  }
+
   removeRule(name: string): Problem | null {
     const rule = this.#rules.get(name);
     if (rule === undefined) return null;
@@ -213,19 +233,21 @@ export class NatTable {
     });
     const masquerade: MasqueradeRule[] = [];
     const published: PublishedRange[] = [];
+    const hosts: HostRule[] = [];
     for (const rule of this.#rules.values()) {
       if (rule.set.do === 'masquerade.set') masquerade.push(this.#masquerade(rule, rule.set, links.length));
-      else published.push(publishedRange(rule, rule.set));
+      else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set));
+      else hosts.push(hostRule(rule, rule.set));
     }
-    this.#adopt(masquerade, vrfs);
-    this.#nat.configure(masquerade, published, addresses, vrfs, this.#gone);
+    this.#adopt(masquerade, hosts, vrfs);
+    this.#nat.configure(masquerade, published, addresses, vrfs, this.#gone, hosts);
     for (const index of this.#gone) {
       const rule = this.#ruleIndexes[index]!;
       if (rule !== null && this.#rules.get(rule.set.name) !== rule) this.#ruleIndexes[index] = null;
     }
     this.#gone.clear();
     this.#forwarding.natIn = this.#rules.size > 0;
-    const all = published.length > 0 || masquerade.some((rule) => rule.leaving === null);
+    const all = published.length > 0 || hosts.length > 0 || masquerade.some((rule) => rule.leaving === null);
     const out = new Uint8Array(links.length).fill(all ? 1 : 0);
     for (const { leaving } of masquerade)
       leaving?.forEach((yes, link) => {
@@ -275,7 +297,7 @@ export class NatTable {
     return { total: s.count, hosts, mostOfHost, limits: limitsOf(s.settings), bytes: s.byteLength, sessions: rows };
   }
 
-  #setRule(set: MasqueradeSet | PublishSet, vrf: Vrf, links: readonly Link[]): Problem | null {
+  #setRule(set: RuleSet, vrf: Vrf, links: readonly Link[]): Problem | null {
     const before = this.#rules.get(set.name);
     if (before !== undefined && before.vrf === vrf && JSON.stringify(before.set) === JSON.stringify(set)) return null;
     if (before === undefined && this.#rules.size >= MAX_RULES)
@@ -308,9 +330,11 @@ export class NatTable {
     return { rule: rule.index, vrf: rule.vrf.index, network, bits, mask, leaving, pool, hairpin: set.hairpin };
   }
 
-  /** Pool addresses are ours in the VRFs that their rules lead to: packets to them come to us. */
-  #adopt(rules: readonly MasqueradeRule[], linkVrfs: Int32Array): void {
+  /** Pool addresses are ours in the VRFs that their rules lead to, those of hosts in their own: packets to them come to us. */
+  #adopt(rules: readonly MasqueradeRule[], hosts: readonly HostRule[], linkVrfs: Int32Array): void {
     const wanted = new Map<string, { vrf: Vrf; address: Uint8Array }>();
+    for (const { vrf, outside } of hosts)
+      wanted.set(`${vrf} ${outside}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(outside) });
     for (const { vrf, leaving, pool } of rules) {
       const vrfs = leaving === null ? [vrf] : [...leaving].flatMap((yes, link) => (yes === 1 ? [linkVrfs[link]!] : []));
       for (const index of pool === null ? [] : vrfs)
@@ -341,9 +365,14 @@ export class NatTable {
     };
     const { do: verb, ...fields } = set;
     // Typed apart, since a spread of a union is no union.
-    return verb === 'masquerade.set'
-      ? { is: 'masquerade', ...(fields as Omit<MasqueradeSet, 'do'>), ...counts }
-      : { is: 'publish', ...(fields as Omit<PublishSet, 'do'>), ...counts };
+    switch (verb) {
+      case 'masquerade.set':
+        return { is: 'masquerade', ...(fields as Omit<MasqueradeSet, 'do'>), ...counts };
+      case 'publish.set':
+        return { is: 'publish', ...(fields as Omit<PublishSet, 'do'>), ...counts };
+      case 'floating.set':
+        return { is: 'floating', ...(fields as Omit<FloatingSet, 'do'>), ...counts };
+    }
   }
 }
 
@@ -377,6 +406,11 @@ function publishedRange(rule: RuleRecord, set: PublishSet): PublishedRange {
     toPort: set.toPort,
     hairpin: set.hairpin,
   };
+}
+
+function hostRule(rule: RuleRecord, set: FloatingSet): HostRule {
+  const vrf = rule.vrf.index;
+  return { rule: rule.index, vrf, outside: wordOfText(set.address), inside: wordOfText(set.toAddress) };
 }
 
 /** Whether two rules publish a port twice. A rule for every address stands behind one for its own, so these two may overlap. */

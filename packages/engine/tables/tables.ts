@@ -105,6 +105,10 @@ export class Tables {
         const vrf = this.#vrfs.get(action.vrf);
         return vrf === undefined ? missing(`there is no VRF ${action.vrf}`, 'vrf') : this.nat.setPublish(action, vrf);
       }
+      case 'floating.set': {
+        const vrf = this.#vrfs.get(action.vrf);
+        return vrf === undefined ? missing(`there is no VRF ${action.vrf}`, 'vrf') : this.nat.setFloating(action, vrf);
+      }
       case 'natRule.remove':
         return this.nat.removeRule(action.name);
     }

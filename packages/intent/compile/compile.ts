@@ -2,6 +2,7 @@
 import type { Intent, IntentKind } from '../model/intents.ts';
 import { compileAddress } from './address.ts';
 import type { CompileContext, Compiled } from './context.ts';
+import { compileFloatingIp } from './floating-ip.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
 import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
@@ -21,6 +22,7 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   route: 2,
   masquerade: 2,
   publishedPort: 2,
+  floatingIp: 2,
   natSettings: 0,
 };
 export const INTENT_RANKS = 3;
@@ -43,6 +45,8 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileMasquerade(intent, context);
     case 'publishedPort':
       return compilePublishedPort(intent, context);
+    case 'floatingIp':
+      return compileFloatingIp(intent, context);
     case 'natSettings':
       return compileNatSettings(intent);
   }

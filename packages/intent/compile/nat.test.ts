@@ -79,6 +79,43 @@ test('the settings: what was said, and the defaults of the RFCs beside it', () =
   assert.deepEqual(natOf(desired(said)), [{ ...usual, ...said }]);
 });
 
+test('a floating address: one pair for each of the two, whichever side they are on', () => {
+  const floating = { kind: 'floatingIp', id: 'one', address: '198.51.100.9', fixedAddress: '10.0.0.2' };
+  const made = desired(
+    floating,
+    { ...floating, id: 'two', fixedAddress: '10.0.0.3' },
+    { ...floating, id: 'three', address: '198.51.100.8' },
+    { ...floating, id: 'four', address: '10.0.0.2', fixedAddress: '10.0.0.4' },
+    { ...floating, id: 'five', address: '198.51.100.7', fixedAddress: '10.0.0.5' },
+  );
+  assert.deepEqual(natOf(made), [
+    {
+      kind: 'natRule',
+      name: 'floating/default/198.51.100.9',
+      vrf: 'default',
+      match: { type: 'address', address: '198.51.100.9' },
+      to: { type: 'host', address: '10.0.0.2' },
+      hairpin: true,
+    },
+    {
+      kind: 'natRule',
+      name: 'floating/default/198.51.100.7',
+      vrf: 'default',
+      match: { type: 'address', address: '198.51.100.7' },
+      to: { type: 'host', address: '10.0.0.5' },
+      hairpin: true,
+    },
+  ]);
+  assert.deepEqual(
+    made.problems().map(({ problem }) => [problem.code, problem.field]),
+    [
+      ['intent.conflict', 'address'],
+      ['intent.conflict', 'fixedAddress'],
+      ['intent.conflict', 'address'],
+    ],
+  );
+});
+
 test('a published port, and the elder keeps what the younger wants too', () => {
   const port = { kind: 'publishedPort', hostPort: 80, protocol: 'tcp', address: '10.0.0.2', port: 8080 };
   const made = desired(
@@ -98,6 +135,13 @@ test('a published port, and the elder keeps what the younger wants too', () => {
 });
 
 const refused: readonly (readonly [string, object, string])[] = [
+  ['one address of two', { kind: 'floatingIp', id: 'f', address: '192.0.2.1' }, 'fixedAddress'],
+  [
+    'an address for itself',
+    { kind: 'floatingIp', id: 'f', address: '192.0.2.1', fixedAddress: '192.0.2.1' },
+    'fixedAddress',
+  ],
+  ['an IPv6 host', { kind: 'floatingIp', id: 'f', address: '192.0.2.1', fixedAddress: '::2' }, 'fixedAddress'],
   ['no session at all', { kind: 'natSettings', sessions: 0 }, 'sessions'],
   ['a life of more than a week', { kind: 'natSettings', icmpSeconds: 604_801 }, 'icmpSeconds'],
   ['a shorter life than its part', { kind: 'natSettings', udpSeconds: 59 }, 'udpOneWaySeconds'],

@@ -97,6 +97,16 @@ export interface PublishedPortIntent {
   readonly count: number;
 }
 
+/** An address of this host that stands for an inside one as a whole, both ways, whatever the protocol. Key: id. IPv4. */
+export interface FloatingIpIntent {
+  readonly kind: 'floatingIp';
+  readonly id: string;
+  /** Where both addresses are. */
+  readonly vrf: string;
+  readonly address: string;
+  readonly fixedAddress: string;
+}
+
 /** How many translations there may be, and how long an idle one lives. Key: name, of which there is only `default`. */
 export interface NatSettingsIntent {
   readonly kind: 'natSettings';
@@ -122,6 +132,7 @@ export type Intent =
   | RouteIntent
   | MasqueradeIntent
   | PublishedPortIntent
+  | FloatingIpIntent
   | NatSettingsIntent;
 export type IntentKind = Intent['kind'];
 
@@ -146,6 +157,8 @@ export function intentKey(intent: Intent): IntentKey {
       return `peer/${intent.interface}/${intent.publicKey}` as IntentKey;
     case 'route':
       return `route/${intent.vrf}/${intent.prefix}` as IntentKey;
+    case 'floatingIp':
+      return `floatingIp/${intent.id}` as IntentKey;
     case 'masquerade':
       return `masquerade/${intent.vrf}/${intent.prefix}` as IntentKey;
     case 'publishedPort': {

@@ -109,13 +109,16 @@ export type NatMatch =
       readonly address: string | null;
       readonly protocol: 'tcp' | 'udp';
       readonly ports: readonly [number, number];
-    };
+    }
+  /** An address of our own as a whole, whatever the protocol; both ways. */
+  | { readonly type: 'address'; readonly address: string };
 
-/** The address of the link they leave by, a pool, or an inside address and the port that the first port becomes. */
+/** The address of the link they leave by, a pool, an inside address and the port that the first port becomes, or an inside host as a whole. */
 export type NatTarget =
   | { readonly type: 'egress' }
   | { readonly type: 'pool'; readonly pool: string }
-  | { readonly type: 'inside'; readonly address: string; readonly port: number };
+  | { readonly type: 'inside'; readonly address: string; readonly port: number }
+  | { readonly type: 'host'; readonly address: string };
 
 /** Limits of all translations of the plane, and how long idle ones live. Key: name, `default`. Without it the plane's own hold. */
 export interface NatSettingsObject {

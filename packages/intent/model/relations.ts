@@ -42,6 +42,8 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
       return object.allowedIps.map((prefix) => allowedIpResource(object.link, prefix));
     case 'natRule': {
       if (object.match.type === 'source') return [];
+      if (object.match.type === 'address')
+        return object.to.type === 'host' ? floatingResources(object.vrf, object.match.address, object.to.address) : [];
       const { address, protocol, ports } = object.match;
       return publishedResources(object.vrf, address, protocol, ports[0], ports[1]);
     }
@@ -57,6 +59,11 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
 export const interfaceNameResource = (name: string): string => `interfaceName/${name}`;
 export const listenPortResource = (port: number): string => `listenPort/${port}`;
 export const allowedIpResource = (link: string, prefix: string): string => `allowedIp/${link}/${prefix}`;
+
+/** One to one: neither address may be in another pair of the VRF, on either side. */
+export function floatingResources(vrf: string, address: string, inside: string): readonly string[] {
+  return [`floating/${vrf}/${address}`, `floating/${vrf}/${inside}`];
+}
 
 /** A name for each port that is published; a range has as many. */
 export function publishedResources(

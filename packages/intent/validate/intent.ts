@@ -107,6 +107,23 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     return f.finish(port);
   },
 
+  floatingIp: (f) => {
+    const floating = {
+      kind: f.literal('kind', 'floatingIp'),
+      id: f.name('id'),
+      vrf: f.name('vrf', 'default'),
+      address: f.addressOrNull('address') ?? '',
+      fixedAddress: f.addressOrNull('fixedAddress') ?? '',
+    };
+    for (const field of ['address', 'fixedAddress'] as const) {
+      if (floating[field] === '')
+        f.refuse(field, 'name both addresses, the one of this host and the one of the inside');
+      refuseIpv6(f, field, floating[field]);
+    }
+    if (floating.address === floating.fixedAddress) f.refuse('fixedAddress', 'an address does not stand for itself');
+    return f.finish(floating);
+  },
+
   natSettings: (f) => {
     const seconds = (name: string, fallback: number): number => f.integer(name, 1, NAT_SECONDS_MAX, fallback);
     // The RFCs ask for at least 120 s of UDP (4787 REQ-5), 2 h 4 min and 4 min of TCP (5382 REQ-5), 60 s of ICMP (5508 REQ-2).

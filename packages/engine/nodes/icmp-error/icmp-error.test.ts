@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { millis } from '@vrouter/core/time.ts';
-import { MADE_BYTES, PacketBatch, ROW_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
+import { MADE_BYTES, PacketBatch, ROW_ABOUT_NAT_IN, ROW_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
 import { BreathClock } from '../../graph/breath-clock.ts';
 import { Frame } from '../../graph/frame.ts';
 import { icmpOutcomes } from '../../graph/icmp-outcomes.ts';
@@ -60,7 +60,7 @@ test('what we made ourselves gets no error', () => {
 
 test('an error about a translated packet is translated itself', () => {
   const { bench, next } = run([literals.udp4], ROW_NAT_IN);
-  assert.deepEqual([rowsOf(next), bench.batch.flags[0]], [[0], ROW_OURS]);
+  assert.deepEqual([rowsOf(next), bench.batch.flags[0]], [[0], ROW_OURS | ROW_ABOUT_NAT_IN]);
 });
 
 test('the row becomes the error, in memory of its own', () => {

@@ -20,7 +20,7 @@ import {
 import { IPV4_DST_AT, IPV4_MIN_LEN, IPV4_SRC_AT, ipVersion } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import { IPV6_DST_AT, IPV6_LEN, IPV6_SRC_AT } from '@vrouter/wire/ipv6/ipv6.ts';
-import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_ABOUT_NAT_IN, ROW_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import type { Frame } from '../../graph/frame.ts';
@@ -115,8 +115,8 @@ export class IcmpError {
     if (four) this.#write4(made.view, to, quote, cause, argument, atUs ? null : own);
     else write6(made.view, to, quote, cause, argument, atUs ? null : own);
     batch.moveToMade(row, to, headers + quote);
-    // Nothing else stays: what was translated for the packet is to be translated back for its error (nat-out, nat-in).
-    batch.flags[row] = ROW_OURS;
+    // Little else stays: what was translated for the packet is to be translated back for its error (nat-out, nat-in).
+    batch.flags[row] = (batch.flags[row]! & ROW_NAT_IN) === 0 ? ROW_OURS : ROW_OURS | ROW_ABOUT_NAT_IN;
     return outcomes[cause]!;
   }
 

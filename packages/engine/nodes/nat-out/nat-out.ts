@@ -5,7 +5,7 @@
  * In: ip-rewrite. Out: link-output. A piece may wait here for the first of its datagram.
  */
 import { ipVersion } from '@vrouter/wire/ipv4/ipv4.ts';
-import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_ABOUT_NAT_IN, ROW_OURS } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
@@ -48,7 +48,8 @@ export class NatOut {
       const egress = batch.egress[row]!;
       const vrf = batch.vrf[row]!;
       let reason: number = Drop.none;
-      if ((batch.flags[row]! & ROW_OURS) !== 0) this.#nat.outboundOurs(view, at, end, vrf);
+      const flags = batch.flags[row]!;
+      if ((flags & ROW_OURS) !== 0) this.#nat.outboundOurs(view, at, end, vrf, (flags & ROW_ABOUT_NAT_IN) !== 0);
       else reason = this.#nat.outbound(view, at, end, vrf, batch.ingress[row]!, egress);
       if (reason === HELD) return;
       if (reason !== Drop.none) {

@@ -28,12 +28,20 @@ export async function natView(daemon: Daemon): Promise<NatReply> {
 }
 
 function wordsOf({ match, to }: NatRuleObject): { readonly match: string; readonly to: string } {
+  if (match.type === 'address')
+    return { match: `${match.address} as a whole`, to: to.type === 'host' ? to.address : '' };
   const [where, what] =
     match.type === 'source'
       ? [`from ${match.prefix}`, match.leaving === null ? 'any other link' : match.leaving.join(', ')]
       : [`to ${match.address ?? '*'} ${match.protocol} ${portsText(match.ports)}`, ''];
   const target =
-    to.type === 'egress' ? 'its address' : to.type === 'pool' ? `pool ${to.pool}` : `${to.address}:${to.port}`;
+    to.type === 'egress'
+      ? 'its address'
+      : to.type === 'pool'
+        ? `pool ${to.pool}`
+        : to.type === 'host'
+          ? to.address
+          : `${to.address}:${to.port}`;
   return { match: what === '' ? where : `${where}, out of ${what}`, to: target };
 }
 
