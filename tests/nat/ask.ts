@@ -1,6 +1,6 @@
 /**
  * Asks the server over UDP: `node ask.ts HOST PORT SOCKETS BYTES`. Each socket sends one datagram; prints the answers as JSON, those that
- * came within 1.5 s.
+ * came within 3 s.
  */
 import { createSocket } from 'node:dgram';
 
@@ -10,7 +10,7 @@ const end = (): never => {
   console.log(JSON.stringify(answers));
   process.exit(0);
 };
-setTimeout(end, 1500);
+setTimeout(end, 3000);
 for (let i = 0; i < Number(sockets); i++) {
   const socket = createSocket('udp4', (message) => {
     answers.push(String(message));

@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import { formatKey } from '@vrouter/core/bytes.ts';
 import { seededRng } from '@vrouter/core/rng.ts';
 import { generatePrivateKey } from '@vrouter/host/crypto/system.ts';
+import type { Action } from '../control/messages.ts';
 import { echoPacket } from '../testing/packets.testing.ts';
 import { WireguardClient } from '../testing/wireguard-client.testing.ts';
 import { GATEWAY_IP, World } from '../testing/world.testing.ts';
@@ -120,7 +121,8 @@ for (const { story, make } of stories) {
       if (verb === 'from') {
         made.clients[Number(what) - 1]!.send(Uint8Array.fromHex(value!));
         made.settle();
-      } else if (verb === 'to') expected.get(Number(what))!.push(value!);
+      } else if (verb === 'do') await made.do(JSON.parse(line.slice(3)) as Action);
+      else if (verb === 'to') expected.get(Number(what))!.push(value!);
       else if (verb === 'wait') made.pass(Number(what));
       else if (verb === 'drop') drops[what!] = Number(value);
       else if (verb === 'link') counts.push(line);

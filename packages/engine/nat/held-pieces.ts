@@ -123,6 +123,16 @@ export class HeldPieces {
     }
   }
 
+  /** Links and VRFs may be others now than those that pieces wait for: all of them are given up, and counted with the next `advance`. */
+  giveUp(): void {
+    for (let i = 0; i < this.#used; i++) {
+      const slot = (this.#tail + i) % HELD_PIECES;
+      this.#until[slot] = -1;
+      // No packet has this realm.
+      this.#keys[slot * KEY_WORDS + 3] = -1;
+    }
+  }
+
   /** The slot of the next piece that is ready, in the order in which they came; -1 without one. Its bytes stay until the next `keep`. */
   next(): number {
     for (let i = 0; this.ready > 0 && i < this.#used; i++) {

@@ -290,6 +290,21 @@ test('what is refused is refused with all its pieces; what keeps its address pas
   assert.deepEqual(passed, piece(other, 3, false));
 });
 
+test('pieces that wait are given up when links and rules become others: their way out may be gone', () => {
+  const nat = makeNat();
+  const { held } = nat.pieces;
+  const counters = new Counters(0, 0);
+  held.advance(0, counters);
+  const sent = packetOf('udp', host, server);
+  assert.equal(out(nat, piece(sent, 3, false)), HELD);
+  nat.configure([masquerade], [], Int32Array.of(0, word(OUTSIDE)), Int32Array.of(0, 0), new Set());
+  assert.equal(out(nat, piece(sent, 0, true)), Drop.none);
+  assert.equal(held.ready, 0);
+  held.advance(0, counters);
+  assert.deepEqual([held.waiting, counters.drops[Drop.natFragment]], [0, 1]);
+  assert.equal(out(nat, piece(sent, 3, false)), Drop.none);
+});
+
 test('hostile: pieces without a first take what is fixed, of one source a part of it, for two seconds', () => {
   const nat = makeNat();
   const { held } = nat.pieces;

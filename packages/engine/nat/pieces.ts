@@ -40,10 +40,11 @@ export class Pieces {
     this.#untranslated.advance(now);
   }
 
-  /** Rules, links or addresses are others now: what was said of datagrams under way holds no longer. */
+  /** Rules, links or addresses are others now: what was said of datagrams under way holds no longer, and what waits has nowhere to go. */
   clear(): void {
     this.#translated.clear();
     this.#untranslated.clear();
+    this.held.giveUp();
   }
 
   /** The first piece got `address` in the place of its source (`OUT`) or destination (`IN`), and goes on in VRF `next`. */
