@@ -128,6 +128,21 @@ export class Tables {
     return rows;
   }
 
+  /** As `dump`, of the peers alone whose sessions are on this worker. */
+  ownPeers(only?: readonly RowId[]): DumpRow[] {
+    const rows: DumpRow[] = [];
+    const peers = only?.filter((id) => id.is === 'peer');
+    if (peers === undefined)
+      for (const link of this.#links.values()) rows.push(...this.#wireguard.peerRows(link, true));
+    else
+      for (const id of peers) {
+        const link = this.#links.get(id.link);
+        const row = link === undefined ? null : this.#wireguard.peerRow(link, id.publicKey, true);
+        if (row !== null) rows.push(row);
+      }
+    return rows;
+  }
+
   links(): Iterable<Link> {
     return this.#links.values();
   }

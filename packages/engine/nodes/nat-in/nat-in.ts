@@ -1,6 +1,7 @@
 /**
  * nat-in: packets to an address of ours, while there is NAT: those that somebody inside has to do with get the inside destination, and
- * are looked up again where the inside is (nat/README.md). The others are ours. IPv6 passes.
+ * are looked up again where the inside is (nat/README.md). The others are ours. IPv6 passes. With several workers the keeper
+ * translates for all: it gets what arrives here on others.
  * In: ip-lookup. Out: ip-lookup when translated, else local.
  */
 import { ipVersion } from '@vrouter/wire/ipv4/ipv4.ts';
@@ -10,6 +11,8 @@ import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { type Nat, NOT_TRANSLATED } from '../../nat/nat.ts';
+import type { Handoff } from '../../workers/handoff.ts';
+import { Parcel } from '../../workers/ring.ts';
 
 export class NatIn {
   readonly #nat: Nat;
@@ -17,16 +20,27 @@ export class NatIn {
   readonly #clock: BreathClock;
   readonly #lookup: Frame;
   readonly #local: Frame;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(nat: Nat, counters: Counters, clock: BreathClock, lookup: Frame, local: Frame) {
+  constructor(
+    nat: Nat,
+    counters: Counters,
+    clock: BreathClock,
+    lookup: Frame,
+    local: Frame,
+    handoff: Handoff | null = null,
+  ) {
     this.#nat = nat;
     this.#counters = counters;
     this.#clock = clock;
     this.#lookup = lookup;
     this.#local = local;
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
+    const away = this.#handoff !== null && !this.#handoff.isKeeper ? this.#handoff : null;
     this.#nat.advance(this.#clock.now);
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
@@ -34,8 +48,12 @@ export class NatIn {
       const at = batch.offset[row]!;
       const end = at + batch.length[row]!;
       const ingress = batch.ingress[row]!;
-      const reason =
-        ipVersion(view, at) === 4 ? this.#nat.inbound(view, at, end, batch.vrf[row]!, ingress) : NOT_TRANSLATED;
+      const four = ipVersion(view, at) === 4;
+      if (four && away !== null) {
+        away.row(away.keeper, Parcel.natIn, batch, row);
+        continue;
+      }
+      const reason = four ? this.#nat.inbound(view, at, end, batch.vrf[row]!, ingress) : NOT_TRANSLATED;
       if (reason === NOT_TRANSLATED) this.#local.push(row);
       else if (reason !== Drop.none) this.#counters.drop(reason, ingress);
       else {
