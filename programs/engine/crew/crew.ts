@@ -11,8 +11,9 @@ import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
 import { type CountedLink, countersReply } from '@vrouter/engine/graph/counters-reply.ts';
 import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
 import { makeBells } from '@vrouter/engine/workers/bell.ts';
+import { joinResults, joinRows } from '@vrouter/engine/workers/join-rows.ts';
 import { makeRing } from '@vrouter/engine/workers/ring.ts';
-import { keeperOf, ownerOf, RING_BYTES, type Share } from '@vrouter/engine/workers/share.ts';
+import { keeperOf, RING_BYTES, type Share } from '@vrouter/engine/workers/share.ts';
 import type { Machine } from './machine.ts';
 import type { Birth, Counted, Order, Report } from './messages.ts';
 import { SocketGroups } from './sockets.ts';
@@ -109,11 +110,7 @@ export class Crew implements Machine {
     if (this.#closing)
       return Promise.resolve(actions.map(() => problem('engine.unreachable', 'the engine is stopping')));
     return new Promise((resolve) => {
-      const id = this.#expect(this.#applies, (answers) =>
-        resolve(
-          actions.map((_, i) => answers.map((results) => results[i] ?? null).find((one) => one !== null) ?? null),
-        ),
-      );
+      const id = this.#expect(this.#applies, (answers) => resolve(joinResults(actions.length, answers)));
       this.#tell({ do: 'apply', id, actions });
     });
   }
@@ -253,28 +250,4 @@ function answer<T>(where: Map<number, Waiting<T>>, id: number, index: number, va
   if (--waiting.missing > 0) return;
   where.delete(id);
   waiting.done(waiting.answers as readonly T[]);
-}
-
-/**
- * The keeper has every row, and what there is once is as it sees it; what a peer has seen stands in its owner's. A peer that its owner
- * does not have is on its way in or out.
- */
-function joinRows(answers: readonly (readonly DumpRow[])[], workers: number): DumpRow[] {
-  const owned = new Map<string, DumpRow>();
-  const keeper = keeperOf(workers);
-  for (const [worker, rows] of answers.entries())
-    if (worker !== keeper) for (const row of rows) if (row.is === 'peer') owned.set(nameOf(row), row);
-  const joined: DumpRow[] = [];
-  for (const row of answers[keeper]!) {
-    if (row.is !== 'peer' || ownerOf(Uint8Array.fromBase64(row.publicKey), workers) === keeper) joined.push(row);
-    else {
-      const real = owned.get(nameOf(row));
-      if (real !== undefined) joined.push(real);
-    }
-  }
-  return joined;
-}
-
-function nameOf(row: { readonly link: string; readonly publicKey: string }): string {
-  return `${row.link} ${row.publicKey}`;
 }

@@ -6,8 +6,8 @@ import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
 import type { CountedLink } from '@vrouter/engine/graph/counters-reply.ts';
 import type { CapturedPacket } from '@vrouter/engine/trace/watch.ts';
 import type { Share } from '@vrouter/engine/workers/share.ts';
+import type { TunOutcome } from '@vrouter/engine/workers/tun.ts';
 import type { BoundUdp } from '@vrouter/host/udp/steered.ts';
-import type { TunOutcome } from './tun.ts';
 
 /** What a worker is born with. */
 export interface Birth {

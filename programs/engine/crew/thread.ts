@@ -5,13 +5,13 @@ import { millis } from '@vrouter/core/time.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
 import { Bell } from '@vrouter/engine/workers/bell.ts';
 import { keeperOf } from '@vrouter/engine/workers/share.ts';
+import { keeperTun, TunOutcomes } from '@vrouter/engine/workers/tun.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { adoptUdp, type BoundUdp } from '@vrouter/host/udp/steered.ts';
 import { Alarm } from '../alarm.ts';
 import { openTun } from '../tun.ts';
 import { Lookout } from './lookout.ts';
 import type { Birth, Counted, Order, Report } from './messages.ts';
-import { keeperTun, TunOutcomes } from './tun.ts';
 
 /** An error is told to the main thread, and the sockets are closed by the exit: a thread torn down with a readable one crashes the process. */
 function fail(thrown: unknown): never {

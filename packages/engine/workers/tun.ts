@@ -4,7 +4,7 @@
  * together: whether one is an opening may look different to the keeper (somebody took the device away), that there is one does not.
  */
 import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
-import type { FrameRows, HostSide, OpenTun, TunSocket } from '@vrouter/engine/ports/frames.ts';
+import type { FrameRows, HostSide, OpenTun, TunSocket } from '../ports/frames.ts';
 
 /** How a numbered doing ended. */
 export type TunOutcome = Problem | null;
