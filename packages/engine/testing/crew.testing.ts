@@ -52,7 +52,7 @@ export class MemoryCrew implements EngineInTests {
   readonly #alarms: Millis[];
   readonly #watches: Map<TraceWatch | CaptureWatch, JoinedWatch>;
 
-  constructor({ workers, ringBytes = 1 << 16, network, address, surroundings }: MemoryCrewOptions) {
+  constructor({ workers, ringBytes = 1 << 20, network, address, surroundings }: MemoryCrewOptions) {
     this.#surroundings = surroundings;
     this.engines = [];
     this.#alarms = new Array<Millis>(workers).fill(NEVER);
@@ -61,6 +61,23 @@ export class MemoryCrew implements EngineInTests {
     const rings = Array.from({ length: workers }, (_, from) =>
       Array.from({ length: workers }, (_unused, to) => (from === to ? null : makeRing(ringBytes))),
     );
+    // The others wait for what became of worker 0's sockets: all do the same actions, so they ask for the same.
+    const opened: PromiseWithResolvers<DatagramSocket>[] = [];
+    const number = (n: number): PromiseWithResolvers<DatagramSocket> => {
+      opened[n] ??= Promise.withResolvers();
+      return opened[n];
+    };
+    let firsts = 0;
+    const first: EngineSurroundings['openUdp'] = (options) => {
+      const socket = surroundings.openUdp(options);
+      const { resolve, reject } = number(firsts++);
+      socket.then(resolve, reject);
+      return socket;
+    };
+    const mutes = (): EngineSurroundings['openUdp'] => {
+      let asked = 0;
+      return async () => mute(network, address, (await number(asked++).promise).localPort);
+    };
     const outcomes = Array.from({ length: workers }, () => new TunOutcomes());
     for (let index = 0; index < workers; index++) {
       const { openTun } = surroundings;
@@ -73,7 +90,7 @@ export class MemoryCrew implements EngineInTests {
         new Engine(
           {
             ...surroundings,
-            openUdp: index === 0 ? surroundings.openUdp : async ({ port }) => mute(network, address, port),
+            openUdp: index === 0 ? first : mutes(),
             openTun: tun,
             setAlarm: (at) => this.#setAlarm(index, at),
           },
@@ -180,7 +197,7 @@ export class MemoryCrew implements EngineInTests {
   }
 
   async close(): Promise<void> {
-    for (const engine of this.engines) await engine.close();
+    await Promise.all(this.engines.map((engine) => engine.close()));
   }
 
   #join(): void {

@@ -16,6 +16,9 @@ import { WireguardClient } from './wireguard-client.testing.ts';
 export const GATEWAY_IP = '192.0.2.1';
 export const LISTEN_PORT = 51820;
 
+/** How many workers engines have here unless a test says so; `workers/again.test.ts` asks for several. */
+export const workersInTests = Number(process.env.VROUTER_TEST_WORKERS ?? '1');
+
 export class World {
   readonly network = new MemoryNetwork();
   /** The machine that the engine runs on. */
@@ -30,7 +33,7 @@ export class World {
   readonly #workers: number;
 
   /** `rng`: a seeded one repeats what the engine numbers by chance. `workers`: with more than one, client n lives on worker n % workers. */
-  constructor(rng: Rng = systemRng(), workers: number = 1) {
+  constructor(rng: Rng = systemRng(), workers: number = workersInTests) {
     this.#workers = workers;
     const surroundings = {
       clock: this.clock,

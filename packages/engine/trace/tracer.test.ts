@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TraceFilter, TraceRow } from '../control/trace-messages.ts';
 import { echoPacket, udpPacket } from '../testing/packets.testing.ts';
-import { World } from '../testing/world.testing.ts';
+import { World, workersInTests } from '../testing/world.testing.ts';
 import type { CaptureWatch, TraceWatch } from './watch.ts';
 
 async function world(): Promise<World> {
@@ -63,6 +63,13 @@ test('a forwarded packet: nodes in order, and what each decided', async () => {
     ['ip-lookup', { vrf: 'default', prefix: '10.77.0.0/24', to: 'link', link: 'wg0' }],
     ['ip-rewrite', { ttl: '64 -> 63' }],
     ['link-output', { link: 'wg0' }],
+    // On several workers client 1's owner hands it to client 2's.
+    ...(workersInTests > 1
+      ? [
+          ['wireguard-output', { toWorker: 2 }],
+          ['link-output', { link: 'wg0' }],
+        ]
+      : []),
     ['wireguard-output', { link: 'wg0', peer: b!.publicKey }],
   ]);
 });
