@@ -29,7 +29,7 @@ function readOptions(): { socket: string; workers: number; logLevel: string } {
     .addOption(
       new Option('--workers <n>', 'threads that move packets; 1 is the main thread itself')
         .argParser(workersOption)
-        .default(defaultWorkers(), 'one less than the cores'),
+        .default(defaultWorkers(), 'one less than the cores, up to 4'),
     )
     .addOption(new Option('--log-level <level>', 'how much to tell on stderr').choices(levels).default('info'))
     .version(version())

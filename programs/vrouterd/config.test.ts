@@ -22,6 +22,9 @@ test('an option wins over the file, the file over the default', (t) => {
   assert.equal(read.socketPath, '/tmp/s.sock');
   assert.equal(read.engineSocketPath, '/tmp/from-option/engine.sock');
   assert.equal(read.engineStart, true);
+  assert.equal(read.engineWorkers, null);
+  const several = fileWith(t, 'plane: userspace\nengine: { workers: 3 }\n');
+  assert.equal(readConfig({ config: several }).engineWorkers, 3);
 });
 
 test('bootstrap needs no file', () => {
@@ -34,6 +37,8 @@ for (const [name, text, field] of [
   ['a misspelt key', 'plane: userspace\ndatta: x\n', 'datta'],
   ['a plane that there is not', 'plane: moon\n', 'plane'],
   ['a value of another kind', 'plane: userspace\ndata: [1]\n', 'data'],
+  ['no worker at all', 'plane: userspace\nengine: { workers: 0 }\n', 'engine.workers'],
+  ['more workers than an engine can have', 'plane: userspace\nengine: { workers: 9 }\n', 'engine.workers'],
   ['no YAML', 'plane: {', undefined],
 ] as const)
   test(`refused: ${name}`, (t) => {

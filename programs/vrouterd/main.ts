@@ -53,7 +53,12 @@ async function main(): Promise<void> {
   const identity = new Identity(config.dataFolder);
   const privateKey = makeSecret(await identity.wireguardKey());
   const engine = new EngineSupervisor(
-    { socketPath: config.engineSocketPath, logPath: config.engineLogPath, start: config.engineStart },
+    {
+      socketPath: config.engineSocketPath,
+      logPath: config.engineLogPath,
+      start: config.engineStart,
+      workers: config.engineWorkers,
+    },
     log,
   );
   const driver = new UserspaceDriver((signal) => engine.connect(signal));

@@ -10,6 +10,7 @@ import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
 import { needs } from '../world/needs.ts';
+import { workersWanted } from '../world/workers.ts';
 import { dial, inside, LAB_NEEDS, Lab, PORT, ping, reaches, until } from './lab.ts';
 
 const vrouterd = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
@@ -26,8 +27,9 @@ class Daemon {
     this.#data = join(lab.folder, 'data');
     this.api = new GatewayApi(join(this.#data, 'vrouterd.sock'));
     this.#config = join(lab.folder, 'vrouterd.yaml');
+    const engine = workersWanted === null ? {} : { workers: workersWanted };
     // JSON is YAML.
-    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', intents }));
+    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', engine, intents }));
   }
 
   start(): void {

@@ -1,5 +1,6 @@
 /** Every datagram that comes is asked whose it is before anything else looks at it. */
-import { isInitiation, MAX_WORKERS, workerOf } from './share.ts';
+import { MAX_WORKERS } from '../control/messages.ts';
+import { isInitiation, workerOf } from './share.ts';
 
 export const name = 'engine/workers';
 

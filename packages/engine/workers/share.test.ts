@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { seededRng } from '@vrouter/core/rng.ts';
-import { MAX_WORKERS, ownerOf, steeringProgram, WORKER_BITS, workerOf } from './share.ts';
+import { MAX_WORKERS } from '../control/messages.ts';
+import { ownerOf, steeringProgram, WORKER_BITS, workerOf } from './share.ts';
 
 /** The few instructions that we use, as linux/filter.h has them; a load beyond the end ends the program with 0. */
 function runFilter(bytes: Uint8Array): number {

@@ -6,7 +6,6 @@ import { WG_COOKIE_REPLY, WG_DATA, WG_INITIATION, WG_RESPONSE } from '@vrouter/w
 
 /** The top bits of a receiver index that name its worker. */
 export const WORKER_BITS = 3;
-export const MAX_WORKERS = 1 << WORKER_BITS;
 /** Hears all initiations: they carry no index of ours. */
 export const DOORKEEPER = 0;
 

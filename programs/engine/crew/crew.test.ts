@@ -20,8 +20,8 @@ test('how many workers', () => {
     [1, 1],
     [2, 1],
     [4, 3],
-    [9, 8],
-    [64, 8],
+    [5, 4],
+    [64, 4],
   ];
   for (const [cores, workers] of rows) assert.equal(defaultWorkers(cores), workers, `${cores} cores`);
   assert.deepEqual(['1', '8', '0', '9', '-1', '1.5', 'x', ''].map(parseWorkers), [1, 8, ...new Array(6).fill(null)]);
