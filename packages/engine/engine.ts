@@ -41,6 +41,8 @@ import type { Share } from './workers/share.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
+/** Rows told before packets have a turn again; a peer's path MTU is asked of the kernel. */
+const ROWS_PER_BREATH = 64;
 
 export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
@@ -62,7 +64,7 @@ export class Engine {
   readonly #watching: Watching;
   /** Null where there is one worker. */
   readonly #arrivals: Arrivals | null;
-  /** The end of the queue of applies: they never interleave, whoever asks. */
+  /** The end of the queue of applies and dumps: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
 
@@ -136,15 +138,39 @@ export class Engine {
   }
 
   #enqueue(actions: readonly Action[]): Promise<(Problem | null)[]> {
-    const done = this.#last.then(() => this.#applyAll(actions));
+    return this.#inTurn(() => this.#applyAll(actions));
+  }
+
+  /** Does it when all that was asked for before is done. */
+  #inTurn<T>(doing: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(doing);
     // Whoever asked hears of a failure; the next in the queue must not.
     this.#last = done.catch(() => null);
     return done;
   }
 
+  async #collect(rows: Iterable<DumpRow>): Promise<DumpRow[]> {
+    const collected: DumpRow[] = [];
+    for (const row of rows) {
+      collected.push(row);
+      if (collected.length % ROWS_PER_BREATH === 0) await this.#surroundings.pause();
+    }
+    return collected;
+  }
+
   /** All rows, or those of the named that exist. */
   dump(only?: readonly RowId[]): DumpRow[] {
-    return this.#tables.dump(only);
+    return [...this.#tables.rows(only)];
+  }
+
+  /** As `dump`, but packets have turns in between. What is applied meanwhile waits; what peers learn and count goes on. */
+  dumpInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#inTurn(() => this.#collect(this.#tables.rows(only)));
+  }
+
+  /** As `dumpInTurns`, of the peers that live on this worker, or of those among the named. */
+  ownPeersInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#inTurn(() => this.#collect(this.#tables.ownPeers(only)));
   }
 
   /** NAT sessions, at most `limit` of them, and how many there are. */
@@ -168,7 +194,7 @@ export class Engine {
 
   /** The rows of the peers that live on this worker, or of those among the named. */
   ownPeers(only?: readonly RowId[]): DumpRow[] {
-    return this.#tables.ownPeers(only);
+    return [...this.#tables.ownPeers(only)];
   }
 
   counters(): CountersReply {

@@ -41,8 +41,8 @@ export class Alone implements Machine {
     return this.#engine.apply(actions);
   }
 
-  dump(only?: readonly RowId[]): DumpRow[] {
-    return this.#engine.dump(only);
+  dump(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#engine.dumpInTurns(only);
   }
 
   counters(): CountersReply {

@@ -84,7 +84,8 @@ function main({ epoch, share }: Birth): void {
       }
       case 'dump': {
         const only = order.only ?? undefined;
-        say({ is: 'rows', id: order.id, rows: isKeeper ? engine.dump(only) : engine.ownPeers(only) });
+        const rows = isKeeper ? engine.dumpInTurns(only) : engine.ownPeersInTurns(only);
+        say({ is: 'rows', id: order.id, rows: await rows });
         return;
       }
       case 'natSessions':
