@@ -11,6 +11,16 @@ export const publicKey = z
   .describe('WireGuard public key: 32 bytes in base64, 44 characters')
   .meta({ examples: ['xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='] });
 
+export const mssClamp = z
+  .enum(['auto', 'off'])
+  .describe("Cut the MSS of TCP's SYNs, in and out, to what the interface's MTU holds; `off` leaves them as they are");
+
+export const sourceCheck = z
+  .enum(['off', 'loose', 'strict'])
+  .describe(
+    'Reverse path check of what comes in (RFC 3704): `strict` takes it only by the way of the answer, `loose` if there is any way',
+  );
+
 export const unixMs = z.number().describe('Unix time, ms');
 
 export const prefix = z

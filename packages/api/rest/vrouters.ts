@@ -1,7 +1,7 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
 import { heldChange, objectError } from '../agent/agent.ts';
-import { name, prefix, publicKey, unixMs, version } from './common.ts';
+import { mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
 
 /** POST /v1/vrouters */
 export const createVrouterRequest = z.strictObject({
@@ -38,6 +38,8 @@ export const createVrouterRequest = z.strictObject({
     .max(9216)
     .default(1420)
     .describe('MTU of the WireGuard interface, bytes; IPv6 needs 1280'),
+  mssClamp: mssClamp.default('auto'),
+  sourceCheck: sourceCheck.default('off'),
 });
 /** What a client may write; defaults are filled in by the controller. */
 export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
@@ -90,6 +92,8 @@ export const vrouter = z.object({
   listenPort: z.number(),
   endpoint: z.string().describe('host:port that peers connect to'),
   mtu: z.number(),
+  mssClamp: mssClamp.optional(),
+  sourceCheck: sourceCheck.optional(),
   peers: z.number().describe('How many there are'),
   createdUnixMs: unixMs,
   status: vrouterStatus,

@@ -7,13 +7,28 @@ export const interfacesReply = listOf('interfaces', interfaceRow);
 
 export function interfacesText(data: { readonly interfaces: readonly InterfaceRow[] }): string {
   const rows = table(
-    ['INTERFACE', 'STATE', 'TYPE', 'VRF', 'MTU', 'ADDRESSES', 'PORT', 'RECEIVED', 'SENT', 'DROPS'],
+    [
+      'INTERFACE',
+      'STATE',
+      'TYPE',
+      'VRF',
+      'MTU',
+      'MSS CLAMP',
+      'SOURCE CHECK',
+      'ADDRESSES',
+      'PORT',
+      'RECEIVED',
+      'SENT',
+      'DROPS',
+    ],
     data.interfaces.map((row) => [
       row.name,
       row.state,
       row.type,
       row.vrf,
       row.mtu,
+      row.mssClamp === undefined ? null : row.mssClamp ? 'auto' : 'off',
+      row.sourceCheck ?? null,
       row.addresses.join(', '),
       row.listenPort,
       bytesText(row.rxBytes),

@@ -11,7 +11,7 @@ import {
   vrouterList,
 } from '@vrouter/api/rest/vrouters.ts';
 import type { Command } from 'commander';
-import { list, whole } from '../arguments.ts';
+import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
 import { pairs, table } from '../text/table.ts';
@@ -22,6 +22,9 @@ interface CreateOptions {
   readonly listenPort?: number;
   readonly endpoint?: string;
   readonly mtu?: number;
+  readonly vrf?: string;
+  readonly mssClamp?: MssClamp;
+  readonly sourceCheck?: SourceCheck;
 }
 
 export function addVrouter(program: Command, world: World): void {
@@ -45,6 +48,9 @@ export function addVrouter(program: Command, world: World): void {
     )
     .option('--endpoint <host[:port]>', 'what peers connect to')
     .option('--mtu <bytes>', 'MTU of the WireGuard interface', whole(1280, 9216))
+    .option('--vrf <name>', 'routing table of the WireGuard interface; made when it is not default')
+    .addOption(mssClampOption())
+    .addOption(sourceCheckOption())
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const session = sessionOf(world, command);
       const request: CreateVrouterRequest = {
@@ -53,6 +59,9 @@ export function addVrouter(program: Command, world: World): void {
         ...(options.listenPort === undefined ? {} : { listenPort: options.listenPort }),
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
         ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+        ...(options.vrf === undefined ? {} : { vrf: options.vrf }),
+        ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
+        ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
       };
       const reply = await session.controller().post('/v1/vrouters', request, createVrouterReply);
       session.show(reply, (made, now) => `${vrouterText(made.vrouter, now)}\n\n${joinText(made.join, now)}`);
@@ -136,7 +145,7 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['networks', row.networks.join(', ')],
     ['addresses', row.addresses.join(', ')],
     ['endpoint', row.endpoint],
-    ['interface', `${row.interface}, MTU ${row.mtu}`],
+    ['interface', interfaceText(row)],
     ['peers', row.peers],
     ['public key', status.publicKey],
     ['configuration', `version ${status.appliedVersion ?? '-'} applied, ${status.version} wanted`],
@@ -157,6 +166,11 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
   if (status.errors.length === 0) return `${facts}${held}`;
   const rows = status.errors.map((error) => [error.key, error.code, error.message]);
   return `${facts}${held}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
+}
+
+function interfaceText({ interface: name, mtu, vrf, mssClamp, sourceCheck }: Vrouter): string {
+  const guards = [mssClamp && `MSS clamp ${mssClamp}`, sourceCheck && `source check ${sourceCheck}`];
+  return [name, `MTU ${mtu}`, ...(vrf === undefined ? [] : [`VRF ${vrf}`]), ...guards.filter(Boolean)].join(', ');
 }
 
 function joinText(join: Join, nowUnixMs: number): string {

@@ -36,7 +36,7 @@ export async function createVrouter(
   const { endpoint, listenPort } = readEndpointAndPort(input.endpoint, input.listenPort);
   const id = randomUUID();
   const networks = prefixes.map((prefix, ordinal) => networkRow(id, ordinal, prefix));
-  const { mtu } = input;
+  const { mtu, mssClamp, sourceCheck } = input;
   const row = {
     id,
     name,
@@ -53,7 +53,7 @@ export async function createVrouter(
     // The networks themselves and the gateway's addresses are nobody else's.
     const own = networks.flatMap(({ prefix, gatewayAddress }) => [prefix, hostPrefix(gatewayAddress)]);
     await claim(tx, id, GATEWAY_OWNER, [...new Set(own)]);
-    draftGateway(draft, networks, { vrf, listenPort, mtu });
+    draftGateway(draft, networks, { vrf, listenPort, mtu, mssClamp, sourceCheck });
     await note(tx, desk, actor, 'vrouter.create', name);
     return addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
   });
@@ -152,7 +152,7 @@ async function addToken(
 function draftGateway(
   draft: Draft,
   networks: readonly NetworkRow[],
-  own: Pick<GatewayInterfaceIntent, 'vrf' | 'listenPort' | 'mtu'>,
+  own: Pick<GatewayInterfaceIntent, 'vrf' | 'listenPort' | 'mtu' | 'mssClamp' | 'sourceCheck'>,
 ): void {
   if (own.vrf !== DEFAULT_VRF) draft.put({ kind: 'vrf', name: own.vrf });
   draft.put({ kind: 'gatewayInterface', name: INTERFACE, type: 'wireguard', ...own });
