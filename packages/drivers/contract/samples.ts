@@ -79,7 +79,7 @@ export const route = (prefix = '10.66.0.0/24', over: Partial<Of<'route'>> = {}):
 
 export const natPool = (over: Partial<Of<'natPool'>> = {}): Of<'natPool'> => ({
   kind: 'natPool',
-  name: 'contract',
+  name: 'masquerade/default/10.66.0.0/24',
   addresses: ['198.51.100.7'],
   ports: [1024, 65_535],
   ...over,
@@ -202,7 +202,7 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
     {
       name: 'a masquerade by a pool',
       before: [natPool(), link(), natRule()],
-      after: natRule({ to: { type: 'pool', pool: 'contract' } }),
+      after: natRule({ to: { type: 'pool', pool: natPool().name } }),
       changed: ['to'],
     },
     {
