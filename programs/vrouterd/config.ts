@@ -15,6 +15,8 @@ const configFile = z.strictObject({
   plane: z.enum(['userspace']).optional(),
   engine: z.strictObject({ socket: z.string().optional(), start: z.boolean().optional() }).optional(),
   logLevel: z.enum(logLevels).optional(),
+  /** What the controller may say of this machine itself. */
+  allow: z.strictObject({ hostInterface: z.boolean().optional() }).optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -28,6 +30,13 @@ export interface Options {
   readonly engineSocket?: string;
   readonly engineStart?: boolean;
   readonly logLevel?: string;
+  readonly allowHostInterface?: boolean;
+}
+
+/** What the owner of this machine lets the controller say of it. */
+export interface Allow {
+  /** Interfaces, addresses and routes of the machine itself. */
+  readonly hostInterface: boolean;
 }
 
 export interface Config {
@@ -40,6 +49,7 @@ export interface Config {
   readonly engineStart: boolean;
   readonly plane: 'userspace';
   readonly logLevel: string;
+  readonly allow: Allow;
   readonly intents: readonly unknown[];
 }
 
@@ -66,6 +76,7 @@ export function readConfig(options: Options): Config {
     engineStart: options.engineStart ?? file.engine?.start ?? true,
     plane: 'userspace',
     logLevel: level,
+    allow: { hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false },
     intents: file.intents ?? [],
   };
 }

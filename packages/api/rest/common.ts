@@ -30,3 +30,10 @@ export const prefix = z
   .meta({ examples: ['10.77.0.0/24', 'fd77::/64'] });
 
 export const version = z.number().int().nonnegative().describe('Configuration version: grows by one with each change');
+
+export const vrfName = z.string().describe('Routing table: `default` or one of /vrfs');
+
+export const gatewayProblem = z
+  .object({ code: z.string(), message: z.string() })
+  .nullable()
+  .describe('Why the gateway has not made it true, as it told last; null: it complains of nothing');

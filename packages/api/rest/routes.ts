@@ -1,10 +1,10 @@
 /** `/v1/vrouters/:name/routes` and `/vrfs`. */
 import { z } from 'zod';
-import { name, prefix, version } from './common.ts';
+import { name, prefix, version, vrfName } from './common.ts';
 
 /** POST /v1/vrouters/:name/routes: exactly one of `interface` and `blackhole: true`. */
 export const createRouteRequest = z.strictObject({
-  vrf: z.string().default('default').describe('Routing table: `default` or one of /vrfs'),
+  vrf: vrfName.default('default'),
   prefix,
   interface: z.string().nullable().default(null).describe('An interface of the vrouter, `wg0`'),
   nextHop: z

@@ -165,7 +165,7 @@ async function notOverlapping(tx: Tx, head: Head, behind: readonly string[]): Pr
   for (const [i, prefix] of behind.entries()) {
     const holder = await holderOf(tx, head.row.id, prefix);
     if (holder !== null) {
-      const whose = holder === GATEWAY_OWNER ? "the gateway's" : `that of peer "${holder}"`;
+      const whose = holder === GATEWAY_OWNER || holder.includes('/') ? "the gateway's" : `that of peer "${holder}"`;
       const hint = `${prefix} is ${whose} already; leave it out or remove it there`;
       throw new ProblemError(problem('peer.overlap', hint, `allowedIps[${i}]`));
     }
