@@ -7,12 +7,12 @@ import {
   hostInterfaceReply,
 } from '@vrouter/api/rest/host-interfaces.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { pairs, table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
-import { pairs, table } from '../text/table.ts';
 
 interface AddOptions {
   readonly address?: readonly string[];

@@ -7,13 +7,13 @@ import {
   publishedPortReply,
 } from '@vrouter/api/rest/nat.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { pairs, table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
-import { pairs, table } from '../text/table.ts';
 
 interface Where {
   readonly vrf: string;

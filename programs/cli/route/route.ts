@@ -1,11 +1,11 @@
 /** `vrouterctl route ...`: routes that people ask for; those that follow from networks and peers are made by the gateway. */
 import { type CreateRouteRequest, createRouteReply, type Route, routeList } from '@vrouter/api/rest/routes.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
-import { table } from '../text/table.ts';
 
 interface AddOptions {
   readonly vrf?: string;

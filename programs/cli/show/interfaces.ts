@@ -1,7 +1,7 @@
 import { type InterfaceRow, interfaceRow } from '@vrouter/api/gateway/gateway.ts';
+import { plain, table } from '@vrouter/core/table.ts';
+import { bytesText } from '@vrouter/core/units.ts';
 import { listOf } from '../clients/list.ts';
-import { plain, table } from '../text/table.ts';
-import { bytesText } from '../text/units.ts';
 
 export const interfacesReply = listOf('interfaces', interfaceRow);
 

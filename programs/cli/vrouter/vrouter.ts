@@ -10,12 +10,12 @@ import {
   vrouter,
   vrouterList,
 } from '@vrouter/api/rest/vrouters.ts';
+import { pairs, table } from '@vrouter/core/table.ts';
+import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
-import { pairs, table } from '../text/table.ts';
-import { whenText } from '../text/units.ts';
 
 interface CreateOptions {
   readonly network?: readonly string[];
