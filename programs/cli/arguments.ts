@@ -23,14 +23,14 @@ export type SourceCheck = 'off' | 'loose' | 'strict';
 
 /** The same for every kind of interface. */
 export function mssClampOption(): Option {
-  return new Option('--mss-clamp <how>', "cut the MSS of TCP's SYNs to what the MTU holds; default auto").choices([
+  return new Option('--mss-clamp <how>', "cut the MSS of TCP's SYNs to what the MTU holds; auto unless said").choices([
     'auto',
     'off',
   ]);
 }
 
 export function sourceCheckOption(): Option {
-  return new Option('--source-check <how>', 'reverse path check of what comes in, RFC 3704; default off').choices([
+  return new Option('--source-check <how>', 'reverse path check of what comes in, RFC 3704; off unless said').choices([
     'off',
     'loose',
     'strict',

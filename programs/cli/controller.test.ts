@@ -9,6 +9,8 @@ import { createPeerReply, createPeerRequest, peerList } from '@vrouter/api/rest/
 import { createRouteReply, createRouteRequest, routeList } from '@vrouter/api/rest/routes.ts';
 import { versionReply } from '@vrouter/api/rest/system.ts';
 import {
+  changeVrouterReply,
+  changeVrouterRequest,
   createTokenReply,
   createVrouterReply,
   createVrouterRequest,
@@ -113,6 +115,10 @@ function controller({ method, url, body }: Seen): Answering {
       return { body: { ...guarded, newerMember: 1 } };
     case 'GET /v1/vrouters/edge-2':
       return { body: vrouterRow('edge-2', false) };
+    case 'PATCH /v1/vrouters/edge-1': {
+      const changed = { ...guarded, ...changeVrouterRequest.parse(body) };
+      return { body: changeVrouterReply.parse({ vrouter: changed, version: 9 }) };
+    }
     case 'DELETE /v1/vrouters/..%2Fedge':
       return { body: deletedReply.parse({ deleted: '../edge', version: null }) };
     case 'POST /v1/vrouters/edge-1/tokens':
@@ -191,6 +197,11 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   [
     'vrouter show edge-1',
     /wg0, MTU 1420, VRF blue, MSS clamp auto, source check loose\n[\s\S]*version 4 applied, 5 wanted[\s\S]*plane: +userspace/,
+  ],
+  [
+    'vrouter change edge-1 --mss-clamp off --source-check strict',
+    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, version 9\n$/,
+    { mssClamp: 'off', sourceCheck: 'strict' },
   ],
   ['vrouter delete ../edge', /^deleted \.\.\/edge\n$/],
   ['vrouter token edge-1 --ttl 600', /^join string .*\nhttps:/, { ttlSeconds: 600 }],
@@ -326,6 +337,7 @@ const refused: readonly (readonly [command: string, status: number, err: RegExp]
   ['vrouter create a --listen-port 1e3', 2, /from 1 to 65535.*\(usage\)/],
   ['vrouter create a --network 10.0.0.0/24,', 2, /empty item.*\(usage\)/],
   ['vrouter create a --source-check on', 2, /Allowed choices are off, loose, strict.*\(usage\)/],
+  ['vrouter change edge-1', 2, /nothing to change.*\(usage\)/],
   ['vrouter list --nope', 2, /unknown option '--nope'.*\(usage\)/],
   ['route add edge-1 10.0.0.0/8', 2, /one of --interface and --blackhole \(usage\)/],
   ['route add edge-1 10.0.0.0/8 --interface wg0 --blackhole', 2, /one of --interface and --blackhole \(usage\)/],

@@ -4,7 +4,7 @@ import { execFile } from 'node:child_process';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import type { DemoPeer } from '../../programs/demo/peers/kinds.ts';
-import { addressOf } from '../../programs/demo/traffic/exchange.ts';
+import { addressOf, exchange } from '../../programs/demo/traffic/exchange.ts';
 import { TRAFFIC_PORT } from '../../programs/demo/traffic/port.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
@@ -106,6 +106,17 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
     await t.test('MSS clamp and source check of the WireGuard interface are shown on both sides', async () => {
       assert.match(await show('interfaces'), /wg0 +up +wireguard +default +\d+ +auto +off /);
       assert.match(await done(network, 'vrouter', 'show', 'demo'), /MSS clamp auto, source check off/);
+      await done(network, 'vrouter', 'change', 'demo', '--mss-clamp', 'off', '--source-check', 'strict');
+      await shows('interfaces', /wg0 +up +wireguard +default +\d+ +off +strict /);
+      // Every packet of a peer comes by the way of its answer: nothing is refused, and nobody had to shake hands anew.
+      const { sent, delivered } = await exchange(alice, bob, {
+        run: 79,
+        count: 20,
+        size: 200,
+        pps: 1000,
+        patienceMs: 5000,
+      });
+      assert.deepEqual([sent, delivered], [80, 80]);
     });
   });
 });

@@ -16,6 +16,7 @@ export const healthReply = z.object({ status: z.literal('ok') });
 
 export const eventTypes = [
   'vrouter.created',
+  'vrouter.changed',
   'vrouter.deleted',
   'token.created',
   'gateway.registered',

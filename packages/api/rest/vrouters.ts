@@ -44,6 +44,13 @@ export const createVrouterRequest = z.strictObject({
 /** What a client may write; defaults are filled in by the controller. */
 export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
 
+/** PATCH /v1/vrouters/:name: what is left out stays. */
+export const changeVrouterRequest = z.strictObject({
+  mssClamp: mssClamp.optional(),
+  sourceCheck: sourceCheck.optional(),
+});
+export type ChangeVrouterRequest = z.input<typeof changeVrouterRequest>;
+
 /** GET /v1/vrouters/:name/status */
 export const vrouterStatus = z.object({
   name: z.string(),
@@ -112,6 +119,10 @@ export type Join = z.infer<typeof join>;
 /** 201 of POST /v1/vrouters */
 export const createVrouterReply = z.object({ vrouter, join });
 export type CreateVrouterReply = z.infer<typeof createVrouterReply>;
+
+/** 200 of PATCH /v1/vrouters/:name. The version is the one before when nothing changed. */
+export const changeVrouterReply = z.object({ vrouter, version });
+export type ChangeVrouterReply = z.infer<typeof changeVrouterReply>;
 
 /** GET /v1/vrouters */
 export const vrouterList = z.object({ vrouters: z.array(vrouter) });

@@ -1,6 +1,8 @@
 /** `vrouterctl vrouter ...`: virtual routers on the controller. */
 import {
+  type ChangeVrouterRequest,
   type CreateVrouterRequest,
+  changeVrouterReply,
   confirmShrinkReply,
   createTokenReply,
   createVrouterReply,
@@ -15,6 +17,7 @@ import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 
 interface CreateOptions {
@@ -96,6 +99,24 @@ export function addVrouter(program: Command, world: World): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const session = sessionOf(world, command);
       session.show(await session.controller().get(pathOf`/v1/vrouters/${name}`, vrouter), vrouterText);
+    });
+
+  noun
+    .command('change')
+    .description('change the WireGuard interface in place; sessions go on')
+    .argument('<name>')
+    .addOption(mssClampOption())
+    .addOption(sourceCheckOption())
+    .action(async (name: string, options: Pick<CreateOptions, 'mssClamp' | 'sourceCheck'>, command: Command) => {
+      const session = sessionOf(world, command);
+      const request: ChangeVrouterRequest = {
+        ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
+        ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
+      };
+      if (Object.keys(request).length === 0)
+        throw new Failure('usage', 'there is nothing to change; name --mss-clamp or --source-check');
+      const reply = await session.controller().patch(pathOf`/v1/vrouters/${name}`, request, changeVrouterReply);
+      session.show(reply, (data) => `${interfaceText(data.vrouter)}, version ${data.version}`);
     });
 
   noun

@@ -12,7 +12,7 @@ import { openDesk, type TestDesk, tester } from '../testing/store.ts';
 import { readEndpoint, readEndpointAndPort } from './endpoint.ts';
 import { createPeer, listPeers, removePeer, showPeer, wgQuick } from './peers.ts';
 import { createRoute, createVrf, listRoutes, listVrfs, removeRoute, removeVrf } from './routes.ts';
-import { createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
+import { changeVrouter, createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-desk-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -231,6 +231,17 @@ test('MSS clamp and source check of the interface are as said, else what people 
   ]);
   const intent = desk.desired.get('w').intent('gatewayInterface', 'gatewayInterface/wg0');
   assert.deepEqual([intent?.mssClamp, intent?.sourceCheck], ['off', 'loose']);
+  const changed = await changeVrouter(desk, tester, 'w', { sourceCheck: 'strict' });
+  assert.deepEqual([changed.version, ...guards(changed.vrouter)], [2, 'off', 'strict']);
+  const { listenPort, mtu, vrf } = intent!;
+  const after = desk.desired.get('w').intent('gatewayInterface', 'gatewayInterface/wg0')!;
+  assert.deepEqual([after.listenPort, after.mtu, after.vrf, after.mssClamp], [listenPort, mtu, vrf, 'off']);
+  assert.equal(
+    (await changeVrouter(desk, tester, 'w', { sourceCheck: 'strict' })).version,
+    2,
+    'nothing new, no version',
+  );
+  await assert.rejects(changeVrouter(desk, tester, 'x', { mssClamp: 'off' }), is('vrouter.notFound', 'name'));
   await desk.db.destroy();
 });
 

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { auditList } from '@vrouter/api/rest/system.ts';
-import { createVrouterReply, vrouterList } from '@vrouter/api/rest/vrouters.ts';
+import { changeVrouterReply, createVrouterReply, vrouterList } from '@vrouter/api/rest/vrouters.ts';
 import { pino } from 'pino';
 import { type Running, startController } from '../controller.ts';
 
@@ -52,6 +52,20 @@ test('a vrouter and a peer, made and seen', async () => {
   assert.match(String(file.json), /^\[Interface\]$/m);
   assert.equal((await call('POST', '/v1/vrouters/edge/tokens')).status, 201, 'without a body');
   assert.equal((await call('POST', '/v1/vrouters/edge/tokens', { ttlSeconds: 60 })).status, 201);
+});
+
+test('the WireGuard interface is changed in place; other fields are refused', async () => {
+  const path = '/v1/vrouters/edge';
+  const changed = await call('PATCH', path, { sourceCheck: 'loose' });
+  assert.deepEqual([changed.status, changeVrouterReply.parse(changed.json).vrouter.sourceCheck], [200, 'loose']);
+  assert.equal((await call('PATCH', path, { sourceCheck: 'off' })).status, 200);
+  for (const [body, field] of [
+    [{ sourceCheck: 'on' }, 'sourceCheck'],
+    [{ listenPort: 5000 }, 'listenPort'],
+  ] as const) {
+    const refused = await call('PATCH', path, body);
+    assert.deepEqual([refused.status, errorReply.parse(refused.json).error.field], [400, field]);
+  }
 });
 
 test('host interfaces and NAT: made, listed, shown and removed, with the codes of their mistakes', async () => {
@@ -213,6 +227,6 @@ test('health and metrics', async () => {
   assert.deepEqual((await call('GET', '/healthz')).json, { status: 'ok' });
   const text = String((await call('GET', '/metrics')).json);
   assert.match(text, /^vrouter_controller_vrouters 1$/m);
-  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 10$/m);
+  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 12$/m);
   assert.match(text, /^process_cpu_seconds_total /m);
 });
