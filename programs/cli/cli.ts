@@ -10,7 +10,7 @@ import { addHostInterface } from './host-interface/host-interface.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addPeer } from './peer/peer.ts';
 import { addPlan } from './plan/plan.ts';
-import { addPort } from './port/port.ts';
+import { addPublishedPort } from './published-port/published-port.ts';
 import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
 import { addShow } from './show/show.ts';
@@ -22,7 +22,7 @@ import { addWatch } from './watch/watch.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, port, version.
+The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -56,7 +56,7 @@ export function buildProgram(world: World): Command {
   addVrf(program, world);
   addHostInterface(program, world);
   addMasquerade(program, world);
-  addPort(program, world);
+  addPublishedPort(program, world);
   addVersion(program, world);
   addCompletion(program, world);
   for (const command of all(program)) {

@@ -120,12 +120,12 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ['masquerade show edge-1 10.77.0.0/24 --vrf blue', /leaving: +any\naddresses: +192\.0\.2\.7\nproblem: +-\n$/],
   ['masquerade remove edge-1 10.77.0.0/24', /^removed default 10\.77\.0\.0\/24\n$/],
   [
-    'port add edge-1 tcp/8443 10.77.0.2:443',
+    'published-port add edge-1 tcp/8443 10.77.0.2:443',
     /^added tcp\/8443 to 10\.77\.0\.2:443 in default, version 9\n$/,
     { vrf: 'default', protocol: 'tcp', hostPort: 8443, address: '10.77.0.2', port: 443 },
   ],
   [
-    'port add edge-1 udp/7000 10.77.0.3:8000 --count 100 --host-address 192.0.2.7 --vrf blue',
+    'published-port add edge-1 udp/7000 10.77.0.3:8000 --count 100 --host-address 192.0.2.7 --vrf blue',
     /^added udp\/7000-7099 to 10\.77\.0\.3:8000-8099 in blue, version 9\n$/,
     {
       vrf: 'blue',
@@ -137,12 +137,15 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
       count: 100,
     },
   ],
-  ['port list edge-1', /blue +udp\/7000-7099 +192\.0\.2\.7 +10\.77\.0\.3:8000-8099 +-\nblue +udp\/7000 +any /],
   [
-    'port show edge-1 udp/7000 --vrf blue --host-address 192.0.2.7',
+    'published-port list edge-1',
+    /blue +udp\/7000-7099 +192\.0\.2\.7 +10\.77\.0\.3:8000-8099 +-\nblue +udp\/7000 +any /,
+  ],
+  [
+    'published-port show edge-1 udp/7000 --vrf blue --host-address 192.0.2.7',
     /host address: +192\.0\.2\.7\nto: +10\.77\.0\.3:8000-8099/,
   ],
-  ['port remove edge-1 tcp/8443', /^removed default tcp\/8443\n$/],
+  ['published-port remove edge-1 tcp/8443', /^removed default tcp\/8443\n$/],
 ];
 
 for (const [command, text, body] of said)
@@ -154,11 +157,11 @@ for (const [command, text, body] of said)
   });
 
 const refused: readonly (readonly [command: string, status: number, err: RegExp])[] = [
-  ['port add edge-1 8443 10.77.0.2:443', 2, /write tcp\/8443.*\(usage\)/],
-  ['port add edge-1 tcp/8443 10.77.0.2', 2, /write 10\.77\.0\.2:443.*\(usage\)/],
-  ['port remove edge-1 icmp/1', 2, /no port to publish.*\(usage\)/],
+  ['published-port add edge-1 8443 10.77.0.2:443', 2, /write tcp\/8443.*\(usage\)/],
+  ['published-port add edge-1 tcp/8443 10.77.0.2', 2, /write 10\.77\.0\.2:443.*\(usage\)/],
+  ['published-port remove edge-1 icmp/1', 2, /no port to publish.*\(usage\)/],
   ['host-interface add edge-1', 2, /missing required argument 'name'/],
-  ['port show edge-1 tcp/1', 1, /there is no \S+ \(request\.notFound\)/],
+  ['published-port show edge-1 tcp/1', 1, /there is no \S+ \(request\.notFound\)/],
 ];
 
 for (const [command, status, err] of refused)
@@ -172,7 +175,7 @@ test("--json is exactly the controller's data", async () => {
   for (const [command, data] of [
     ['host-interface list edge-1', { hostInterfaces: [host0] }],
     ['masquerade show edge-1 10.77.0.0/24 --vrf blue', { masquerade: way }],
-    ['port show edge-1 udp/7000 --vrf blue --host-address 192.0.2.7', { publishedPort: ports }],
+    ['published-port show edge-1 udp/7000 --vrf blue --host-address 192.0.2.7', { publishedPort: ports }],
   ] as const)
     assert.deepEqual(JSON.parse((await run(`${command} --json`)).out), data);
 });

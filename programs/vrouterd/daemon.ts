@@ -117,7 +117,7 @@ export class Daemon implements ReconcileObserver {
     this.desired.replaceSource('file', fileIntents(config.intents));
     this.#allow = config.allow;
     for (const { source, key, body } of this.store.intents())
-      if (source === 'controller' && key.startsWith('hostInterface/')) this.#say(source, key, body);
+      if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
     this.reconciler.kick();
   }
 
@@ -242,9 +242,10 @@ export class Daemon implements ReconcileObserver {
 
   /** The controller has no say in the machine itself unless the machine's owner has given it one. */
   #obeyed(source: IntentSource, intent: Result<Intent>): Result<Intent> {
-    if (!intent.ok || source !== 'controller' || intent.value.kind !== 'hostInterface' || this.#allow.hostInterface)
-      return intent;
-    const hint = `the file of this gateway does not let its controller have ${intent.value.name}, an interface of the machine itself; "allow: { hostInterface: true }" there does`;
+    if (!intent.ok || source !== 'controller') return intent;
+    const { kind } = intent.value;
+    if (!isOfTheMachine(kind) || this.#allow[kind]) return intent;
+    const hint = `the file of this gateway does not let its controller say ${kind}, which is of the machine itself; "allow: { ${kind}: true }" there does`;
     return err(problem('intent.refused', hint));
   }
 
@@ -310,6 +311,11 @@ export class Daemon implements ReconcileObserver {
       return peers;
     }
   }
+}
+
+/** Kinds of intents that reach into the machine, which `allow` of the configuration is about. */
+function isOfTheMachine(kind: string): kind is keyof Allow {
+  return kind === 'hostInterface';
 }
 
 function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {

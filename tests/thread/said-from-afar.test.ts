@@ -43,13 +43,16 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
 
     await t.test('a published port comes, carries, and goes', async () => {
       const to = `${inside}:${TRAFFIC_PORT}`;
-      assert.match(await done(network, 'port', 'add', 'demo', 'udp/4100', to), /^added udp\/4100 to \S+ in default, /);
-      const again = await vrouterctl(network, 'port', 'add', 'demo', 'udp/4100', to);
+      assert.match(
+        await done(network, 'published-port', 'add', 'demo', 'udp/4100', to),
+        /^added udp\/4100 to \S+ in default, /,
+      );
+      const again = await vrouterctl(network, 'published-port', 'add', 'demo', 'udp/4100', to);
       assert.deepEqual([again.status, /intent\.exists\), in hostPort/.test(again.err)], [1, true]);
-      await done(network, 'port', 'remove', 'demo', 'udp/4100');
+      await done(network, 'published-port', 'remove', 'demo', 'udp/4100');
       // What peers of the demo send goes to this port.
       const port = `udp/${TRAFFIC_PORT}`;
-      await done(network, 'port', 'add', 'demo', port, to);
+      await done(network, 'published-port', 'add', 'demo', port, to);
       await shows('nat', new RegExp(`udp[^\\n]*${TRAFFIC_PORT}[^\\n]*${to.replaceAll('.', '\\.')}`));
       assert.doesNotMatch(await show('nat'), /4100/);
       await bob.send({ to: '10.77.0.1', run: 77, count: 5, size: 100, pps: 1000 });
@@ -57,8 +60,11 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
         const rows = (await alice.report()).received.filter((row) => row.run === 77);
         return rows.reduce((sum, row) => sum + row.count, 0) === 5 ? true : null;
       });
-      assert.match(await done(network, 'port', 'list', 'demo'), new RegExp(`default +${port} +any +${to} +-`));
-      const one = JSON.parse(await done(network, 'port', 'show', 'demo', port, '--json')) as unknown;
+      assert.match(
+        await done(network, 'published-port', 'list', 'demo'),
+        new RegExp(`default +${port} +any +${to} +-`),
+      );
+      const one = JSON.parse(await done(network, 'published-port', 'show', 'demo', port, '--json')) as unknown;
       assert.deepEqual(one, {
         publishedPort: {
           vrouter: 'demo',
@@ -72,9 +78,9 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
           problem: null,
         },
       });
-      await done(network, 'port', 'remove', 'demo', port);
+      await done(network, 'published-port', 'remove', 'demo', port);
       await shows('nat', /^(?![\s\S]*7777)/);
-      assert.equal((await vrouterctl(network, 'port', 'remove', 'demo', port)).status, 1);
+      assert.equal((await vrouterctl(network, 'published-port', 'remove', 'demo', port)).status, 1);
       await bob.send({ to: '10.77.0.1', run: 78, count: 5, size: 100, pps: 1000 });
       await bob.ping('10.77.0.1', 1);
       assert.deepEqual(

@@ -1,4 +1,4 @@
-/** `vrouterctl port ...`: ports of the gateway that lead to inside hosts. */
+/** `vrouterctl published-port ...`: ports of the gateway that lead to inside hosts. */
 import {
   type CreatePublishedPortRequest,
   createPublishedPortReply,
@@ -29,13 +29,13 @@ const help = `
 IPv4 only. Sessions are seen on the gateway: vrouterctl show nat.
 
 Examples:
-  vrouterctl port add edge-1 tcp/8443 10.77.0.2:443
-  vrouterctl port add edge-1 udp/7000 10.77.0.3:7000 --count 100 --host-address 192.0.2.7
-  vrouterctl port remove edge-1 tcp/8443`;
+  vrouterctl published-port add edge-1 tcp/8443 10.77.0.2:443
+  vrouterctl published-port add edge-1 udp/7000 10.77.0.3:7000 --count 100 --host-address 192.0.2.7
+  vrouterctl published-port remove edge-1 tcp/8443`;
 
-export function addPort(program: Command, world: World): void {
+export function addPublishedPort(program: Command, world: World): void {
   const noun = program
-    .command('port')
+    .command('published-port')
     .description('ports of a virtual router that lead to inside hosts')
     .addHelpText('after', help);
   const whereOf = (command: Command): Command =>
@@ -94,7 +94,7 @@ export function addPort(program: Command, world: World): void {
             insideText(row),
             row.problem?.code ?? null,
           ]),
-          'there are no published ports; make one with: vrouterctl port add VROUTER tcp/PORT ADDRESS:PORT',
+          'there are no published ports; make one with: vrouterctl published-port add VROUTER tcp/PORT ADDRESS:PORT',
         ),
       );
     });
