@@ -281,7 +281,7 @@ test('the host and a WireGuard peer reach each other through a TUN link', {
     ] as const)
       t.diagnostic(`TCP to ${address}: ${(await world.transfer(from, to, address)).toFixed(1)} MB/s`);
 
-    const routes = (): string => ip('-n', host, 'route', 'show', 'proto', '186');
+    const routes = (): string => ip('-n', host, 'route', 'show', 'proto', '118');
     const addresses = (): string => ip('-n', host, '-br', 'addr', 'show', 'dev', 'host0');
     assert.match(routes(), /10\.77\.0\.0\/24 dev host0/);
 

@@ -27,6 +27,17 @@ test('an option wins over the file, the file over the default', (t) => {
   assert.equal(readConfig({ config: several }).engineWorkers, 3);
 });
 
+test('the controller has no say in the machine itself unless the file or an option gives it one', (t) => {
+  const allowed = (text: string, option?: boolean) =>
+    readConfig({ config: fileWith(t, `plane: userspace\n${text}`), ...(option && { allowHostInterface: option }) })
+      .allow.hostInterface;
+  assert.equal(allowed(''), false);
+  assert.equal(allowed('allow: {}'), false);
+  assert.equal(allowed('allow: { hostInterface: false }'), false);
+  assert.equal(allowed('allow: { hostInterface: true }'), true);
+  assert.equal(allowed('', true), true);
+});
+
 test('bootstrap needs no file', () => {
   const read = readConfig({ bootstrap: true });
   assert.equal(read.plane, 'userspace');
@@ -39,6 +50,7 @@ for (const [name, text, field] of [
   ['a value of another kind', 'plane: userspace\ndata: [1]\n', 'data'],
   ['no worker at all', 'plane: userspace\nengine: { workers: 0 }\n', 'engine.workers'],
   ['more workers than an engine can have', 'plane: userspace\nengine: { workers: 9 }\n', 'engine.workers'],
+  ['a permission that there is not', 'plane: userspace\nallow: { hostInterfaces: true }\n', 'allow.hostInterfaces'],
   ['no YAML', 'plane: {', undefined],
 ] as const)
   test(`refused: ${name}`, (t) => {

@@ -23,6 +23,8 @@ const configFile = z.strictObject({
     })
     .optional(),
   logLevel: z.enum(logLevels).optional(),
+  /** What the controller may say of this machine itself. */
+  allow: z.strictObject({ hostInterface: z.boolean().optional() }).optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -36,6 +38,13 @@ export interface Options {
   readonly engineSocket?: string;
   readonly engineStart?: boolean;
   readonly logLevel?: string;
+  readonly allowHostInterface?: boolean;
+}
+
+/** What the owner of this machine lets the controller say of it. */
+export interface Allow {
+  /** Interfaces, addresses and routes of the machine itself. */
+  readonly hostInterface: boolean;
 }
 
 export interface Config {
@@ -50,6 +59,7 @@ export interface Config {
   readonly engineWorkers: number | null;
   readonly plane: 'userspace';
   readonly logLevel: string;
+  readonly allow: Allow;
   readonly intents: readonly unknown[];
 }
 
@@ -77,6 +87,7 @@ export function readConfig(options: Options): Config {
     engineWorkers: file.engine?.workers ?? null,
     plane: 'userspace',
     logLevel: level,
+    allow: { hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false },
     intents: file.intents ?? [],
   };
 }

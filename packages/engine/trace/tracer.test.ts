@@ -232,6 +232,33 @@ test('capture: packets as they come, as they go, and as they are dropped; as man
   assert.deepEqual([cut!.length, cut!.data.length, cut!.drop, rest.length], [31, 20, 'ttlExpired', 0]);
 });
 
+test('a peer filter also has what is dropped early: before it is known whose it is, and before a way out is known', async () => {
+  const made = await world();
+  const [a, b] = made.clients;
+  const traces = [a, b].map((client) => trace(made, { peer: client!.publicKey, drops: true }));
+  const captures = [a, b].map((client) => capture(made, { peer: client!.publicKey, drops: true }));
+  const nowhere = udpPacket({ src: '10.77.0.2', dst: '192.0.2.1' }, data);
+  const spoofed = udpPacket({ src: '10.77.0.99', dst: '10.77.0.3' }, data);
+  a!.sendAll([nowhere, spoofed]);
+  const gateway = a!.device.peer(Uint8Array.fromBase64(made.publicKey()))!;
+  a!.datagram(gateway.endpoint!, Uint8Array.of(4, 0, 0, 0, 9), 0, 5);
+  a!.flush();
+  made.settle();
+  assert.deepEqual(
+    traces.map((watch) => watch.take().map((row) => [row.drop, row.peer, row.packet?.source])),
+    [
+      [
+        ['wireguard.sourceNotAllowed', a!.publicKey, '10.77.0.99'],
+        ['wireguard.length', a!.publicKey, undefined],
+        ['noRoute', a!.publicKey, '10.77.0.2'],
+      ],
+      [],
+    ],
+  );
+  const rows = captures.map((watch) => watch.take().map((row) => `${row.drop} ${row.data.toHex()}`));
+  assert.deepEqual(rows, [[`wireguard.sourceNotAllowed ${spoofed.toHex()}`, `noRoute ${nowhere.toHex()}`], []]);
+});
+
 test('packets keep their order and their number while some of them are watched', async () => {
   const made = await world();
   made.network.coalesce = true;

@@ -18,7 +18,7 @@ import type { GraphNode, GraphObserver } from '../graph/graph.ts';
 import type { Forwarding } from '../state/forwarding.ts';
 import type { Handoff } from '../workers/handoff.ts';
 import { dropName, INNER_AT, isReadableDrop } from './drop-names.ts';
-import { adjacencyFacts, inputFacts, type Outlet, outletOf } from './facts.ts';
+import { adjacencyFacts, inputFacts, isFrom, type Outlet, outletOf, senderOf } from './facts.ts';
 import { changesOf, readHeader, type TraceHeader } from './header.ts';
 import { hopOfTrace, idOfTrace, packTrace, TraceIds } from './parts.ts';
 import { PacketRecord } from './record.ts';
@@ -247,17 +247,26 @@ export class Tracer implements GraphObserver {
     const watches = this.#interested(header);
     if (watches === null && this.#snapLen === 0) return;
     const facts = inputFacts(this.#forwarding, batch, row, drop === null);
-    const peer = typeof facts.peer === 'string' ? facts.peer : null;
+    const peer = typeof facts.peer === 'string' ? facts.peer : this.#suspect(batch, row);
     if (this.#snapLen > 0 && header !== null) {
       const snap = region.bytes.slice(from, from + Math.min(header.length, this.#snapLen));
       const link = this.#linkName(batch.ingress[row]!);
-      this.#give(link, peer, drop === null ? 'in' : 'drop', drop, header, snap, header.length);
+      this.#give(link, peer, null, drop === null ? 'in' : 'drop', drop, header, snap, header.length);
     }
     if (watches === null) return;
     const record = new PacketRecord(this.#clock.unixMs, this.#linkName(batch.ingress[row]!), peer, header, watches);
     record.step(what.name, facts, drop);
     if (next < 0) this.#finish(row, record, 'consumed');
     else this.#records[row] = record;
+  }
+
+  /** Of a datagram that was dropped before it was known whose it is: the peer that somebody asks for and that is at that endpoint. */
+  #suspect(batch: PacketBatch, row: number): string | null {
+    for (const watches of [this.#traces, this.#captures])
+      for (const { filter } of watches)
+        if (filter.peerKey !== null && isFrom(this.#forwarding, batch, row, filter.peerKey))
+          return filter.peerKey.toBase64();
+    return null;
   }
 
   /** Who wants to hear of a packet with this header, and has room to. */
@@ -308,12 +317,15 @@ export class Tracer implements GraphObserver {
     outlet: Outlet | null,
   ): void {
     const link = direction === 'out' ? batch.egress[row]! : this.#counters.lastDropLink;
-    this.#give(this.#linkName(link), outlet?.peer ?? null, direction, drop, header, snap, length);
+    // Only a drop is looked for on the side that it came in by: otherwise that side has had its packet.
+    const from = drop === null || header === null ? null : senderOf(this.#forwarding, batch, row, header.source);
+    this.#give(this.#linkName(link), from, outlet?.peer ?? null, direction, drop, header, snap, length);
   }
 
   #give(
     link: string,
-    peer: string | null,
+    inPeer: string | null,
+    outPeer: string | null,
     direction: 'in' | 'out' | 'drop',
     drop: string | null,
     header: TraceHeader | null,
@@ -323,7 +335,7 @@ export class Tracer implements GraphObserver {
     for (const watch of this.#captures) {
       const { filter } = watch;
       if (filter.drops && drop === null) continue;
-      if (!filter.header(header) || !filter.place(link, peer, null, null)) continue;
+      if (!filter.header(header) || !filter.place(link, inPeer, null, outPeer)) continue;
       const data = snap.length > watch.snapLen ? snap.subarray(0, watch.snapLen) : snap;
       watch.push({ unixMs: this.#clock.unixMs, link, direction, drop, length, data }, data.length + 64);
     }

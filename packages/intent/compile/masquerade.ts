@@ -12,7 +12,7 @@ export function compileMasquerade(intent: MasqueradeIntent, context: CompileCont
   const { vrf, prefix, leaving, addresses } = intent;
   if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
   for (const [i, name] of (leaving ?? []).entries())
-    if (context.gatewayInterface(name) === null)
+    if (context.anyInterface(name) === null)
       return pending(
         problem(
           'intent.reference',
