@@ -60,6 +60,8 @@ class World {
       vrf: 'default',
       listenPort: 51820,
       mtu: 1420,
+      mssClamp: 'auto',
+      sourceCheck: 'off',
     });
     for (let i = 0; i < peers; i++) {
       this.desired.put('controller', peer(i, i));

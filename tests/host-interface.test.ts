@@ -25,6 +25,7 @@ import { type ObjectKind, objectKinds } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { needs, programPath } from './world/needs.ts';
+import { workerOptions } from './world/workers.ts';
 
 const daemonMain = new URL('../programs/vrouterd/main.ts', import.meta.url).pathname;
 const cliMain = new URL('../programs/cli/main.ts', import.meta.url).pathname;
@@ -73,7 +74,7 @@ class Gateway {
 
   /** In a namespace as root, or in ours as another user. */
   async start(namespace: string | null): Promise<void> {
-    const argv = [process.execPath, engineMain, '--socket', this.#path, '--log-level', 'warn'];
+    const argv = [process.execPath, engineMain, '--socket', this.#path, '--log-level', 'warn', ...workerOptions];
     const options = { stdio: ['ignore', 'inherit', 'inherit'] as ('ignore' | 'inherit')[] };
     if (namespace === null) {
       chownSync(this.folder, 65_534, 65_534);
@@ -280,7 +281,7 @@ test('the host and a WireGuard peer reach each other through a TUN link', {
     ] as const)
       t.diagnostic(`TCP to ${address}: ${(await world.transfer(from, to, address)).toFixed(1)} MB/s`);
 
-    const routes = (): string => ip('-n', host, 'route', 'show', 'proto', '186');
+    const routes = (): string => ip('-n', host, 'route', 'show', 'proto', '118');
     const addresses = (): string => ip('-n', host, '-br', 'addr', 'show', 'dev', 'host0');
     assert.match(routes(), /10\.77\.0\.0\/24 dev host0/);
 

@@ -12,10 +12,10 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
 import { exchange } from '../programs/demo/traffic/exchange.ts';
 import { Child } from '../programs/demo/world/child.ts';
 import { GatewayApi } from '../programs/demo/world/gateway-api.ts';
-import { newKeyPair } from '../programs/demo/world/network.ts';
 import { waitFor } from '../programs/demo/world/wait.ts';
 import { withNetwork } from './thread/network.ts';
 import { needs } from './world/needs.ts';
@@ -141,8 +141,13 @@ function socketOf(gateway: GatewayApi, name: string): string {
   return path;
 }
 
-const named = newKeyPair().publicKey;
-const [one, two, three] = [newKeyPair().publicKey, newKeyPair().publicKey, newKeyPair().publicKey];
+const named = (await newKeyPair()).publicKey;
+const [one, two, three] = [
+  (await newKeyPair()).publicKey,
+  (await newKeyPair()).publicKey,
+  (await newKeyPair()).publicKey,
+];
+const { privateKey: another } = await newKeyPair();
 
 /** A daemon whose interface comes from its configuration file, with a peer of the file's own. */
 class Daemon {
@@ -225,7 +230,7 @@ test('an interface of the file: every verb of wg', world, async (t) => {
   });
 
   await t.test('set: a peer comes, changes and goes', () => {
-    const psk = wg.file(`${newKeyPair().privateKey}\n`);
+    const psk = wg.file(`${another}\n`);
     const told = ['allowed-ips', '10.99.1.0/24,fd99::/64', 'endpoint', '127.0.0.1:9', 'persistent-keepalive', '25'];
     wg.set('peer', one, 'preshared-key', psk, ...told);
     const { ips, endpoint, keepalive, psk: shown } = wg.peers().get(one)!;
@@ -280,7 +285,7 @@ test('an interface of the file: every verb of wg', world, async (t) => {
 
   await t.test('set: the interface itself is not changed', () => {
     wg.refused(/Operation not permitted/, 'set', name, 'listen-port', String((Number(port) % 60_000) + 1));
-    wg.refused(/Operation not permitted/, 'set', name, 'private-key', wg.file(`${newKeyPair().privateKey}\n`));
+    wg.refused(/Operation not permitted/, 'set', name, 'private-key', wg.file(`${another}\n`));
     wg.refused(/Operation not permitted/, 'set', name, 'private-key', '/dev/null');
     wg.refused(/Operation not supported/, 'set', name, 'fwmark', '51820');
     wg.set('listen-port', port, 'fwmark', 'off', 'private-key', wg.file(`${privateKey}\n`));

@@ -30,6 +30,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'intent.exists': exists,
   'intent.reference': precondition,
   'intent.unsupported': { http: 501, grpc: 'UNIMPLEMENTED', exit: 1 },
+  'intent.refused': denied,
   'intent.held': precondition,
   'object.exists': exists,
   'object.notFound': notFound,

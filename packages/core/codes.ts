@@ -18,6 +18,7 @@ export const problemCodes = [
   'intent.exists',
   'intent.reference',
   'intent.unsupported',
+  'intent.refused',
   'intent.held',
   'object.exists',
   'object.notFound',

@@ -3,6 +3,7 @@
  * nothing has come, sleep. Minds are ticked by one alarm, set to the earliest of their wishes; an idle engine has no other timer.
  *
  *   readable(port):  clock -> [ receive 256 -> graph -> send ] x 8 -> alarm
+ *   arrivals:        the same with what other workers have handed over
  *   alarm:           clock -> tick every mind that is due -> send -> alarm
  *   actions:         between two of these, since nothing here waits
  */
@@ -13,6 +14,8 @@ import type { Graph } from './graph/graph.ts';
 import type { InputNode } from './graph/plan.ts';
 import type { Outbox } from './ports/wireguard/outbox.ts';
 import type { Forwarding } from './state/forwarding.ts';
+import type { Arrivals } from './workers/arrivals.ts';
+import type { Handoff } from './workers/handoff.ts';
 
 /** Batches of one port before the others have a turn. */
 const BATCHES_PER_BREATH = 8;
@@ -33,6 +36,8 @@ export class Breath {
   readonly #outbox: Outbox;
   readonly #forwarding: Forwarding;
   readonly #setAlarm: (at: Millis) => void;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
   #alarmAt: Millis;
 
   /** `setAlarm(at)`: have `alarm()` called at `at`, once, instead of any earlier wish; `NEVER` cancels. */
@@ -42,12 +47,14 @@ export class Breath {
     outbox: Outbox,
     forwarding: Forwarding,
     setAlarm: (at: Millis) => void,
+    handoff: Handoff | null = null,
   ) {
     this.#clock = clock;
     this.#graph = graph;
     this.#outbox = outbox;
     this.#forwarding = forwarding;
     this.#setAlarm = setAlarm;
+    this.#handoff = handoff;
     this.#alarmAt = NEVER;
   }
 
@@ -57,8 +64,23 @@ export class Breath {
     for (let i = 0; i < BATCHES_PER_BREATH && port.receive(this.#graph.batch) > 0; i++) {
       this.#graph.run(port.input);
       this.#outbox.flush();
+      this.#handoff?.publish();
     }
     this.rearm();
+  }
+
+  /** Other workers have something for this one; true when there may be more after this turn. */
+  arrived(arrivals: Arrivals): boolean {
+    this.#clock.read();
+    let turns = 0;
+    while (turns < BATCHES_PER_BREATH && arrivals.receive(this.#graph.batch) > 0) {
+      this.#graph.runPending();
+      this.#outbox.flush();
+      this.#handoff?.publish();
+      turns++;
+    }
+    this.rearm();
+    return turns === BATCHES_PER_BREATH;
   }
 
   /** The alarm rang. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIpv4, setIpv4Ttl } from '@vrouter/wire/ipv4/ipv4.ts';
 import { echoPacket, udpPacket, type Way } from './testing/packets.testing.ts';
-import { World } from './testing/world.testing.ts';
+import { World, workersInTests } from './testing/world.testing.ts';
 
 const data = Uint8Array.from({ length: 100 }, (_, i) => i);
 
@@ -99,7 +99,8 @@ test('counters tell of nodes and links', async () => {
   assert.equal(nodes['ip-lookup'], 5);
   assert.equal(nodes.local, 2);
   assert.equal(nodes['ip-rewrite'], 3);
-  assert.equal(nodes['wireguard-output'], 3);
+  // On several workers the datagram is seen there by both peers' owners.
+  assert.equal(nodes['wireguard-output'], workersInTests > 1 ? 4 : 3);
 });
 
 test('coalesced datagrams are sealed again without harm to their neighbours', async () => {

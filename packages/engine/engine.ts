@@ -2,16 +2,15 @@
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
-import { WIREGUARD_DROPS, WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
+import { WIREGUARD_DROPS } from '@vrouter/protocols/wireguard/drops.ts';
 import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from './control/messages.ts';
 import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
-import { Counters } from './graph/counters.ts';
-import { dropReasons } from './graph/drops.ts';
+import { type CounterColumns, Counters, sharedColumn } from './graph/counters.ts';
+import { type CountedLink, countersReply } from './graph/counters-reply.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
-import { icmpOutcomes } from './graph/icmp-outcomes.ts';
 import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
 import { Nat } from './nat/nat.ts';
 import { defaultNatSettings, type NatSettings } from './nat/settings.ts';
@@ -36,9 +35,14 @@ import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.t
 import { Tracer } from './trace/tracer.ts';
 import type { CaptureWatch, TraceWatch } from './trace/watch.ts';
 import { Watching } from './trace/watching.ts';
+import { Arrivals } from './workers/arrivals.ts';
+import { Handoff } from './workers/handoff.ts';
+import type { Share } from './workers/share.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
+/** Rows told before packets have a turn again; a peer's path MTU is asked of the kernel. */
+const ROWS_PER_BREATH = 64;
 
 export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
@@ -55,19 +59,22 @@ export class Engine {
   readonly epoch: string;
   readonly #surroundings: EngineSurroundings;
   readonly #counters: Counters;
-  readonly #wireguard: WireguardTable;
   readonly #tables: Tables;
   readonly #breath: Breath;
   readonly #watching: Watching;
-  /** The end of the queue of applies: they never interleave, whoever asks. */
+  /** Null where there is one worker. */
+  readonly #arrivals: Arrivals | null;
+  /** The end of the queue of applies and dumps: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
 
-  constructor(surroundings: EngineSurroundings, epoch: string) {
+  /** `share`: what this engine has in common with the other workers; null for one that is alone. */
+  constructor(surroundings: EngineSurroundings, epoch: string, share: Share | null = null) {
     this.epoch = epoch;
     this.#surroundings = surroundings;
     const clock = new BreathClock(surroundings.clock);
-    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS);
+    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS, share === null ? undefined : sharedColumn);
+    const handoff = share === null ? null : new Handoff(share, counters);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
     const seed = surroundings.rng.uint32();
@@ -75,15 +82,15 @@ export class Engine {
     const frames = makeFrames();
     const errors = frames['icmp-error'];
     const graph = new Graph(new PacketBatch(BATCH_ROWS, SPARE_ROWS, MADE_BYTES), counters, frames, {
-      'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input']),
+      'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input'], handoff),
       'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
       'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
       'source-check': new SourceCheckNode(forwarding, counters, frames['ip-lookup']),
       'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in'], errors),
-      'nat-in': new NatIn(nat, counters, clock, frames['ip-lookup'], frames.local),
+      'nat-in': new NatIn(nat, counters, clock, frames['ip-lookup'], frames.local, handoff),
       local: new Local(counters, clock, errors, frames['ip-lookup']),
       'ip-rewrite': new IpRewrite(forwarding, counters, frames['link-output'], frames['nat-out'], errors),
-      'nat-out': new NatOut(nat, counters, clock, frames['link-output']),
+      'nat-out': new NatOut(nat, counters, clock, frames['link-output'], handoff),
       'link-output': new LinkOutput(
         forwarding,
         counters,
@@ -92,24 +99,33 @@ export class Engine {
         frames['tun-output'],
         errors,
       ),
-      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, errors),
-      'tun-output': new TunOutput(forwarding, counters),
-      'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup']),
+      'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, errors, handoff),
+      'tun-output': new TunOutput(forwarding, counters, handoff),
+      'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup'], share?.workers),
     });
-    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at));
+    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at), handoff);
     const tracer = new Tracer(
       forwarding,
       counters,
       clock,
       nodeNames.map((name) => ({ name, isInput: isOneOf(inputNodes, name), isOutput: isOneOf(outputNodes, name) })),
       nodeNames.map((name) => frames[name]),
+      handoff,
     );
     this.#watching = new Watching(graph, tracer, (name) => forwarding.links.some((link) => link?.name === name));
     this.#counters = counters;
     this.#breath = breath;
-    this.#wireguard = new WireguardTable(surroundings, clock, outbox, (port) => breath.readable(port));
+    this.#arrivals = share === null ? null : new Arrivals(share, forwarding, counters, graph, frames);
+    const wireguard = new WireguardTable(
+      surroundings,
+      clock,
+      outbox,
+      (port) => breath.readable(port),
+      counters.wireguardDrops,
+      handoff,
+    );
     const tun = new TunTable(surroundings, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, this.#wireguard, tun, nat);
+    this.#tables = new Tables(forwarding, counters, wireguard, tun, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -122,47 +138,44 @@ export class Engine {
   }
 
   #enqueue(actions: readonly Action[]): Promise<(Problem | null)[]> {
-    const done = this.#last.then(() => this.#applyAll(actions));
+    return this.#inTurn(() => this.#applyAll(actions));
+  }
+
+  /** Does it when all that was asked for before is done. */
+  #inTurn<T>(doing: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(doing);
     // Whoever asked hears of a failure; the next in the queue must not.
     this.#last = done.catch(() => null);
     return done;
   }
 
+  async #collect(rows: Iterable<DumpRow>): Promise<DumpRow[]> {
+    const collected: DumpRow[] = [];
+    for (const row of rows) {
+      collected.push(row);
+      if (collected.length % ROWS_PER_BREATH === 0) await this.#surroundings.pause();
+    }
+    return collected;
+  }
+
   /** All rows, or those of the named that exist. */
   dump(only?: readonly RowId[]): DumpRow[] {
-    return this.#tables.dump(only);
+    return [...this.#tables.rows(only)];
+  }
+
+  /** As `dump`, but packets have turns in between. What is applied meanwhile waits; what peers learn and count goes on. */
+  dumpInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#inTurn(() => this.#collect(this.#tables.rows(only)));
+  }
+
+  /** As `dumpInTurns`, of the peers that live on this worker, or of those among the named. */
+  ownPeersInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#inTurn(() => this.#collect(this.#tables.ownPeers(only)));
   }
 
   /** NAT sessions, at most `limit` of them, and how many there are. */
   natSessions(limit: number): NatSessionsReply {
     return this.#tables.nat.sessions(limit, this.#surroundings.clock.now());
-  }
-
-  counters(): CountersReply {
-    const { rxPackets, rxBytes, txPackets, txBytes, linkDrops } = this.#counters;
-    const links = [...this.#tables.links()].map(({ name, index: i }) => ({
-      name,
-      rxPackets: rxPackets[i]!,
-      rxBytes: rxBytes[i]!,
-      txPackets: txPackets[i]!,
-      txBytes: txBytes[i]!,
-      drops: linkDrops[i]!,
-    }));
-    const drops: { [reason: string]: number } = {};
-    dropReasons.forEach((name, reason) => {
-      if (this.#counters.drops[reason] !== 0) drops[name] = this.#counters.drops[reason]!;
-    });
-    for (const [name, reason] of Object.entries(WireguardDrop)) {
-      const count = this.#counters.wireguardDrops[reason]! + this.#wireguard.silentDrops(reason);
-      if (count !== 0) drops[`wireguard.${name}`] = count;
-    }
-    const icmpErrors: { [outcome: string]: number } = {};
-    icmpOutcomes.forEach((name, outcome) => {
-      if (this.#counters.icmp[outcome] !== 0) icmpErrors[name] = this.#counters.icmp[outcome]!;
-    });
-    const nodes = Object.fromEntries(nodeNames.map((name, i) => [name, this.#counters.nodes[i]!]));
-    const { mssClamped, fragmented, reassembled } = this.#counters;
-    return { epoch: this.epoch, links, drops, icmpErrors, mssClamped, fragmented, reassembled, nodes };
   }
 
   /** Packets that match, with the nodes that they visit. Errors name a field of the filter. End it with `endWatch`. */
@@ -177,6 +190,35 @@ export class Engine {
 
   endWatch(watch: TraceWatch | CaptureWatch): void {
     this.#watching.endWatch(watch);
+  }
+
+  /** The rows of the peers that live on this worker, or of those among the named. */
+  ownPeers(only?: readonly RowId[]): DumpRow[] {
+    return [...this.#tables.ownPeers(only)];
+  }
+
+  counters(): CountersReply {
+    return countersReply(this.epoch, this.#tables.links(), [this.#counters]);
+  }
+
+  /** The counters themselves, in shared memory when the engine is a worker. To be asked again after links have changed. */
+  counterColumns(): CounterColumns {
+    return this.#counters.columns();
+  }
+
+  /** The links that have counters. */
+  links(): readonly CountedLink[] {
+    return [...this.#tables.links()].map(({ name, index }) => ({ name, index }));
+  }
+
+  /** Whether other workers have handed something over. */
+  get arrivalsWaiting(): boolean {
+    return !this.#closed && this.#arrivals?.waiting === true;
+  }
+
+  /** Takes what other workers have handed over; true when there may be more. To be called when the bell has rung. */
+  arrivals(): boolean {
+    return !this.#closed && this.#arrivals !== null && this.#breath.arrived(this.#arrivals);
   }
 
   /** To be called when the alarm rings. */

@@ -1,5 +1,5 @@
-/** Readers of options that commander calls; what they refuse is wrong usage. */
-import { InvalidArgumentError } from 'commander';
+/** Readers of options that commander calls, and options that several commands have; what they refuse is wrong usage. */
+import { InvalidArgumentError, Option } from 'commander';
 
 /** A whole number between two, for an option. */
 export function whole(least: number, most: number): (text: string) => number {
@@ -16,4 +16,23 @@ export function list(text: string, before: readonly string[] | undefined): reado
   const items = text.split(',').map((item) => item.trim());
   if (items.includes('')) throw new InvalidArgumentError('an empty item.');
   return [...(before ?? []), ...items];
+}
+
+export type MssClamp = 'auto' | 'off';
+export type SourceCheck = 'off' | 'loose' | 'strict';
+
+/** The same for every kind of interface. */
+export function mssClampOption(): Option {
+  return new Option('--mss-clamp <how>', "cut the MSS of TCP's SYNs to what the MTU holds; auto unless said").choices([
+    'auto',
+    'off',
+  ]);
+}
+
+export function sourceCheckOption(): Option {
+  return new Option('--source-check <how>', 'reverse path check of what comes in, RFC 3704; off unless said').choices([
+    'off',
+    'loose',
+    'strict',
+  ]);
 }

@@ -6,8 +6,11 @@ import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
+import { addHostInterface } from './host-interface/host-interface.ts';
+import { addMasquerade } from './masquerade/masquerade.ts';
 import { addPeer } from './peer/peer.ts';
 import { addPlan } from './plan/plan.ts';
+import { addPublishedPort } from './published-port/published-port.ts';
 import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
 import { addShow } from './show/show.ts';
@@ -19,7 +22,7 @@ import { addWatch } from './watch/watch.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, version.
+The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -51,6 +54,9 @@ export function buildProgram(world: World): Command {
   addPeer(program, world);
   addRoute(program, world);
   addVrf(program, world);
+  addHostInterface(program, world);
+  addMasquerade(program, world);
+  addPublishedPort(program, world);
   addVersion(program, world);
   addCompletion(program, world);
   for (const command of all(program)) {

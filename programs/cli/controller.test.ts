@@ -9,6 +9,8 @@ import { createPeerReply, createPeerRequest, peerList } from '@vrouter/api/rest/
 import { createRouteReply, createRouteRequest, routeList } from '@vrouter/api/rest/routes.ts';
 import { versionReply } from '@vrouter/api/rest/system.ts';
 import {
+  changeVrouterReply,
+  changeVrouterRequest,
   createTokenReply,
   createVrouterReply,
   createVrouterRequest,
@@ -62,6 +64,9 @@ function vrouterRow(name: string, joined: boolean): Vrouter {
   });
 }
 
+/** Of a controller that says these; an older one does not. */
+const guarded: Vrouter = { ...vrouterRow('edge-1', true), vrf: 'blue', mssClamp: 'auto', sourceCheck: 'loose' };
+
 function peerReply(body: unknown) {
   const request = createPeerRequest.parse(body);
   return createPeerReply.parse({
@@ -107,9 +112,13 @@ function controller({ method, url, body }: Seen): Answering {
     case 'GET /v1/vrouters':
       return { body: { vrouters: [vrouterRow('edge-1', true), vrouterRow('edge-2', false)] } };
     case 'GET /v1/vrouters/edge-1':
-      return { body: { ...vrouterRow('edge-1', true), newerMember: 1 } };
+      return { body: { ...guarded, newerMember: 1 } };
     case 'GET /v1/vrouters/edge-2':
       return { body: vrouterRow('edge-2', false) };
+    case 'PATCH /v1/vrouters/edge-1': {
+      const changed = { ...guarded, ...changeVrouterRequest.parse(body) };
+      return { body: changeVrouterReply.parse({ vrouter: changed, version: 9 }) };
+    }
     case 'DELETE /v1/vrouters/..%2Fedge':
       return { body: deletedReply.parse({ deleted: '../edge', version: null }) };
     case 'POST /v1/vrouters/edge-1/tokens':
@@ -177,10 +186,23 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
     },
   ],
   [
+    'vrouter create edge-9 --vrf blue --mss-clamp off --source-check strict',
+    /interface: +wg0, MTU 1420\n/,
+    { name: 'edge-9', vrf: 'blue', mssClamp: 'off', sourceCheck: 'strict' },
+  ],
+  [
     'vrouter list',
     /edge-1 +connected +10\.77[^\n]* 1 +4\/5 +5 min ago\nedge-2 +waiting for a gateway [^\n]* -\/5 +never\n$/,
   ],
-  ['vrouter show edge-1', /version 4 applied, 5 wanted[\s\S]*plane: +userspace/],
+  [
+    'vrouter show edge-1',
+    /wg0, MTU 1420, VRF blue, MSS clamp auto, source check loose\n[\s\S]*version 4 applied, 5 wanted[\s\S]*plane: +userspace/,
+  ],
+  [
+    'vrouter change edge-1 --mss-clamp off --source-check strict',
+    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, version 9\n$/,
+    { mssClamp: 'off', sourceCheck: 'strict' },
+  ],
   ['vrouter delete ../edge', /^deleted \.\.\/edge\n$/],
   ['vrouter token edge-1 --ttl 600', /^join string .*\nhttps:/, { ttlSeconds: 600 }],
   ['vrouter confirm edge-1', /^confirmed version 9\n$/],
@@ -211,7 +233,7 @@ for (const [command, text, body] of said) {
 
 test("--json is exactly the controller's data", async () => {
   const { out } = await run('vrouter', 'show', 'edge-1', '--json');
-  assert.deepEqual(JSON.parse(out), { ...vrouterRow('edge-1', true), newerMember: 1 });
+  assert.deepEqual(JSON.parse(out), { ...guarded, newerMember: 1 });
   const created = await run('--json', 'vrouter', 'create', 'edge-9');
   assert.deepEqual(JSON.parse(created.out), { vrouter: vrouterRow('edge-9', false), join: join1 });
 });
@@ -314,6 +336,8 @@ const refused: readonly (readonly [command: string, status: number, err: RegExp]
   ['vrouter create a --listen-port 0', 2, /from 1 to 65535.*\(usage\)/],
   ['vrouter create a --listen-port 1e3', 2, /from 1 to 65535.*\(usage\)/],
   ['vrouter create a --network 10.0.0.0/24,', 2, /empty item.*\(usage\)/],
+  ['vrouter create a --source-check on', 2, /Allowed choices are off, loose, strict.*\(usage\)/],
+  ['vrouter change edge-1', 2, /nothing to change.*\(usage\)/],
   ['vrouter list --nope', 2, /unknown option '--nope'.*\(usage\)/],
   ['route add edge-1 10.0.0.0/8', 2, /one of --interface and --blackhole \(usage\)/],
   ['route add edge-1 10.0.0.0/8 --interface wg0 --blackhole', 2, /one of --interface and --blackhole \(usage\)/],

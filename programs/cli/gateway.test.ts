@@ -30,6 +30,8 @@ const replies: { readonly [path: string]: unknown } = {
         type: 'wireguard',
         vrf: 'default',
         mtu: 1420,
+        mssClamp: true,
+        sourceCheck: 'loose',
         state: 'up',
         addresses: ['10.77.0.1/24', 'fd77::1/64'],
         listenPort: 51820,
@@ -162,7 +164,10 @@ async function against(handler: Handler, name: string, ...args: readonly string[
 }
 
 const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
-  ['interfaces', /wg0 +up +wireguard +default +1420 +10\.77\.0\.1\/24, fd77::1\/64 +51820 +1\.2 MiB +999 B +3/],
+  [
+    'interfaces',
+    /wg0 +up +wireguard +default +1420 +auto +loose +10\.77\.0\.1\/24, fd77::1\/64 +51820 +1\.2 MiB +999 B +3/,
+  ],
   ['interfaces', /as root:\n {2}ln -s \/home\/me\/wireguard\/wg0\.sock \/var\/run\/wireguard\/\?\[2J/],
   ['peers', /phone\?\[2J +xTIBA5rb/, /5 min ago +1492 +0 B +4\.7 GiB +controller/],
   ['routes', /default +10\.77\.0\.0\/24 +wg0 +- +address\/wg0/, /blue +203\.0\.113\.0\/24 +blackhole/],

@@ -1,25 +1,36 @@
 /** vrouter-engine: the packet engine as a process of its own, driven over a unix socket. Everything is introduced to everything here. */
 import { randomBytes } from 'node:crypto';
 import { toProblem } from '@vrouter/core/problem.ts';
-import { millis } from '@vrouter/core/time.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
-import { Engine } from '@vrouter/engine/engine.ts';
-import { cryptoBackend, fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { cryptoBackend } from '@vrouter/host/crypto/system.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
-import { openUdp, udpBackend } from '@vrouter/host/udp/open.ts';
-import { Command, CommanderError, Option } from 'commander';
+import { udpBackend } from '@vrouter/host/udp/open.ts';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
-import { Alarm } from './alarm.ts';
+import { Alone } from './crew/alone.ts';
+import { defaultWorkers, MAX_WORKERS, parseWorkers, possibleWorkers } from './crew/count.ts';
+import { Crew } from './crew/crew.ts';
+import type { Machine } from './crew/machine.ts';
 import { ControlServer } from './server.ts';
-import { openTun } from './tun.ts';
 import { version } from './version.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
 
-function readOptions(): { socket: string; logLevel: string } {
+function workersOption(text: string): number {
+  const workers = parseWorkers(text);
+  if (workers === null) throw new InvalidArgumentError(`a number from 1 to ${MAX_WORKERS}.`);
+  return workers;
+}
+
+function readOptions(): { socket: string; workers: number; logLevel: string } {
   const program = new Command('vrouter-engine')
     .description('The packet engine of vrouter: one process that moves packets, driven by vrouterd over a unix socket.')
     .requiredOption('--socket <path>', 'unix socket to listen on; only the owner may connect')
+    .addOption(
+      new Option('--workers <n>', 'threads that move packets; 1 is the main thread itself')
+        .argParser(workersOption)
+        .default(defaultWorkers(), 'one less than the cores, up to 4'),
+    )
     .addOption(new Option('--log-level <level>', 'how much to tell on stderr').choices(levels).default('info'))
     .version(version())
     .allowExcessArguments(false)
@@ -36,20 +47,15 @@ function readOptions(): { socket: string; logLevel: string } {
 async function main(): Promise<void> {
   const options = readOptions();
   const log = pino({ name: 'vrouter-engine', level: options.logLevel }, pino.destination({ fd: 2, sync: true }));
-  const alarm = new Alarm(() => engine.alarm());
-  const engine = new Engine(
-    {
-      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
-      crypto: systemCrypto(),
-      rng: systemRng(),
-      fingerprint,
-      openUdp,
-      openTun,
-      setAlarm: (at) => alarm.set(at),
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
-    },
-    randomBytes(8).toString('hex'),
-  );
+  const epoch = randomBytes(8).toString('hex');
+  const workers = possibleWorkers(options.workers);
+  if (workers < options.workers)
+    log.warn(
+      { wanted: options.workers },
+      'this system cannot steer datagrams to workers (SO_ATTACH_REUSEPORT_CBPF): one only',
+    );
+  const engine: Machine =
+    workers === 1 ? new Alone(epoch) : new Crew({ epoch, workers, onFailure: (thrown) => fail(thrown) });
   const session = new ControlSession(engine);
   const greeting = hello(version(), process.pid, engine.epoch);
 
@@ -60,15 +66,14 @@ async function main(): Promise<void> {
     log.info({ why }, 'stopping');
     await server.stop();
     await engine.close();
-    alarm.cancel();
     log.info('stopped');
   };
-  const fail = (thrown: unknown): never => {
+  const fail = (thrown: unknown): void => {
     const { code, message } = toProblem(thrown);
     if (code === 'internal') log.fatal({ code, err: thrown }, message);
     else log.fatal({ code }, message);
     // A path that no socket can have is the caller's mistake, like a misspelt option.
-    process.exit(code === 'input.invalid' ? 2 : 1);
+    void engine.abandon().finally(() => process.exit(code === 'input.invalid' ? 2 : 1));
   };
   const server = new ControlServer({
     path: options.socket,
@@ -86,15 +91,17 @@ async function main(): Promise<void> {
   process.on('uncaughtException', fail);
 
   try {
+    await engine.start();
     await prepareSocketPath(options.socket);
     if (!stopping) await server.start();
   } catch (thrown) {
     fail(thrown);
+    return;
   }
   // Asked to end before there was anything to end.
   if (stopping) return server.stop();
-  const { epoch } = engine;
-  log.info({ socket: options.socket, epoch, crypto: cryptoBackend(), udp: udpBackend(), pid: process.pid }, 'ready');
+  const { pid } = process;
+  log.info({ socket: options.socket, epoch, workers, crypto: cryptoBackend(), udp: udpBackend(), pid }, 'ready');
 }
 
 await main();

@@ -22,6 +22,20 @@ test('an option wins over the file, the file over the default', (t) => {
   assert.equal(read.socketPath, '/tmp/s.sock');
   assert.equal(read.engineSocketPath, '/tmp/from-option/engine.sock');
   assert.equal(read.engineStart, true);
+  assert.equal(read.engineWorkers, null);
+  const several = fileWith(t, 'plane: userspace\nengine: { workers: 3 }\n');
+  assert.equal(readConfig({ config: several }).engineWorkers, 3);
+});
+
+test('the controller has no say in the machine itself unless the file or an option gives it one', (t) => {
+  const allowed = (text: string, option?: boolean) =>
+    readConfig({ config: fileWith(t, `plane: userspace\n${text}`), ...(option && { allowHostInterface: option }) })
+      .allow.hostInterface;
+  assert.equal(allowed(''), false);
+  assert.equal(allowed('allow: {}'), false);
+  assert.equal(allowed('allow: { hostInterface: false }'), false);
+  assert.equal(allowed('allow: { hostInterface: true }'), true);
+  assert.equal(allowed('', true), true);
 });
 
 test('bootstrap needs no file', () => {
@@ -34,6 +48,9 @@ for (const [name, text, field] of [
   ['a misspelt key', 'plane: userspace\ndatta: x\n', 'datta'],
   ['a plane that there is not', 'plane: moon\n', 'plane'],
   ['a value of another kind', 'plane: userspace\ndata: [1]\n', 'data'],
+  ['no worker at all', 'plane: userspace\nengine: { workers: 0 }\n', 'engine.workers'],
+  ['more workers than an engine can have', 'plane: userspace\nengine: { workers: 9 }\n', 'engine.workers'],
+  ['a permission that there is not', 'plane: userspace\nallow: { hostInterfaces: true }\n', 'allow.hostInterfaces'],
   ['no YAML', 'plane: {', undefined],
 ] as const)
   test(`refused: ${name}`, (t) => {

@@ -2,6 +2,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { MAX_WORKERS } from '@vrouter/engine/control/messages.ts';
 import { parse, YAMLParseError } from 'yaml';
 import { z } from 'zod';
 
@@ -13,8 +14,17 @@ const configFile = z.strictObject({
   join: z.string().optional(),
   socket: z.string().optional(),
   plane: z.enum(['userspace']).optional(),
-  engine: z.strictObject({ socket: z.string().optional(), start: z.boolean().optional() }).optional(),
+  engine: z
+    .strictObject({
+      socket: z.string().optional(),
+      start: z.boolean().optional(),
+      /** Threads that move packets; left out, the engine decides by the machine's cores. */
+      workers: z.int().min(1).max(MAX_WORKERS).optional(),
+    })
+    .optional(),
   logLevel: z.enum(logLevels).optional(),
+  /** What the controller may say of this machine itself. */
+  allow: z.strictObject({ hostInterface: z.boolean().optional() }).optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -28,6 +38,13 @@ export interface Options {
   readonly engineSocket?: string;
   readonly engineStart?: boolean;
   readonly logLevel?: string;
+  readonly allowHostInterface?: boolean;
+}
+
+/** What the owner of this machine lets the controller say of it. */
+export interface Allow {
+  /** Interfaces, addresses and routes of the machine itself. */
+  readonly hostInterface: boolean;
 }
 
 export interface Config {
@@ -38,8 +55,11 @@ export interface Config {
   readonly engineSocketPath: string;
   readonly engineLogPath: string;
   readonly engineStart: boolean;
+  /** Null: the engine decides. */
+  readonly engineWorkers: number | null;
   readonly plane: 'userspace';
   readonly logLevel: string;
+  readonly allow: Allow;
   readonly intents: readonly unknown[];
 }
 
@@ -64,8 +84,10 @@ export function readConfig(options: Options): Config {
     engineSocketPath: resolve(options.engineSocket ?? file.engine?.socket ?? join(dataFolder, 'engine.sock')),
     engineLogPath: join(dataFolder, 'engine.log'),
     engineStart: options.engineStart ?? file.engine?.start ?? true,
+    engineWorkers: file.engine?.workers ?? null,
     plane: 'userspace',
     logLevel: level,
+    allow: { hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false },
     intents: file.intents ?? [],
   };
 }

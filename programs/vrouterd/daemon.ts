@@ -3,13 +3,14 @@
  * file introduces them to each other; what each does is in its own folder.
  */
 import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
-import { ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
+import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
-import type { IntentSource } from '@vrouter/intent/model/intents.ts';
+import type { Intent, IntentSource } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
@@ -18,7 +19,7 @@ import type { Identity } from './agent/identity.ts';
 import { parseJoinString } from './agent/join-string.ts';
 import { readIntent, type SyncChange } from './agent/sync.ts';
 import type { EngineSupervisor } from './children/engine.ts';
-import type { Config } from './config.ts';
+import type { Allow, Config } from './config.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
@@ -66,6 +67,7 @@ export class Daemon implements ReconcileObserver {
   readonly #driver: CountingDriver;
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
+  #allow: Allow;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
   #tellDevices: (names: readonly string[]) => void = () => {};
@@ -73,6 +75,7 @@ export class Daemon implements ReconcileObserver {
 
   constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
     this.config = config;
+    this.#allow = config.allow;
     this.store = store;
     this.engine = engine;
     this.#driver = driver;
@@ -109,9 +112,12 @@ export class Daemon implements ReconcileObserver {
     this.agent.start();
   }
 
-  /** Makes the file's intents what it says now. Throws ProblemError on the first that is wrong; then nothing has changed. */
+  /** Makes the file's intents what it says now, and obeys the controller as far as it now says. Throws ProblemError on the first that is wrong; then nothing has changed. */
   reload(config: Config): void {
     this.desired.replaceSource('file', fileIntents(config.intents));
+    this.#allow = config.allow;
+    for (const { source, key, body } of this.store.intents())
+      if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
     this.reconciler.kick();
   }
 
@@ -223,7 +229,7 @@ export class Daemon implements ReconcileObserver {
 
   /** One intent that cannot be read holds back no other; what it said before is taken back. */
   #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
-    const intent = readIntent(key, body);
+    const intent = this.#obeyed(source, readIntent(key, body));
     if (intent.ok) {
       this.badIntents.delete(key);
       this.desired.put(source, intent.value);
@@ -232,6 +238,15 @@ export class Daemon implements ReconcileObserver {
     this.desired.remove(source, key);
     this.badIntents.set(key, { code: intent.error.code, message: intent.error.message });
     this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
+  }
+
+  /** The controller has no say in the machine itself unless the machine's owner has given it one. */
+  #obeyed(source: IntentSource, intent: Result<Intent>): Result<Intent> {
+    if (!intent.ok || source !== 'controller') return intent;
+    const { kind } = intent.value;
+    if (!isOfTheMachine(kind) || this.#allow[kind]) return intent;
+    const hint = `the file of this gateway does not let its controller say ${kind}, which is of the machine itself; "allow: { ${kind}: true }" there does`;
+    return err(problem('intent.refused', hint));
   }
 
   async #report() {
@@ -296,6 +311,11 @@ export class Daemon implements ReconcileObserver {
       return peers;
     }
   }
+}
+
+/** Kinds of intents that reach into the machine, which `allow` of the configuration is about. */
+function isOfTheMachine(kind: string): kind is keyof Allow {
+  return kind === 'hostInterface';
 }
 
 function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {

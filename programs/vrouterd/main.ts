@@ -30,11 +30,15 @@ const command = new Command('vrouterd')
   .option('--socket <path>', 'unix socket for vrouterctl (default: vrouterd.sock in the data folder)')
   .option('--engine-socket <path>', 'unix socket of vrouter-engine (default: engine.sock in the data folder)')
   .option('--no-engine-start', 'only connect to an engine, never start one')
+  .option(
+    '--allow-host-interface',
+    'let the controller give this machine interfaces, addresses and routes (default: no)',
+  )
   .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
   .addHelpText(
     'after',
     `
-SIGHUP reads the intents of the configuration file again. A stopped daemon leaves the engine forwarding; \`vrouterctl engine
+SIGHUP reads \`intents\` and \`allow\` of the configuration file again. A stopped daemon leaves the engine forwarding; \`vrouterctl engine
 stop\` ends it. Logs go to standard error, one JSON line each.
 
 Examples:
@@ -53,7 +57,12 @@ async function main(): Promise<void> {
   const identity = new Identity(config.dataFolder);
   const privateKey = makeSecret(await identity.wireguardKey());
   const engine = new EngineSupervisor(
-    { socketPath: config.engineSocketPath, logPath: config.engineLogPath, start: config.engineStart },
+    {
+      socketPath: config.engineSocketPath,
+      logPath: config.engineLogPath,
+      start: config.engineStart,
+      workers: config.engineWorkers,
+    },
     log,
   );
   const driver = new UserspaceDriver((signal) => engine.connect(signal));
@@ -82,7 +91,7 @@ function reload(daemon: Daemon, options: Options, log: Logger): void {
     daemon.reload(config);
     log.info(
       { intents: config.intents.length },
-      'configuration read again; only its intents are taken over without a restart',
+      'configuration read again; only `intents` and `allow` are taken over without a restart',
     );
   } catch (thrown) {
     const { code, message, field } = toProblem(thrown);

@@ -16,6 +16,7 @@ import { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { Action } from '@vrouter/engine/control/messages.ts';
 import { generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { programPath } from '../world/needs.ts';
+import { workerOptions } from '../world/workers.ts';
 
 const engineMain = new URL('../../programs/engine/main.ts', import.meta.url).pathname;
 
@@ -118,7 +119,7 @@ export class IcmpWorld {
 
   async #startEngine(): Promise<void> {
     const path = join(this.#folder, 'engine.sock');
-    this.spawn('h', process.execPath, engineMain, '--socket', path, '--log-level', 'warn');
+    this.spawn('h', process.execPath, engineMain, '--socket', path, '--log-level', 'warn', ...workerOptions);
     await until('the engine listens', () => existsSync(path));
     const socket = connect(path);
     await once(socket, 'connect');

@@ -5,12 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
+import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
 import { Child } from '../../programs/demo/world/child.ts';
 import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
-import { newKeyPair } from '../../programs/demo/world/network.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
 
 const vrouterd = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
+
+/** One for each peer that a file has. */
+const keys = [await newKeyPair(), await newKeyPair()];
 
 function configOf(folder: string, peers: readonly string[]): string {
   const wg0 = { kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', listenPort: 0 };
@@ -19,7 +22,7 @@ function configOf(folder: string, peers: readonly string[]): string {
     kind: 'peer',
     interface: 'wg0',
     name,
-    publicKey: newKeyPair().publicKey,
+    publicKey: keys[i]!.publicKey,
     allowedIps: [`10.5.0.${i + 2}/32`],
   }));
   // YAML takes JSON as it is.

@@ -1,12 +1,14 @@
 /** A controller that suddenly knows much less is not believed at once; one person's word, on either side, is enough. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { type Network, newKeyPair, VROUTER } from '../../programs/demo/world/network.ts';
+import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
+import { type Network, VROUTER } from '../../programs/demo/world/network.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
 import { withNetwork } from './network.ts';
 
 async function addPeers(network: Network, names: readonly string[]): Promise<void> {
-  for (const name of names) await network.controller.createPeer(VROUTER, { name, publicKey: newKeyPair().publicKey });
+  for (const name of names)
+    await network.controller.createPeer(VROUTER, { name, publicKey: (await newKeyPair()).publicKey });
 }
 
 /** Peers leave while the gateway is away, so that it learns of all of them at once. */

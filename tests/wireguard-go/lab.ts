@@ -15,6 +15,7 @@ import { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { Action, DumpRow } from '@vrouter/engine/control/messages.ts';
 import { generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { programPath } from '../world/needs.ts';
+import { workerOptions } from '../world/workers.ts';
 
 export const MTU = 1420;
 export const PORT = 51820;
@@ -130,7 +131,7 @@ export class Ours {
 
   async start(): Promise<void> {
     const profile = this.#profileInto === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profileInto];
-    const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn'];
+    const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn', ...workerOptions];
     this.#child = inside(this.#namespace, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
     for (let tries = 0; this.client === null; tries++) {
       assert.ok(tries < 1000 && this.#child.exitCode === null, 'the engine does not start');

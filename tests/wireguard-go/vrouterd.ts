@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
+import { workersWanted } from '../world/workers.ts';
 import { dial, inside, type Lab, until } from './lab.ts';
 
 const vrouterd = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
@@ -28,8 +29,9 @@ export class Daemon {
 
   /** The file has other intents now; `reload` has them read. */
   write(intents: readonly unknown[]): void {
+    const engine = workersWanted === null ? {} : { workers: workersWanted };
     // JSON is YAML.
-    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', intents }));
+    writeFileSync(this.#config, JSON.stringify({ plane: 'userspace', engine, intents }));
   }
 
   reload(): void {
@@ -47,6 +49,15 @@ export class Daemon {
     const ended = once(child, 'exit');
     child.kill(signal);
     await ended;
+  }
+
+  /** Ends the daemon and whatever engine it has, whatever became of either. */
+  async stop(): Promise<void> {
+    await this.api.stopEngine().catch(() => {});
+    await this.end('SIGTERM');
+    const client = await dial(join(this.#data, 'engine.sock')).catch(() => null);
+    await client?.stop().catch(() => null);
+    await client?.closed;
   }
 
   /** The engine that runs now, once it has a device and a peer. */

@@ -7,6 +7,9 @@ export const interfaceRow = z.object({
   type: z.string(),
   vrf: z.string(),
   mtu: z.number(),
+  /** Whether SYNs have their MSS cut to the MTU, and the reverse path check of what comes in. */
+  mssClamp: z.boolean().optional(),
+  sourceCheck: z.enum(['off', 'loose', 'strict']).optional(),
   state: z.enum(['up', 'down']),
   addresses: z.array(z.string()),
   listenPort: z.number().nullable(),

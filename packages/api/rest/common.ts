@@ -11,6 +11,16 @@ export const publicKey = z
   .describe('WireGuard public key: 32 bytes in base64, 44 characters')
   .meta({ examples: ['xTIBA5rboUvnH4htodjb6e697QjLERt1NAB4mZqp8Dg='] });
 
+export const mssClamp = z
+  .enum(['auto', 'off'])
+  .describe("Cut the MSS of TCP's SYNs, in and out, to what the interface's MTU holds; `off` leaves them as they are");
+
+export const sourceCheck = z
+  .enum(['off', 'loose', 'strict'])
+  .describe(
+    'Reverse path check of what comes in (RFC 3704): `strict` takes it only by the way of the answer, `loose` if there is any way',
+  );
+
 export const unixMs = z.number().describe('Unix time, ms');
 
 export const prefix = z
@@ -20,3 +30,10 @@ export const prefix = z
   .meta({ examples: ['10.77.0.0/24', 'fd77::/64'] });
 
 export const version = z.number().int().nonnegative().describe('Configuration version: grows by one with each change');
+
+export const vrfName = z.string().describe('Routing table: `default` or one of /vrfs');
+
+export const gatewayProblem = z
+  .object({ code: z.string(), message: z.string() })
+  .nullable()
+  .describe('Why the gateway has not made it true, as it told last; null: it complains of nothing');

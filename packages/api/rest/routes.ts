@@ -1,18 +1,20 @@
 /** `/v1/vrouters/:name/routes` and `/vrfs`. */
 import { z } from 'zod';
-import { name, prefix, version } from './common.ts';
+import { name, prefix, version, vrfName } from './common.ts';
 
 /** POST /v1/vrouters/:name/routes: exactly one of `interface` and `blackhole: true`. */
 export const createRouteRequest = z.strictObject({
-  vrf: z.string().default('default').describe('Routing table: `default` or one of /vrfs'),
+  vrf: vrfName.default('default'),
   prefix,
-  interface: z.string().nullable().default(null).describe('An interface of the vrouter, `wg0`'),
+  interface: z.string().nullable().default(null).describe('An interface of the vrouter: `wg0`, or a host interface'),
   nextHop: z
     .string()
     .max(64)
     .nullable()
     .default(null)
-    .describe("Of the prefix's family. Refused on a WireGuard interface: there the allowed IPs choose the peer"),
+    .describe(
+      "Of the prefix's family. Refused on a WireGuard interface, where the allowed IPs choose the peer, and on a host interface, behind which is one machine",
+    ),
   blackhole: z.boolean().default(false).describe('Drop what goes there'),
 });
 export type CreateRouteRequest = z.input<typeof createRouteRequest>;
@@ -38,7 +40,7 @@ export type RouteList = z.infer<typeof routeList>;
 export const deleteRouteQuery = z.strictObject({ vrf: z.string().default('default'), prefix });
 export type DeleteRouteQuery = z.input<typeof deleteRouteQuery>;
 
-/** POST /v1/vrouters/:name/vrfs. An interface gets into one by `vrf` of POST /v1/vrouters, or by the gateway's own file. */
+/** POST /v1/vrouters/:name/vrfs. An interface gets into one by `vrf` of POST /v1/vrouters or host-interfaces, or by the gateway's own file. */
 export const createVrfRequest = z.strictObject({ name });
 export type CreateVrfRequest = z.input<typeof createVrfRequest>;
 

@@ -16,6 +16,7 @@ export const healthReply = z.object({ status: z.literal('ok') });
 
 export const eventTypes = [
   'vrouter.created',
+  'vrouter.changed',
   'vrouter.deleted',
   'token.created',
   'gateway.registered',
@@ -29,6 +30,12 @@ export const eventTypes = [
   'route.removed',
   'vrf.added',
   'vrf.removed',
+  'hostInterface.added',
+  'hostInterface.removed',
+  'masquerade.added',
+  'masquerade.removed',
+  'publishedPort.added',
+  'publishedPort.removed',
   'shrink.confirmed',
   'version.applied',
 ] as const;
@@ -40,7 +47,7 @@ export const controllerEvent = z.object({
   atUnixMs: unixMs,
   type: z.enum(eventTypes),
   vrouter: z.string(),
-  subject: z.string().nullable().describe('The peer, prefix or gateway id that it is about'),
+  subject: z.string().nullable().describe('The peer, prefix, interface, port or gateway id that it is about'),
   version: z.number().int().nullable().describe('The configuration version that it made or reached'),
   text: z.string(),
 });

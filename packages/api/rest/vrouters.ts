@@ -1,7 +1,7 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
 import { heldChange, objectError } from '../agent/agent.ts';
-import { name, prefix, publicKey, unixMs, version } from './common.ts';
+import { mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
 
 /** POST /v1/vrouters */
 export const createVrouterRequest = z.strictObject({
@@ -38,9 +38,18 @@ export const createVrouterRequest = z.strictObject({
     .max(9216)
     .default(1420)
     .describe('MTU of the WireGuard interface, bytes; IPv6 needs 1280'),
+  mssClamp: mssClamp.default('auto'),
+  sourceCheck: sourceCheck.default('off'),
 });
 /** What a client may write; defaults are filled in by the controller. */
 export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
+
+/** PATCH /v1/vrouters/:name: what is left out stays. */
+export const changeVrouterRequest = z.strictObject({
+  mssClamp: mssClamp.optional(),
+  sourceCheck: sourceCheck.optional(),
+});
+export type ChangeVrouterRequest = z.input<typeof changeVrouterRequest>;
 
 /** GET /v1/vrouters/:name/status */
 export const vrouterStatus = z.object({
@@ -90,6 +99,8 @@ export const vrouter = z.object({
   listenPort: z.number(),
   endpoint: z.string().describe('host:port that peers connect to'),
   mtu: z.number(),
+  mssClamp: mssClamp.optional(),
+  sourceCheck: sourceCheck.optional(),
   peers: z.number().describe('How many there are'),
   createdUnixMs: unixMs,
   status: vrouterStatus,
@@ -108,6 +119,10 @@ export type Join = z.infer<typeof join>;
 /** 201 of POST /v1/vrouters */
 export const createVrouterReply = z.object({ vrouter, join });
 export type CreateVrouterReply = z.infer<typeof createVrouterReply>;
+
+/** 200 of PATCH /v1/vrouters/:name. The version is the one before when nothing changed. */
+export const changeVrouterReply = z.object({ vrouter, version });
+export type ChangeVrouterReply = z.infer<typeof changeVrouterReply>;
 
 /** GET /v1/vrouters */
 export const vrouterList = z.object({ vrouters: z.array(vrouter) });

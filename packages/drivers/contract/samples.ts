@@ -29,6 +29,8 @@ export const link = (over: Partial<Of<'link'>> = {}): Of<'link'> => ({
   vrf: 'default',
   mtu: 1420,
   adminUp: true,
+  mssClamp: true,
+  sourceCheck: 'off',
   ...over,
 });
 
@@ -90,7 +92,7 @@ export const natSettings = (over: Partial<Of<'natSettings'>> = {}): Of<'natSetti
 
 export const natPool = (over: Partial<Of<'natPool'>> = {}): Of<'natPool'> => ({
   kind: 'natPool',
-  name: 'contract',
+  name: 'masquerade/default/10.66.0.0/24',
   addresses: ['198.51.100.7'],
   ports: [1024, 65_535],
   ...over,
@@ -149,6 +151,20 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
   return [
     { name: 'mtu', before: [link()], after: link({ mtu: 1280 }), changed: ['mtu'] },
     { name: 'adminUp', before: [link()], after: link({ adminUp: false }), changed: ['adminUp'] },
+    { name: 'no MSS clamp', before: [link()], after: link({ mssClamp: false }), changed: ['mssClamp'] },
+    { name: 'an MSS clamp', before: [link({ mssClamp: false })], after: link(), changed: ['mssClamp'] },
+    {
+      name: 'a source check',
+      before: [link()],
+      after: link({ sourceCheck: 'strict' }),
+      changed: ['sourceCheck'],
+    },
+    {
+      name: 'a looser source check, with the clamp',
+      before: [link({ sourceCheck: 'strict' })],
+      after: link({ sourceCheck: 'loose', mssClamp: false }),
+      changed: ['mssClamp', 'sourceCheck'],
+    },
     { name: 'vrf of a link', before: [vrf(), link()], after: link({ vrf: 'contract' }), changed: ['vrf'] },
     {
       name: 'listenPort',
@@ -214,7 +230,7 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
     {
       name: 'a masquerade by a pool',
       before: [natPool(), link(), natRule()],
-      after: natRule({ to: { type: 'pool', pool: 'contract' } }),
+      after: natRule({ to: { type: 'pool', pool: natPool().name } }),
       changed: ['to'],
     },
     {

@@ -7,31 +7,36 @@ import { millis } from '@vrouter/core/time.ts';
 import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts';
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
-import { Engine } from '@vrouter/engine/engine.ts';
+import { Engine, type EngineSurroundings } from '@vrouter/engine/engine.ts';
+import { MemoryNetwork } from '@vrouter/engine/ports/memory.ts';
 import { MemoryHost } from '@vrouter/engine/ports/tun/memory.ts';
+import { type EngineInTests, MemoryCrew } from '@vrouter/engine/testing/crew.testing.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { driverContract } from '../contract/suite.ts';
 import { UserspaceDriver } from './driver.ts';
 
-function startEngine(): Engine {
-  return new Engine(
-    {
-      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
-      crypto: systemCrypto(),
-      rng: systemRng(),
-      fingerprint,
-      openUdp,
-      openTun: new MemoryHost().open,
-      setAlarm: () => {},
-      pause: () => new Promise((resolve) => setImmediate(resolve)),
-    },
-    randomBytes(8).toString('hex'),
-  );
+function surroundings(): EngineSurroundings {
+  return {
+    clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+    crypto: systemCrypto(),
+    rng: systemRng(),
+    fingerprint,
+    openUdp,
+    openTun: new MemoryHost().open,
+    setAlarm: () => {},
+    pause: () => new Promise((resolve) => setImmediate(resolve)),
+  };
+}
+
+function startEngine(workers: number = 1): EngineInTests {
+  if (workers === 1) return new Engine(surroundings(), randomBytes(8).toString('hex'));
+  const network = new MemoryNetwork();
+  return new MemoryCrew({ workers, network, address: '192.0.2.1', surroundings: surroundings() });
 }
 
 /** A client of an engine in this process; frames go through the codecs as they would over a socket. */
-function clientOf(engine: Engine): { readonly client: EngineClient; hangUp(): void } {
+function clientOf(engine: EngineInTests): { readonly client: EngineClient; hangUp(): void } {
   const session = new ControlSession(engine);
   const decoder = new FrameDecoder();
   let onData: (chunk: Uint8Array) => void = () => {};
@@ -60,17 +65,18 @@ function clientOf(engine: Engine): { readonly client: EngineClient; hangUp(): vo
   return { client, hangUp: () => onClose() };
 }
 
-driverContract('userspace', async () => {
-  const engine = startEngine();
-  const driver = new UserspaceDriver(async () => clientOf(engine).client);
-  return {
-    driver,
-    async dispose() {
-      await driver.close();
-      await engine.close();
-    },
-  };
-});
+for (const workers of [1, 3])
+  driverContract(workers === 1 ? 'userspace' : `userspace, ${workers} workers`, async () => {
+    const engine = startEngine(workers);
+    const driver = new UserspaceDriver(async () => clientOf(engine).client);
+    return {
+      driver,
+      async dispose() {
+        await driver.close();
+        await engine.close();
+      },
+    };
+  });
 
 test('a lost engine is told by watch, and the next call asks for a new one', async () => {
   const engines = [startEngine(), startEngine()];

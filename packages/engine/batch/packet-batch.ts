@@ -19,6 +19,8 @@ export const MADE_SPARE = 64;
 
 /** The packet was made here (an echo reply): its TTL is not counted down, and no error is sent about it. */
 export const ROW_OURS = 1;
+/** Another worker handed it over: it is not handed on. */
+export const ROW_HANDED = 2;
 
 /** Its destination has been translated: it is an inside one now, and the packet is not translated again. */
 export const ROW_NAT_IN = 0x100;

@@ -8,6 +8,9 @@ import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
 
 export const CONTROL_VERSION = 1;
 
+/** As many workers as an engine can have: the receiver indices of WireGuard spare three bits for them. */
+export const MAX_WORKERS = 8;
+
 export interface Hello {
   readonly type: 'hello';
   readonly controlVersion: number;

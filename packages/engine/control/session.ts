@@ -15,9 +15,9 @@ const ROWS_PER_FRAME = 1000;
 export interface ControlTarget {
   readonly epoch: string;
   apply(actions: readonly Action[]): Promise<(Problem | null)[]>;
-  dump(only?: readonly RowId[]): DumpRow[];
+  dump(only?: readonly RowId[]): DumpRow[] | Promise<DumpRow[]>;
   counters(): CountersReply;
-  natSessions(limit: number): NatSessionsReply;
+  natSessions(limit: number): NatSessionsReply | Promise<NatSessionsReply>;
 }
 
 /** What a session does with a message: replies to send in order, and whether to go on. */
@@ -66,17 +66,17 @@ export class ControlSession {
           next: 'continue',
         };
       case 'dump':
-        return { replies: pages(id, this.#target.dump(request.only)), next: 'continue' };
+        return { replies: pages(id, await this.#target.dump(request.only)), next: 'continue' };
       case 'counters':
         return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
       case 'natSessions':
         return {
-          replies: [{ type: 'reply', id, ok: true, natSessions: this.#target.natSessions(request.limit) }],
+          replies: [{ type: 'reply', id, ok: true, natSessions: await this.#target.natSessions(request.limit) }],
           next: 'continue',
         };
       case 'trace':
       case 'capture':
-        return { replies: started(request, streams), next: 'continue' };
+        return { replies: await started(request, streams), next: 'continue' };
       case 'cancel':
         streams?.cancel(request.stream);
         return { replies: [{ type: 'reply', id, ok: true }], next: 'continue' };
@@ -94,9 +94,11 @@ export class ControlSession {
   }
 }
 
-function started(request: StreamRequest, streams: Streams | null): readonly ControlReply[] {
+async function started(request: StreamRequest, streams: Streams | null): Promise<readonly ControlReply[]> {
   const refused =
-    streams === null ? problem('input.invalid', 'this connection carries no watches', 'method') : streams.open(request);
+    streams === null
+      ? problem('input.invalid', 'this connection carries no watches', 'method')
+      : await streams.open(request);
   return refused === null ? [] : [failed(request.id, refused)];
 }
 

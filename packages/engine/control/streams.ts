@@ -36,6 +36,9 @@ export class Streams {
   readonly #target: WatchTarget;
   readonly #host: StreamHost;
   readonly #streams: Map<number, Stream>;
+  /** Those that are being started. */
+  readonly #opening: Set<number>;
+  #closed: boolean;
   #blocked: boolean;
   #scheduled: boolean;
 
@@ -43,22 +46,30 @@ export class Streams {
     this.#target = target;
     this.#host = host;
     this.#streams = new Map();
+    this.#opening = new Set();
+    this.#closed = false;
     this.#blocked = false;
     this.#scheduled = false;
   }
 
-  /** Starts a watch and answers with a first, empty piece; else says why not. */
-  open(request: StreamRequest): Problem | null {
+  /** Starts a watch and answers with a first, empty piece, when everybody who moves packets watches; else says why not. */
+  async open(request: StreamRequest): Promise<Problem | null> {
     const { id, filter } = request;
-    if (this.#streams.has(id)) return problem('input.invalid', `request ${id} is still being answered`, 'id');
-    if (this.#streams.size >= MAX_STREAMS)
+    if (this.#streams.has(id) || this.#opening.has(id))
+      return problem('input.invalid', `request ${id} is still being answered`, 'id');
+    if (this.#streams.size + this.#opening.size >= MAX_STREAMS)
       return problem('request.limited', `at most ${MAX_STREAMS} watches at once`, 'method');
     const ready = (): void => this.#wake();
-    const made =
-      request.method === 'trace'
-        ? this.#target.trace(filter, ready)
-        : this.#target.capture(filter, request.snapLen, ready);
+    this.#opening.add(id);
+    const made = await (request.method === 'trace'
+      ? this.#target.trace(filter, ready)
+      : this.#target.capture(filter, request.snapLen, ready));
+    this.#opening.delete(id);
     if (!made.ok) return made.error;
+    if (this.#closed) {
+      this.#target.endWatch(made.value);
+      return null;
+    }
     const seconds = filter.seconds ?? 0;
     const cancelAlarm = seconds === 0 ? () => {} : this.#host.after(seconds * 1000, () => this.cancel(id));
     this.#streams.set(
@@ -68,6 +79,8 @@ export class Streams {
         : { is: 'capture', watch: made.value as CaptureWatch, cancelAlarm },
     );
     this.#put(piece(id, this.#streams.get(id)!, [], true));
+    // What has come while it was being started was told to nobody.
+    this.#wake();
     return null;
   }
 
@@ -87,6 +100,7 @@ export class Streams {
 
   /** The connection has ended. */
   close(): void {
+    this.#closed = true;
     for (const { watch, cancelAlarm } of this.#streams.values()) {
       cancelAlarm();
       this.#target.endWatch(watch);

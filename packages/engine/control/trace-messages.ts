@@ -49,7 +49,7 @@ export interface TraceRow {
   readonly unixMs: number;
   /** The link that it came in by. */
   readonly link: string;
-  /** Public key of the peer that it came from, where that is known. */
+  /** Public key of the peer that it came from, where that is known; of what could not be opened, the peer of the filter if it is there. */
   readonly peer: string | null;
   /** Null when it was no IP packet that could be read. */
   readonly packet: PacketSummary | null;

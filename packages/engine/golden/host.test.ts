@@ -8,8 +8,12 @@ import { World } from '../testing/world.testing.ts';
 const text = readFileSync(new URL('host.txt', import.meta.url), 'utf8');
 for (const story of text.split(/^# /m).slice(1)) {
   const [title, ...lines] = story.trim().split('\n');
-  test(title!, async () => {
-    const made = new World();
+  for (const workers of [1, 2, 3]) play(title!, lines, workers);
+}
+
+function play(title: string, lines: readonly string[], workers: number): void {
+  test(`${title}, ${workers} workers`, async () => {
+    const made = new World(undefined, workers);
     await made.gateway();
     const device = await made.hostInterface();
     const peer = await made.client(1);

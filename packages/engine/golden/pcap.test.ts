@@ -10,7 +10,7 @@ import { seededRng } from '@vrouter/core/rng.ts';
 import { LINKTYPE_RAW, parsePcap, pcapHeader, pcapRecord } from '@vrouter/wire/pcap/pcap.ts';
 import type { Action } from '../control/messages.ts';
 import { nodeNames } from '../graph/graph.ts';
-import { echoPacket } from '../testing/packets.testing.ts';
+import { echoPacket, storyHex } from '../testing/packets.testing.ts';
 import { World } from '../testing/world.testing.ts';
 
 const rewrite = process.env.VROUTER_GOLDEN === 'rewrite';
@@ -47,9 +47,9 @@ function readStory(path: string): Story {
 }
 
 /** A gateway with two peers that have shaken hands. */
-async function makeWorld(actions: readonly Action[]): Promise<World> {
+async function makeWorld(actions: readonly Action[], workers: number): Promise<World> {
   // Identifications begin at the same number in each life.
-  const world = new World(seededRng(7));
+  const world = new World(seededRng(7), workers);
   await world.gateway();
   for (const n of CLIENTS) {
     const client = await world.client(n);
@@ -62,8 +62,12 @@ async function makeWorld(actions: readonly Action[]): Promise<World> {
 }
 
 /** What comes out of a story: a file, and lines of numbers. */
-async function play(story: Story, input: Uint8Array): Promise<{ readonly file: Uint8Array; readonly results: string }> {
-  const world = await makeWorld(story.actions);
+async function play(
+  story: Story,
+  input: Uint8Array,
+  workers: number = 1,
+): Promise<{ readonly file: Uint8Array; readonly results: string }> {
+  const world = await makeWorld(story.actions, workers);
   const before = world.engine.counters();
   const packets = parsePcap(input)!.packets;
   assert.equal(packets.length, story.from.length, 'a sender for each packet');
@@ -106,4 +110,16 @@ for (const node of nodeNames) {
     assert.deepEqual(hex(file), hex(readFileSync(path('out.pcap'))));
     assert.deepEqual(file, new Uint8Array(readFileSync(path('out.pcap'))));
   });
+  for (const workers of [2, 3])
+    test(`${node}: the same from ${workers} workers`, { skip: rewrite }, async () => {
+      const path = (name: string): string => join(folder, node, name);
+      const story = readStory(path('story.txt'));
+      const { file, results } = await play(story, readFileSync(path('in.pcap')), workers);
+      const told = (bytes: Uint8Array): string[] =>
+        parsePcap(bytes)!.packets.map(({ data }) => storyHex(data, workers));
+      assert.deepEqual(told(file), told(readFileSync(path('out.pcap'))));
+      // A packet that changes its worker is counted by nodes of both.
+      const sums = (text: string): string[] => text.split('\n').filter((line) => !line.startsWith('node '));
+      assert.deepEqual(sums(results), sums(story.results));
+    });
 }

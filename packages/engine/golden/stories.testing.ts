@@ -35,8 +35,8 @@ export function readStories(): Story[] {
 }
 
 /** Does what the story's `do` and `from` say, in a world of its own whose two peers have shaken hands. */
-export async function playStory(story: Story): Promise<Played> {
-  const made = await world();
+export async function playStory(story: Story, workers: number = 1): Promise<Played> {
+  const made = await world(workers);
   for (const line of story.lines) {
     const [verb, what, value] = line.split(' ');
     if (verb === 'from') made.clients[Number(what) - 1]!.send(Uint8Array.fromHex(value!));
@@ -49,9 +49,9 @@ export async function playStory(story: Story): Promise<Played> {
   return { came: made.clients.map((client) => client.inbox), counters: made.engine.counters() };
 }
 
-async function world(): Promise<World> {
+async function world(workers: number): Promise<World> {
   // Identifications begin at the same number in each life.
-  const made = new World(seededRng(7));
+  const made = new World(seededRng(7), workers);
   await made.gateway();
   for (const n of CLIENTS) {
     const client = await made.client(n);

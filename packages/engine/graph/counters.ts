@@ -2,7 +2,31 @@
 import { dropReasons } from './drops.ts';
 import { icmpOutcomes } from './icmp-outcomes.ts';
 
-export class Counters {
+/** The arrays of counters, for whoever only reads them: made anew when a link needs more room. */
+export interface CounterColumns {
+  readonly drops: Float64Array;
+  readonly nodes: Float64Array;
+  readonly wireguardDrops: Float64Array;
+  readonly icmp: Float64Array;
+  /** SYNs whose MSS was lowered, IP packets that were cut, datagrams to us that were put together. */
+  readonly work: Float64Array;
+  readonly rxPackets: Float64Array;
+  readonly rxBytes: Float64Array;
+  readonly txPackets: Float64Array;
+  readonly txBytes: Float64Array;
+  readonly linkDrops: Float64Array;
+}
+
+/** What is done to packets besides forwarding them: SYNs whose MSS was lowered, packets cut, datagrams to us put together. */
+export const Work = { mssClamped: 0, fragmented: 1, reassembled: 2 } as const;
+export type Work = (typeof Work)[keyof typeof Work];
+
+/** Zeros in memory that other threads may read. */
+export function sharedColumn(length: number): Float64Array {
+  return new Float64Array(new SharedArrayBuffer(8 * length));
+}
+
+export class Counters implements CounterColumns {
   /** By drop reason. */
   readonly drops: Float64Array;
   /** Packets that each node has handled, by node number. */
@@ -11,11 +35,8 @@ export class Counters {
   readonly wireguardDrops: Float64Array;
   /** ICMP errors sent and not sent, by `IcmpOutcome`. */
   readonly icmp: Float64Array;
-  /** SYNs whose MSS was lowered. */
-  mssClamped: number;
-  /** IP packets that were cut, and datagrams to us that were put together. */
-  fragmented: number;
-  reassembled: number;
+  /** By `Work`. */
+  readonly work: Float64Array;
   /** The last drop, for those who watch a packet alone: the graph's reason, or minus the WireGuard mind's. 0 when they set it so. */
   lastDrop: number;
   lastDropLink: number;
@@ -25,23 +46,41 @@ export class Counters {
   txPackets: Float64Array;
   txBytes: Float64Array;
   linkDrops: Float64Array;
+  readonly #column: (length: number) => Float64Array;
 
-  /** `nodes`: how many nodes the graph has; `wireguardDrops`: how many reasons the WireGuard mind has. */
-  constructor(nodes: number, wireguardDrops: number) {
-    this.drops = new Float64Array(dropReasons.length);
-    this.nodes = new Float64Array(nodes);
-    this.wireguardDrops = new Float64Array(wireguardDrops);
-    this.icmp = new Float64Array(icmpOutcomes.length);
-    this.mssClamped = 0;
-    this.fragmented = 0;
-    this.reassembled = 0;
+  /**
+   * `nodes`: how many nodes the graph has; `wireguardDrops`: how many reasons the WireGuard mind has; `column`: makes zeros, say
+   * `sharedColumn`.
+   */
+  constructor(
+    nodes: number,
+    wireguardDrops: number,
+    column: (length: number) => Float64Array = (length) => new Float64Array(length),
+  ) {
+    this.#column = column;
+    this.drops = column(dropReasons.length);
+    this.nodes = column(nodes);
+    this.wireguardDrops = column(wireguardDrops);
+    this.icmp = column(icmpOutcomes.length);
+    this.work = column(Object.keys(Work).length);
     this.lastDrop = 0;
     this.lastDropLink = 0;
-    this.rxPackets = new Float64Array(8);
-    this.rxBytes = new Float64Array(8);
-    this.txPackets = new Float64Array(8);
-    this.txBytes = new Float64Array(8);
-    this.linkDrops = new Float64Array(8);
+    this.rxPackets = column(8);
+    this.rxBytes = column(8);
+    this.txPackets = column(8);
+    this.txBytes = column(8);
+    this.linkDrops = column(8);
+  }
+
+  /** The arrays as they are now. */
+  columns(): CounterColumns {
+    const { drops, nodes, wireguardDrops, icmp, work, rxPackets, rxBytes, txPackets, txBytes, linkDrops } = this;
+    return { drops, nodes, wireguardDrops, icmp, work, rxPackets, rxBytes, txPackets, txBytes, linkDrops };
+  }
+
+  /** Counts one thing done. */
+  did(work: Work): void {
+    this.work[work] = this.work[work]! + 1;
   }
 
   /** Counts packets that end here, on the link that they came in by or should have left by. */
@@ -73,11 +112,11 @@ export class Counters {
   openLink(link: number): void {
     if (link >= this.rxPackets.length) {
       const size = Math.max(link + 1, 2 * this.rxPackets.length);
-      this.rxPackets = grown(this.rxPackets, size);
-      this.rxBytes = grown(this.rxBytes, size);
-      this.txPackets = grown(this.txPackets, size);
-      this.txBytes = grown(this.txBytes, size);
-      this.linkDrops = grown(this.linkDrops, size);
+      this.rxPackets = this.#grown(this.rxPackets, size);
+      this.rxBytes = this.#grown(this.rxBytes, size);
+      this.txPackets = this.#grown(this.txPackets, size);
+      this.txBytes = this.#grown(this.txBytes, size);
+      this.linkDrops = this.#grown(this.linkDrops, size);
     }
     this.rxPackets[link] = 0;
     this.rxBytes[link] = 0;
@@ -85,10 +124,10 @@ export class Counters {
     this.txBytes[link] = 0;
     this.linkDrops[link] = 0;
   }
-}
 
-function grown(from: Float64Array, size: number): Float64Array {
-  const to = new Float64Array(size);
-  to.set(from);
-  return to;
+  #grown(from: Float64Array, size: number): Float64Array {
+    const to = this.#column(size);
+    to.set(from);
+    return to;
+  }
 }

@@ -48,6 +48,7 @@ export const dropReasons = [
   'noPeer',
   // the socket below a port
   'socketFull',
+  'workerFull',
 ] as const;
 
 export type DropName = (typeof dropReasons)[number];

@@ -12,6 +12,8 @@ export interface GraphNode {
 /** Somebody who watches packets (`trace/`) and runs the nodes in the graph's stead, by their numbers. */
 export interface GraphObserver {
   process(number: number, node: GraphNode, batch: PacketBatch, frame: Frame): void;
+  /** A packet that another worker has handed over is about to go on here; `trace` is what it was watched under there, or 0. */
+  adopt(batch: PacketBatch, row: number, trace: number): void;
 }
 
 export type Frames = { readonly [N in NodeName]: Frame };
@@ -48,6 +50,11 @@ export class Graph {
     this.batch.begin();
     const entry = this.#entries[input];
     for (let row = 0; row < this.batch.count; row++) entry.push(row);
+    this.runPending();
+  }
+
+  /** Goes on with rows that already wait in frames. */
+  runPending(): void {
     for (let pending = true; pending; ) {
       pending = false;
       for (let i = 0; i < this.#nodes.length; i++) {

@@ -3,7 +3,6 @@
  * from links and addresses, which may change under them) is made anew once, when a list of actions is done: `settle`.
  */
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
-import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
@@ -110,8 +109,6 @@ export class NatTable {
   }
 
   setPool(action: PoolSet): Problem | null {
-    const name = parseName(action.name, 'name');
-    if (!name.ok) return name.error;
     const bad = badPorts(action.firstPort, action.lastPort);
     if (bad !== null) return bad;
     if (action.addresses.length === 0 || action.addresses.length > MAX_POOL_ADDRESSES)
@@ -376,7 +373,8 @@ export class NatTable {
   }
 }
 
-function limitsOf(settings: NatSettings): NatSettingsFields {
+/** As the control protocol tells them. */
+export function limitsOf(settings: NatSettings): NatSettingsFields {
   return {
     sessions: settings.maxSessions,
     sessionsPerHost: settings.maxPerHost,

@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { formatKey } from '@vrouter/core/bytes.ts';
-import { fingerprint, generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
+import { millis } from '@vrouter/core/time.ts';
+import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import type { Action, DumpRow } from '../control/messages.ts';
+import { Engine } from '../engine.ts';
+import { MemoryNetwork } from '../ports/memory.ts';
 import { echoPacket } from '../testing/packets.testing.ts';
 import { World } from '../testing/world.testing.ts';
 
@@ -402,4 +405,47 @@ test('an engine that stops takes no more actions', async () => {
   const closing = world.engine.close();
   assert.equal((await world.engine.apply([link('wg7')]))[0]?.code, 'engine.unreachable');
   await closing;
+});
+
+test('a dump gives packets turns, and what is asked meanwhile is done behind it', async () => {
+  let pauses = 0;
+  let between: () => void = () => {};
+  const engine = new Engine(
+    {
+      clock: { now: () => millis(0), unixMs: () => 0 },
+      crypto: systemCrypto(),
+      rng: systemRng(),
+      fingerprint,
+      openUdp: new MemoryNetwork().host('192.0.2.1'),
+      setAlarm: () => {},
+      pause: async () => {
+        pauses++;
+        between();
+      },
+    },
+    'test',
+  );
+  const routes = Array.from(
+    { length: 500 },
+    (_, n): Action => ({
+      do: 'route.set',
+      vrf: 'default',
+      prefix: `10.${n >> 8}.${n & 255}.0/24`,
+      link: null,
+      nextHop: null,
+    }),
+  );
+  await engine.apply(routes);
+  pauses = 0;
+  let removed: Promise<unknown> | null = null;
+  between = () => {
+    removed ??= engine.apply([{ do: 'route.remove', vrf: 'default', prefix: '10.1.243.0/24' }]);
+  };
+  const rows = await engine.dumpInTurns();
+  assert.equal(pauses, 7, 'once in 64 rows');
+  assert.equal(rows.length, 501, 'the VRF and every route: the removal waits');
+  await removed;
+  assert.equal((await engine.dumpInTurns()).length, 500);
+  assert.deepEqual(await engine.dumpInTurns([{ is: 'vrf', name: 'default' }]), [rows[0]]);
+  assert.deepEqual(engine.dump(), await engine.dumpInTurns(), 'the same in one turn');
 });

@@ -119,21 +119,38 @@ export class Tables {
     this.nat.settle();
   }
 
-  /** All rows, or those of the named that exist. */
-  dump(only?: readonly RowId[]): DumpRow[] {
-    if (only !== undefined) return only.map((id) => this.#row(id)).filter((row) => row !== null);
-    const rows: DumpRow[] = [];
-    for (const vrf of this.#vrfs.values()) rows.push(vrfRow(vrf));
-    for (const link of this.#links.values()) rows.push(this.#linkRow(link));
+  /** All rows, or those of the named that exist. Nothing may be changed before the last is taken. */
+  *rows(only?: readonly RowId[]): Iterable<DumpRow> {
+    if (only !== undefined) {
+      for (const id of only) {
+        const row = this.#row(id);
+        if (row !== null) yield row;
+      }
+      return;
+    }
+    for (const vrf of this.#vrfs.values()) yield vrfRow(vrf);
+    for (const link of this.#links.values()) yield this.#linkRow(link);
     for (const link of this.#links.values()) {
       const device = this.#wireguard.row(link);
-      if (device !== null) rows.push(device);
-      for (const row of this.#routes.addressRows(link)) rows.push(row);
-      for (const row of this.#wireguard.peerRows(link)) rows.push(row);
+      if (device !== null) yield device;
+      yield* this.#routes.addressRows(link);
+      yield* this.#wireguard.peerRows(link);
     }
-    for (const vrf of this.#vrfs.values()) for (const row of this.#routes.rows(vrf)) rows.push(row);
-    rows.push(...this.nat.rows());
-    return rows;
+    for (const vrf of this.#vrfs.values()) yield* this.#routes.rows(vrf);
+    yield* this.nat.rows();
+  }
+
+  /** As `rows`, of the peers alone whose sessions are on this worker. */
+  *ownPeers(only?: readonly RowId[]): Iterable<DumpRow> {
+    if (only === undefined) {
+      for (const link of this.#links.values()) yield* this.#wireguard.peerRows(link, true);
+      return;
+    }
+    for (const id of only) {
+      const link = id.is === 'peer' ? this.#links.get(id.link) : undefined;
+      const row = id.is === 'peer' && link !== undefined ? this.#wireguard.peerRow(link, id.publicKey, true) : null;
+      if (row !== null) yield row;
+    }
   }
 
   links(): Iterable<Link> {

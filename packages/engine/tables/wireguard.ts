@@ -8,13 +8,15 @@ import { formatPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts'
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Rng } from '@vrouter/core/rng.ts';
 import { WireguardDevice, type WireguardPeer } from '@vrouter/protocols/wireguard/device.ts';
-import type { WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
+import type { DevicePart, WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
 import type { Action, DumpRow } from '../control/messages.ts';
 import type { BreathClock } from '../graph/breath-clock.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
 import type { Outbox } from '../ports/wireguard/outbox.ts';
 import { WireguardPort } from '../ports/wireguard/port.ts';
 import type { Link } from '../state/forwarding.ts';
+import type { Handoff } from '../workers/handoff.ts';
+import { ownerOf, WORKER_BITS } from '../workers/share.ts';
 
 type DeviceSet = Extract<Action, { do: 'wireguard.set' }>;
 type PeerSet = Extract<Action, { do: 'peer.set' }>;
@@ -44,8 +46,10 @@ export class WireguardTable {
   readonly #outbox: Outbox;
   readonly #readable: (port: WireguardPort) => void;
   readonly #records: Map<WireguardPort, DeviceRecord>;
-  /** Silent drops of devices that are gone, by WireguardDrop. */
-  readonly #silentDropsGone: number[];
+  /** Where minds count packets that they lose without a return value to say so, by WireguardDrop. */
+  readonly #silentDrops: Float64Array;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
   /** `readable` is called when a port's socket has something. */
   constructor(
@@ -53,13 +57,16 @@ export class WireguardTable {
     clock: BreathClock,
     outbox: Outbox,
     readable: (port: WireguardPort) => void,
+    silentDrops: Float64Array,
+    handoff: Handoff | null = null,
   ) {
     this.#surroundings = surroundings;
     this.#clock = clock;
     this.#outbox = outbox;
     this.#readable = readable;
     this.#records = new Map();
-    this.#silentDropsGone = [];
+    this.#silentDrops = silentDrops;
+    this.#handoff = handoff;
   }
 
   /** Gives a link its device, or changes key and port. Sessions survive another port: the new socket is open before the old closes. */
@@ -99,9 +106,6 @@ export class WireguardTable {
       return problem('object.dependency', `${link.name} has ${port.device.peerCount} peers; remove them first`, 'link');
     link.wireguard = null;
     link.operUp = false;
-    port.device.silentDrops.forEach((count, reason) => {
-      this.#silentDropsGone[reason] = (this.#silentDropsGone[reason] ?? 0) + count;
-    });
     port.device.close();
     this.#records.delete(port);
     await this.#detach(port);
@@ -141,19 +145,23 @@ export class WireguardTable {
     if (endpoint !== null && !endpoint.ok) return endpoint.error;
     this.#clock.read();
     const known = port.device.peer(publicKey.value);
-    const isTaken = known === undefined || known.endpoint === null || action.moved === true;
+    const owner = this.#ownerOf(publicKey.value);
+    const isTaken = owner < 0 && (known === undefined || known.endpoint === null || action.moved === true);
     const first = isTaken ? endpoint?.value : undefined;
     const peer = port.device.setPeer(
-      {
-        publicKey: publicKey.value,
-        presharedKey,
-        allowedIps,
-        endpoint: first,
-        persistentKeepaliveSeconds: action.persistentKeepalive,
-      },
+      owner < 0
+        ? {
+            publicKey: publicKey.value,
+            presharedKey,
+            allowedIps,
+            endpoint: first,
+            persistentKeepaliveSeconds: action.persistentKeepalive,
+          }
+        : { publicKey: publicKey.value, allowedIps },
       this.#clock.now,
     );
     if (peer === null) return problem('input.invalid', 'this is the public key of the device itself', 'publicKey');
+    peer.owner = owner;
     if (known === undefined && first !== undefined) port.device.greet(peer, this.#clock.now);
     const fingerprints = this.#records.get(port)!.presharedKeyFingerprints;
     if (presharedKey !== undefined)
@@ -180,23 +188,18 @@ export class WireguardTable {
     return { is: 'wireguard', link: link.name, listenPort, localPort, privateKeyFingerprint, publicKey };
   }
 
-  *peerRows(link: Link): Iterable<PeerRow> {
+  /** `own`: only those whose sessions are on this worker. */
+  *peerRows(link: Link, own: boolean = false): Iterable<PeerRow> {
     if (link.wireguard === null) return;
-    for (const peer of link.wireguard.device.peers()) yield this.#peerRow(link, link.wireguard, peer);
+    for (const peer of link.wireguard.device.peers())
+      if (!own || peer.owner < 0) yield this.#peerRow(link, link.wireguard, peer);
   }
 
-  peerRow(link: Link, text: string): PeerRow | null {
+  peerRow(link: Link, text: string, own: boolean = false): PeerRow | null {
     const publicKey = parseKey(text);
     const port = link.wireguard;
     const peer = port !== null && publicKey.ok ? port.device.peer(publicKey.value) : undefined;
-    return port === null || peer === undefined ? null : this.#peerRow(link, port, peer);
-  }
-
-  /** Packets that minds lost without a return value to say so, by WireguardDrop. */
-  silentDrops(reason: number): number {
-    let sum = this.#silentDropsGone[reason] ?? 0;
-    for (const port of this.#records.keys()) sum += port.device.silentDrops[reason] ?? 0;
-    return sum;
+    return port === null || peer === undefined || (own && peer.owner >= 0) ? null : this.#peerRow(link, port, peer);
   }
 
   #peerRow(link: Link, port: WireguardPort, peer: WireguardPeer): PeerRow {
@@ -220,7 +223,8 @@ export class WireguardTable {
 
   #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
     const { crypto, rng, fingerprint } = this.#surroundings;
-    const port = new WireguardPort(link.index, new WireguardDevice(crypto, rng, privateKey), this.#outbox);
+    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops);
+    const port = new WireguardPort(link.index, device, this.#outbox);
     this.#records.set(port, {
       listenPort,
       privateKeyFingerprint: fingerprint(privateKey),
@@ -228,6 +232,23 @@ export class WireguardTable {
     });
     link.wireguard = port;
     if (socket !== null) this.#use(port, socket);
+  }
+
+  /** The worker that has the peer; -1 when that is this one. */
+  #ownerOf(publicKey: Uint8Array): number {
+    if (this.#handoff === null) return -1;
+    const owner = ownerOf(publicKey, this.#handoff.workers);
+    return owner === this.#handoff.index ? -1 : owner;
+  }
+
+  #part(link: Link): DevicePart | null {
+    const handoff = this.#handoff;
+    if (handoff === null) return null;
+    return {
+      index: handoff.index,
+      indexBits: WORKER_BITS,
+      handOver: (owner, buffer, at, length, from) => handoff.datagram(owner, link.index, buffer, at, length, from),
+    };
   }
 
   #setKey(port: WireguardPort, record: DeviceRecord, privateKey: Uint8Array): void {

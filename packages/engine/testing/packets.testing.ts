@@ -85,3 +85,18 @@ export function echoPacket(way: Way, echo: Partial<IcmpEcho> = {}): Uint8Array {
     emitIcmpEcho(whole, view, at, four ? 0 : pseudo);
   });
 }
+
+/**
+ * The packet in hex, as a story has it. With several workers each numbers the packets that it makes itself, so identifications (and the
+ * header checksum of IPv4) are left out there.
+ */
+export function storyHex(packet: Uint8Array, workers: number): string {
+  const copy = packet.slice();
+  if (workers > 1 && copy[0]! >>> 4 === 4) {
+    copy.fill(0, 4, 6);
+    copy.fill(0, 10, 12);
+  }
+  // A fragment header.
+  if (workers > 1 && copy[0]! >>> 4 === 6 && copy[6] === 44) copy.fill(0, 44, 48);
+  return copy.toHex();
+}

@@ -9,38 +9,47 @@ import type { Action } from '../control/messages.ts';
 import { Engine } from '../engine.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
 import { MemoryHost, type MemoryTun } from '../ports/tun/memory.ts';
+import { ownerOf } from '../workers/share.ts';
+import { type EngineInTests, MemoryCrew } from './crew.testing.ts';
 import { WireguardClient } from './wireguard-client.testing.ts';
 
 export const GATEWAY_IP = '192.0.2.1';
 export const LISTEN_PORT = 51820;
 
+/** How many workers engines have here unless a test says so; `workers/again.test.ts` asks for several. */
+export const workersInTests = Number(process.env.VROUTER_TEST_WORKERS ?? '1');
+
 export class World {
   readonly network = new MemoryNetwork();
   /** The machine that the engine runs on. */
   readonly host = new MemoryHost();
-  readonly engine: Engine;
+  readonly engine: EngineInTests;
   readonly gatewayKey = generatePrivateKey();
   readonly clients: WireguardClient[] = [];
   now: Millis = millis(1000);
   alarmAt: Millis = NEVER;
 
-  /** `rng`: a seeded one repeats what the engine numbers by chance. */
-  constructor(rng: Rng = systemRng()) {
-    this.engine = new Engine(
-      {
-        clock: this.clock,
-        crypto: systemCrypto(),
-        rng,
-        fingerprint,
-        openUdp: this.network.host(GATEWAY_IP),
-        openTun: this.host.open,
-        setAlarm: (at) => {
-          this.alarmAt = at;
-        },
-        pause: () => Promise.resolve(),
+  readonly #crew: MemoryCrew | null;
+  readonly #workers: number;
+
+  /** `rng`: a seeded one repeats what the engine numbers by chance. `workers`: with more than one, client n lives on worker n % workers. */
+  constructor(rng: Rng = systemRng(), workers: number = workersInTests) {
+    this.#workers = workers;
+    const surroundings = {
+      clock: this.clock,
+      crypto: systemCrypto(),
+      rng,
+      fingerprint,
+      openUdp: this.network.host(GATEWAY_IP),
+      openTun: this.host.open,
+      setAlarm: (at: Millis) => {
+        this.alarmAt = at;
       },
-      'test',
-    );
+      pause: () => Promise.resolve(),
+    };
+    this.#crew =
+      workers === 1 ? null : new MemoryCrew({ workers, network: this.network, address: GATEWAY_IP, surroundings });
+    this.engine = this.#crew ?? new Engine(surroundings, 'test');
   }
 
   get clock(): Clock {
@@ -90,7 +99,7 @@ export class World {
   /** Client n: 10.77.0.(n+1), fd77::(n+1), known to wg0 and ready to send. */
   async client(n: number): Promise<WireguardClient> {
     const openUdp = this.network.host(`192.0.2.${100 + n}`);
-    const client = new WireguardClient(await openUdp({ port: 0 }), this.clock);
+    const client = new WireguardClient(await openUdp({ port: 0 }), this.clock, this.keyFor(n));
     this.clients.push(client);
     await this.do({
       do: 'peer.set',
@@ -104,6 +113,14 @@ export class World {
     return client;
   }
 
+  /** A private key whose peer lives on the worker of client n. */
+  keyFor(n: number): Uint8Array {
+    for (;;) {
+      const key = generatePrivateKey();
+      if (ownerOf(systemCrypto().publicKey(key), this.#workers) === n % this.#workers) return key;
+    }
+  }
+
   publicKey(): string {
     const row = this.engine.dump([{ is: 'wireguard', link: 'wg0' }])[0];
     assert.ok(row?.is === 'wireguard');
@@ -112,7 +129,10 @@ export class World {
 
   /** Moves packets until all is quiet. */
   settle(): void {
-    this.network.deliver();
+    for (let busy = true; busy; ) {
+      busy = this.network.deliver() > 0;
+      busy = this.#crew?.turn() === true || busy;
+    }
   }
 
   /** Lets time pass, with every alarm on the way. */

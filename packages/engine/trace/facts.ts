@@ -25,6 +25,18 @@ export function inputFacts({ links }: Forwarding, batch: PacketBatch, row: numbe
   return facts;
 }
 
+/** Whether the datagram came from where this peer was last heard. Not proof: what could not be opened may be anybody's. */
+export function isFrom({ links }: Forwarding, batch: PacketBatch, row: number, publicKey: Uint8Array): boolean {
+  const peer = links[batch.ingress[row]!]?.wireguard?.device.peer(publicKey);
+  return peer != null && peer.endpoint?.text === batch.endpoint[row]!.text;
+}
+
+/** The peer that sent a packet which was opened: nobody else's allowed IPs cover its source. Null: it came from no peer. */
+export function senderOf({ links }: Forwarding, batch: PacketBatch, row: number, source: Uint8Array): string | null {
+  const device = links[batch.ingress[row]!]?.wireguard?.device;
+  return device?.route(source, 0, source.length === 4 ? 4 : 16)?.publicKey.toBase64() ?? null;
+}
+
 /** What ip-lookup found: the VRF, the prefix, and where that leads. */
 export function adjacencyFacts({ vrfs, adjacencies, links }: Forwarding, batch: PacketBatch, row: number): Facts {
   const vrf = vrfs[batch.vrf[row]!];

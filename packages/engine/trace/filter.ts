@@ -22,7 +22,9 @@ export class PacketFilter {
   /** Infinity without a limit. */
   readonly count: number;
   readonly #link: string | null;
+  /** The public key that it names, as text and as bytes. */
   readonly #peer: string | null;
+  readonly peerKey: Uint8Array | null;
   readonly #source: Prefix | null;
   readonly #destination: Prefix | null;
   readonly #protocols: readonly number[] | null;
@@ -33,6 +35,7 @@ export class PacketFilter {
     this.count = from.count ?? Number.POSITIVE_INFINITY;
     this.#link = from.link ?? null;
     this.#peer = from.peer ?? null;
+    this.peerKey = from.peer === undefined ? null : Uint8Array.fromBase64(from.peer);
     this.#source = source;
     this.#destination = destination;
     this.#protocols = from.protocol === undefined ? null : numbersOf[from.protocol];

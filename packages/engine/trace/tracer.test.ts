@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TraceFilter, TraceRow } from '../control/trace-messages.ts';
 import { echoPacket, udpPacket } from '../testing/packets.testing.ts';
-import { World } from '../testing/world.testing.ts';
+import { World, workersInTests } from '../testing/world.testing.ts';
 import type { CaptureWatch, TraceWatch } from './watch.ts';
 
 async function world(): Promise<World> {
@@ -63,6 +63,13 @@ test('a forwarded packet: nodes in order, and what each decided', async () => {
     ['ip-lookup', { vrf: 'default', prefix: '10.77.0.0/24', to: 'link', link: 'wg0' }],
     ['ip-rewrite', { ttl: '64 -> 63' }],
     ['link-output', { link: 'wg0' }],
+    // On several workers client 1's owner hands it to client 2's.
+    ...(workersInTests > 1
+      ? [
+          ['wireguard-output', { toWorker: 2 }],
+          ['link-output', { link: 'wg0' }],
+        ]
+      : []),
     ['wireguard-output', { link: 'wg0', peer: b!.publicKey }],
   ]);
 });
@@ -223,6 +230,33 @@ test('capture: packets as they come, as they go, and as they are dropped; as man
     assert.ok(texts.includes(`${direction} ${packet.toHex()}`), `${direction} is among ${texts.join('\n')}`);
   const [cut, ...rest] = short.take();
   assert.deepEqual([cut!.length, cut!.data.length, cut!.drop, rest.length], [31, 20, 'ttlExpired', 0]);
+});
+
+test('a peer filter also has what is dropped early: before it is known whose it is, and before a way out is known', async () => {
+  const made = await world();
+  const [a, b] = made.clients;
+  const traces = [a, b].map((client) => trace(made, { peer: client!.publicKey, drops: true }));
+  const captures = [a, b].map((client) => capture(made, { peer: client!.publicKey, drops: true }));
+  const nowhere = udpPacket({ src: '10.77.0.2', dst: '192.0.2.1' }, data);
+  const spoofed = udpPacket({ src: '10.77.0.99', dst: '10.77.0.3' }, data);
+  a!.sendAll([nowhere, spoofed]);
+  const gateway = a!.device.peer(Uint8Array.fromBase64(made.publicKey()))!;
+  a!.datagram(gateway.endpoint!, Uint8Array.of(4, 0, 0, 0, 9), 0, 5);
+  a!.flush();
+  made.settle();
+  assert.deepEqual(
+    traces.map((watch) => watch.take().map((row) => [row.drop, row.peer, row.packet?.source])),
+    [
+      [
+        ['wireguard.sourceNotAllowed', a!.publicKey, '10.77.0.99'],
+        ['wireguard.length', a!.publicKey, undefined],
+        ['noRoute', a!.publicKey, '10.77.0.2'],
+      ],
+      [],
+    ],
+  );
+  const rows = captures.map((watch) => watch.take().map((row) => `${row.drop} ${row.data.toHex()}`));
+  assert.deepEqual(rows, [[`wireguard.sourceNotAllowed ${spoofed.toHex()}`, `noRoute ${nowhere.toHex()}`], []]);
 });
 
 test('packets keep their order and their number while some of them are watched', async () => {

@@ -6,6 +6,9 @@
  *
  *   input node      every row alone, because only now is known what it carries; a match starts a record
  *   other nodes     a step is added to the record; a row that moves on nowhere has ended, and its record becomes a row of the trace
+ *
+ * A row that is handed to another worker has ended here only: its record becomes a part, and the other worker's tracer goes on under
+ * the same number (`adopt`).
  */
 import type { PacketBatch } from '../batch/packet-batch.ts';
 import type { BreathClock } from '../graph/breath-clock.ts';
@@ -13,9 +16,11 @@ import type { Counters } from '../graph/counters.ts';
 import { Frame } from '../graph/frame.ts';
 import type { GraphNode, GraphObserver } from '../graph/graph.ts';
 import type { Forwarding } from '../state/forwarding.ts';
+import type { Handoff } from '../workers/handoff.ts';
 import { dropName, INNER_AT, isReadableDrop } from './drop-names.ts';
-import { adjacencyFacts, inputFacts, type Outlet, outletOf } from './facts.ts';
+import { adjacencyFacts, inputFacts, isFrom, type Outlet, outletOf, senderOf } from './facts.ts';
 import { changesOf, readHeader, type TraceHeader } from './header.ts';
+import { hopOfTrace, idOfTrace, packTrace, TraceIds } from './parts.ts';
 import { PacketRecord } from './record.ts';
 import { type CaptureWatch, TRACE_ROW_BYTES, type TraceWatch } from './watch.ts';
 
@@ -41,6 +46,9 @@ export class Tracer implements GraphObserver {
   readonly #before: Int32Array;
   /** Longest piece of a packet that a capture wants; 0 without captures. */
   #snapLen: number;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
+  readonly #ids: TraceIds;
 
   /** `nodes` and `frames` in the order in which nodes run. */
   constructor(
@@ -49,6 +57,7 @@ export class Tracer implements GraphObserver {
     clock: BreathClock,
     nodes: readonly TracerNode[],
     frames: readonly Frame[],
+    handoff: Handoff | null = null,
   ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
@@ -62,6 +71,8 @@ export class Tracer implements GraphObserver {
     this.#bulk = new Frame();
     this.#before = new Int32Array(frames.length);
     this.#snapLen = 0;
+    this.#handoff = handoff;
+    this.#ids = new TraceIds(handoff?.index ?? 0);
   }
 
   get active(): boolean {
@@ -87,6 +98,20 @@ export class Tracer implements GraphObserver {
   #measure(): void {
     this.#snapLen = 0;
     for (const { snapLen } of this.#captures) this.#snapLen = Math.max(this.#snapLen, snapLen);
+  }
+
+  /** A packet that another worker has watched so far: whoever watches there, watches here, and the join knows whose it is. */
+  adopt(batch: PacketBatch, row: number, trace: number): void {
+    this.#records[row] = null;
+    if (trace === 0) return;
+    const watches = [...this.#traces].filter((watch) => !watch.done && !watch.full);
+    if (watches.length === 0) return;
+    const header = readHeader(batch.region[row]!, batch.offset[row]!, batch.length[row]!);
+    const link = this.#linkName(batch.ingress[row]!);
+    const record = new PacketRecord(this.#clock.unixMs, link, null, header, watches);
+    record.id = idOfTrace(trace);
+    record.hop = hopOfTrace(trace);
+    this.#records[row] = record;
   }
 
   /** Has the node of this number process the frame. */
@@ -127,7 +152,7 @@ export class Tracer implements GraphObserver {
     this.#counters.lastDrop = 0;
     this.#alone.rows[0] = row;
     this.#alone.count = 1;
-    node.process(batch, this.#alone);
+    const worker = this.#processAlone(node, batch, record);
     // A full outbox is sent in between, and what the kernel does not take of it is the drop of others.
     const noted = outlet?.sealed === true ? 0 : this.#counters.lastDrop;
     const drop = noted === 0 ? null : dropName(noted);
@@ -138,10 +163,12 @@ export class Tracer implements GraphObserver {
     }
     if (snap !== null) {
       if (drop !== null) this.#capture(batch, row, 'drop', drop, header, snap, length, outlet);
-      else if (what.isOutput && next < 0) this.#capture(batch, row, 'out', null, header, snap, length, outlet);
+      else if (what.isOutput && next < 0 && worker < 0)
+        this.#capture(batch, row, 'out', null, header, snap, length, outlet);
     }
     if (record === null) return;
-    const facts: { [name: string]: string | number } = { ...outlet?.facts() };
+    // Whether it can be sealed, only its own worker knows.
+    const facts: { [name: string]: string | number } = worker < 0 ? { ...outlet?.facts() } : { toWorker: worker };
     if (what.name === 'ip-lookup') Object.assign(facts, adjacencyFacts(this.#forwarding, batch, row));
     if (what.name === 'link-output') facts.link = this.#linkName(batch.egress[row]!);
     if (header !== null && next >= 0) {
@@ -153,7 +180,23 @@ export class Tracer implements GraphObserver {
     if (what.isOutput || what.name === 'link-output') record.outLink = this.#linkName(batch.egress[row]!);
     record.step(what.name, facts, drop);
     this.#follow(record, what, batch, row);
-    if (next < 0) this.#finish(row, record, what.isOutput ? 'sent' : 'consumed');
+    if (worker >= 0) this.#handedOn(row, record);
+    else if (next < 0) this.#finish(row, record, what.isOutput ? 'sent' : 'consumed');
+  }
+
+  /** Returns the worker that the row was handed to, -1 when it was not. */
+  #processAlone(node: GraphNode, batch: PacketBatch, record: PacketRecord | null): number {
+    const handoff = this.#handoff;
+    if (handoff === null) {
+      node.process(batch, this.#alone);
+      return -1;
+    }
+    if (record !== null && record.id === 0) record.id = this.#ids.next();
+    handoff.trace = record === null ? 0 : packTrace(record.id, record.hop);
+    handoff.lastWorker = -1;
+    node.process(batch, this.#alone);
+    handoff.trace = 0;
+    return handoff.lastWorker;
   }
 
   /** The frame that the row stands in now, by node number; -1: none. */
@@ -167,13 +210,16 @@ export class Tracer implements GraphObserver {
 
   /** Other rows that the node has sent on: packets that it made because of this one. */
   #follow(record: PacketRecord, what: TracerNode, batch: PacketBatch, row: number): void {
+    // Of a packet that came from another worker only the join knows who asked for it; for what was made of it its header must do.
+    const watches =
+      record.hop === 0 ? record.watches : record.watches.filter(({ filter }) => filter.header(record.header));
     for (let i = 0; i < this.#frames.length; i++) {
       const frame = this.#frames[i]!;
       for (let j = this.#before[i]!; j < frame.count; j++) {
         const made = frame.rows[j]!;
         if (made === row || (this.#records[made] ?? null) !== null) continue;
         const header = readHeader(batch.region[made]!, batch.offset[made]!, batch.length[made]!);
-        const child = new PacketRecord(record.unixMs, record.link, record.peer, header, record.watches);
+        const child = new PacketRecord(record.unixMs, record.link, record.peer, header, watches);
         child.step(what.name, { made: 'here' }, null);
         this.#records[made] = child;
       }
@@ -201,17 +247,26 @@ export class Tracer implements GraphObserver {
     const watches = this.#interested(header);
     if (watches === null && this.#snapLen === 0) return;
     const facts = inputFacts(this.#forwarding, batch, row, drop === null);
-    const peer = typeof facts.peer === 'string' ? facts.peer : null;
+    const peer = typeof facts.peer === 'string' ? facts.peer : this.#suspect(batch, row);
     if (this.#snapLen > 0 && header !== null) {
       const snap = region.bytes.slice(from, from + Math.min(header.length, this.#snapLen));
       const link = this.#linkName(batch.ingress[row]!);
-      this.#give(link, peer, drop === null ? 'in' : 'drop', drop, header, snap, header.length);
+      this.#give(link, peer, null, drop === null ? 'in' : 'drop', drop, header, snap, header.length);
     }
     if (watches === null) return;
     const record = new PacketRecord(this.#clock.unixMs, this.#linkName(batch.ingress[row]!), peer, header, watches);
     record.step(what.name, facts, drop);
     if (next < 0) this.#finish(row, record, 'consumed');
     else this.#records[row] = record;
+  }
+
+  /** Of a datagram that was dropped before it was known whose it is: the peer that somebody asks for and that is at that endpoint. */
+  #suspect(batch: PacketBatch, row: number): string | null {
+    for (const watches of [this.#traces, this.#captures])
+      for (const { filter } of watches)
+        if (filter.peerKey !== null && isFrom(this.#forwarding, batch, row, filter.peerKey))
+          return filter.peerKey.toBase64();
+    return null;
   }
 
   /** Who wants to hear of a packet with this header, and has room to. */
@@ -229,8 +284,20 @@ export class Tracer implements GraphObserver {
     return watches;
   }
 
+  /** Where it went in the end is not known here, so nobody's filter can say no yet. */
+  #handedOn(row: number, record: PacketRecord): void {
+    this.#records[row] = null;
+    const part = record.part('consumed', true);
+    for (const watch of record.watches) watch.push(part, TRACE_ROW_BYTES);
+  }
+
   #finish(row: number, record: PacketRecord, end: 'sent' | 'consumed'): void {
     this.#records[row] = null;
+    if (record.hop > 0) {
+      const part = record.part(end, false);
+      for (const watch of record.watches) watch.push(part, TRACE_ROW_BYTES);
+      return;
+    }
     const result = record.row(end);
     for (const watch of record.watches) {
       const { filter } = watch;
@@ -250,12 +317,15 @@ export class Tracer implements GraphObserver {
     outlet: Outlet | null,
   ): void {
     const link = direction === 'out' ? batch.egress[row]! : this.#counters.lastDropLink;
-    this.#give(this.#linkName(link), outlet?.peer ?? null, direction, drop, header, snap, length);
+    // Only a drop is looked for on the side that it came in by: otherwise that side has had its packet.
+    const from = drop === null || header === null ? null : senderOf(this.#forwarding, batch, row, header.source);
+    this.#give(this.#linkName(link), from, outlet?.peer ?? null, direction, drop, header, snap, length);
   }
 
   #give(
     link: string,
-    peer: string | null,
+    inPeer: string | null,
+    outPeer: string | null,
     direction: 'in' | 'out' | 'drop',
     drop: string | null,
     header: TraceHeader | null,
@@ -265,7 +335,7 @@ export class Tracer implements GraphObserver {
     for (const watch of this.#captures) {
       const { filter } = watch;
       if (filter.drops && drop === null) continue;
-      if (!filter.header(header) || !filter.place(link, peer, null, null)) continue;
+      if (!filter.header(header) || !filter.place(link, inPeer, null, outPeer)) continue;
       const data = snap.length > watch.snapLen ? snap.subarray(0, watch.snapLen) : snap;
       watch.push({ unixMs: this.#clock.unixMs, link, direction, drop, length, data }, data.length + 64);
     }

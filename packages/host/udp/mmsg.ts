@@ -72,8 +72,27 @@ export class MmsgSocket implements UdpSocket {
   }
 }
 
+/** A bound descriptor and what belongs to it; plain data, so that it can go to another thread of the process. */
+export interface BoundUdp {
+  readonly fd: number;
+  readonly family: number;
+  readonly localPort: number;
+  /** The kernel knows UDP_SEGMENT. */
+  readonly runs: boolean;
+}
+
+/** Makes a socket of a descriptor, which is the socket's from now on. */
+export function adoptMmsg(native: sys.SocketNative, { fd, family, localPort, runs }: BoundUdp): MmsgSocket {
+  return new MmsgSocket(native, fd, family, localPort, runs);
+}
+
 /** Opens and binds. Throws ProblemError: `port.inUse`, `port.denied`, `address.invalid`. */
 export function openMmsg(native: sys.SocketNative, options: UdpOptions): MmsgSocket {
+  return adoptMmsg(native, bindUdp(native, options));
+}
+
+/** Opens and binds a descriptor, as `openMmsg`. `joins`: the port is another socket's of ours, which has SO_REUSEPORT set. */
+export function bindUdp(native: sys.SocketNative, options: UdpOptions, joins: boolean = false): BoundUdp {
   const { address, port } = options;
   const parsed = parseIp(address, 'address');
   if (!parsed.ok) throw new ProblemError(parsed.error);
@@ -84,7 +103,7 @@ export function openMmsg(native: sys.SocketNative, options: UdpOptions): MmsgSoc
   if (fd < 0) {
     // A kernel without IPv6 still has all the addresses that "::" asks for.
     if (address === '::' && errno() === sys.errno.EAFNOSUPPORT)
-      return openMmsg(native, { ...options, address: '0.0.0.0' });
+      return bindUdp(native, { ...options, address: '0.0.0.0' }, joins);
     throw new ProblemError(bindProblem(errnoName(errno()), address, port));
   }
   try {
@@ -96,6 +115,7 @@ export function openMmsg(native: sys.SocketNative, options: UdpOptions): MmsgSoc
       return calls.setsockopt(fd, level, name, at + 32, 4) === 0;
     };
     if (family === AF_INET6) set(sys.IPPROTO_IPV6, sys.IPV6_V6ONLY, 0);
+    if (joins) set(sys.SOL_SOCKET, sys.SO_REUSEPORT, 1);
     const receiveBytes = options.receiveBufferBytes ?? DEFAULT_BUFFER_BYTES;
     // The forced forms need CAP_NET_ADMIN and pass over the system's limit; the plain ones are cut to it.
     if (!set(sys.SOL_SOCKET, sys.SO_RCVBUFFORCE, receiveBytes)) set(sys.SOL_SOCKET, sys.SO_RCVBUF, receiveBytes);
@@ -107,7 +127,7 @@ export function openMmsg(native: sys.SocketNative, options: UdpOptions): MmsgSoc
     if (calls.bind(fd, at, length) < 0) throw new ProblemError(bindProblem(errnoName(errno()), address, port));
     view.setInt32(32, SOCKADDR_IN6_LEN, true);
     if (calls.getsockname(fd, at, at + 32) < 0) throw new ProblemError(bindProblem(errnoName(errno()), address, port));
-    return new MmsgSocket(native, fd, family, readEndpoint(view, 0).port, runs);
+    return { fd, family, localPort: readEndpoint(view, 0).port, runs };
   } catch (thrown) {
     calls.close(fd);
     throw thrown;

@@ -5,7 +5,8 @@ import { type CompileContext, type Compiled, pending } from './context.ts';
 import { nameTaken, noVrf } from './missing.ts';
 
 export function compileGatewayInterface(intent: GatewayInterfaceIntent, context: CompileContext): Compiled {
-  const { name, vrf, listenPort } = intent;
+  const { name, type, vrf, listenPort, mtu, sourceCheck } = intent;
+  const mssClamp = intent.mssClamp === 'auto';
   if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
   const elder = context.claim(interfaceNameResource(name));
   if (elder !== null) return pending(nameTaken(name, elder));
@@ -23,7 +24,7 @@ export function compileGatewayInterface(intent: GatewayInterfaceIntent, context:
     return pending(problem('intent.reference', `${name} has no private key yet; the host makes one`, 'name'));
   return {
     objects: [
-      { kind: 'link', name, type: intent.type, vrf, mtu: intent.mtu, adminUp: true },
+      { kind: 'link', name, type, vrf, mtu, adminUp: true, mssClamp, sourceCheck },
       { kind: 'wireguardDevice', link: name, listenPort, privateKey },
     ],
     problems: [],

@@ -21,7 +21,16 @@ const host = (more: object = {}): Intent =>
 test('a link with the host on its other side, and routes to the host’s own addresses', () => {
   const d = fresh();
   d.put('file', host({ addresses: ['fd99::1/64', '10.99.0.1/24', 'FD99:0::1/64'] }));
-  const link = { kind: 'link', name: 'host0', type: 'tun', vrf: 'default', mtu: 1420, adminUp: true };
+  const link = {
+    kind: 'link',
+    name: 'host0',
+    type: 'tun',
+    vrf: 'default',
+    mtu: 1420,
+    adminUp: true,
+    mssClamp: true,
+    sourceCheck: 'off',
+  };
   assert.deepEqual(
     [...d.all()].sort((a, b) => (objectKey(a) < objectKey(b) ? -1 : 1)),
     [
@@ -35,6 +44,39 @@ test('a link with the host on its other side, and routes to the host’s own add
     ],
   );
   assert.deepEqual(d.problems(), []);
+});
+
+test('MSS clamp and source check of both kinds of interface are those of their links', () => {
+  const d = fresh();
+  const guards = (): unknown[] =>
+    [...d.all()].flatMap((object) =>
+      object.kind === 'link' ? [[object.name, object.mssClamp, object.sourceCheck]] : [],
+    );
+  d.put('file', said({ kind: 'gatewayInterface', name: 'wg0', listenPort: 1 }));
+  d.put('file', host());
+  assert.deepEqual(guards(), [
+    ['wg0', true, 'off'],
+    ['host0', true, 'off'],
+  ]);
+  const before = [...d.all()];
+  d.put('file', said({ kind: 'gatewayInterface', name: 'wg0', listenPort: 1, mssClamp: 'off', sourceCheck: 'loose' }));
+  d.put('file', host({ sourceCheck: 'strict' }));
+  assert.deepEqual(guards(), [
+    ['wg0', false, 'loose'],
+    ['host0', true, 'strict'],
+  ]);
+  const told = (objects: typeof before) => objects.map((object) => ({ key: objectKey(object), object, learned: {} }));
+  assert.deepEqual(
+    plan(diffAll(d.all(), told(before))).map((step) => step.op === 'update' && [step.key, step.changed, step.effect]),
+    [
+      ['link/host0', ['sourceCheck'], 'interrupt'],
+      ['link/wg0', ['mssClamp', 'sourceCheck'], 'interrupt'],
+    ],
+  );
+  assert.deepEqual(
+    plan(diffAll(before, told([...d.all()]))).map((step) => step.effect),
+    ['none', 'none'],
+  );
 });
 
 test('routes and addresses may use it, peers may not; a name is one interface’s', () => {

@@ -7,12 +7,23 @@ import { nameTaken, noVrf } from './missing.ts';
 
 /** The link with what the host has on its side, and a route to each of the host's addresses: those alone are known to be there. */
 export function compileHostInterface(intent: HostInterfaceIntent, context: CompileContext): Compiled {
-  const { name, vrf, mtu, addresses, routes } = intent;
+  const { name, vrf, mtu, sourceCheck, addresses, routes } = intent;
   if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
   const holder = context.claim(interfaceNameResource(name));
   if (holder !== null) return pending(nameTaken(name, holder));
   const objects: PlaneObject[] = [
-    { kind: 'link', name, type: 'tun', vrf, mtu, adminUp: true, hostAddresses: addresses, hostRoutes: routes },
+    {
+      kind: 'link',
+      name,
+      type: 'tun',
+      vrf,
+      mtu,
+      adminUp: true,
+      mssClamp: intent.mssClamp === 'auto',
+      sourceCheck,
+      hostAddresses: addresses,
+      hostRoutes: routes,
+    },
   ];
   for (const [i, text] of addresses.entries()) {
     const parsed = parseInterfaceAddress(text, `addresses[${i}]`);

@@ -25,6 +25,8 @@ const intent: fc.Arbitrary<Intent> = fc.oneof(
       vrf,
       listenPort: fc.constantFrom(0, 1, 2),
       mtu: fc.constantFrom(1420, 1280),
+      mssClamp: fc.constantFrom('auto', 'off'),
+      sourceCheck: fc.constantFrom('off', 'strict'),
     }),
   },
   {

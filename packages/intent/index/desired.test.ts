@@ -14,6 +14,8 @@ const wg = (name: string, listenPort: number, vrf = 'default'): Intent => ({
   vrf,
   listenPort,
   mtu: 1420,
+  mssClamp: 'auto',
+  sourceCheck: 'off',
 });
 const peer = (n: number, allowedIps: readonly string[], on = 'wg0'): Intent => ({
   kind: 'peer',

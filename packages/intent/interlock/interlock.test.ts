@@ -30,5 +30,15 @@ test('kinds are judged one by one, and named', () => {
     countKinds([...Array(15).fill('peer/wg0/x'), ...Array(30).fill('route/d/1'), ...Array(29).fill('address/a/b')]),
   );
   assert.ok(verdict.held);
-  assert.equal(verdict.reason, 'the controller would remove 29 of 30 address, 15 of 20 peer');
+  assert.equal(verdict.reason, 'the controller would remove 29 of 30 addresses, 15 of 20 peers');
+});
+
+test('kinds of two words, and those that are many already, read well', () => {
+  const many = new Map([
+    ['natSettings', 10],
+    ['publishedPort', 10],
+  ]);
+  const verdict = interlock('controller', many, many);
+  assert.ok(verdict.held);
+  assert.match(verdict.reason, /10 of 10 nat settings, 10 of 10 published ports$/);
 });

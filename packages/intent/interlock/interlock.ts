@@ -30,8 +30,14 @@ export function interlock(source: IntentSource, before: KindCounts, removes: Kin
     .filter((row) => row.removes >= HELD_LEAST && row.removes >= row.before * HELD_SHARE)
     .sort((a, b) => (a.kind < b.kind ? -1 : 1));
   if (kinds.length === 0) return { held: false };
-  const parts = kinds.map((row) => `${row.removes} of ${row.before} ${row.kind}`);
+  const parts = kinds.map((row) => `${row.removes} of ${row.before} ${wordFor(row.kind)}`);
   return { held: true, kinds, reason: `the controller would remove ${parts.join(', ')}` };
+}
+
+/** More than one of a kind, since fewer than `HELD_LEAST` are never held: `peer` becomes `peers`, `publishedPort` `published ports`. */
+function wordFor(kind: string): string {
+  const words = kind.replaceAll(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`);
+  return words.endsWith('s') ? `${words}${words.endsWith('ss') ? 'es' : ''}` : `${words}s`;
 }
 
 /** Counts keys (`peer/wg0/...`) by their kind. */

@@ -7,6 +7,14 @@
 /** Who said it. `wg` is wg(8) through the UAPI socket. */
 export type IntentSource = 'controller' | 'file' | 'cli' | 'wg';
 
+/** SYNs in and out have their MSS cut to what the interface's MTU holds (`auto`), or are left as they are. */
+export const mssClamps = ['auto', 'off'] as const;
+export type MssClamp = (typeof mssClamps)[number];
+
+/** Reverse path check of what comes in (RFC 3704): from where the answer would go (`strict`), from anywhere that has a route (`loose`). */
+export const sourceChecks = ['off', 'loose', 'strict'] as const;
+export type SourceCheck = (typeof sourceChecks)[number];
+
 /** Key: name. `default` need not be said: it always exists. */
 export interface VrfIntent {
   readonly kind: 'vrf';
@@ -21,6 +29,9 @@ export interface GatewayInterfaceIntent {
   readonly vrf: string;
   readonly listenPort: number;
   readonly mtu: number;
+  readonly mssClamp: MssClamp;
+  /** Off unless said: WireGuard itself takes from a peer only what its allowed IPs cover. */
+  readonly sourceCheck: SourceCheck;
 }
 
 /**
@@ -32,6 +43,9 @@ export interface HostInterfaceIntent {
   readonly name: string;
   readonly vrf: string;
   readonly mtu: number;
+  readonly mssClamp: MssClamp;
+  /** Of what the host sends into the VRF. */
+  readonly sourceCheck: SourceCheck;
   /** The host's own, `10.99.0.1/24`; sorted, each once. */
   readonly addresses: readonly string[];
   /** Networks that the host reaches through the VRF; sorted, each once. */

@@ -8,6 +8,7 @@
  * Fields that make the key are none of these: another value is another object.
  */
 import type { Secret, SecretFingerprint } from '@vrouter/core/secret.ts';
+import type { SourceCheck } from './intents.ts';
 
 export type FieldClass = 'key' | 'desired' | 'initial' | 'writeOnly';
 
@@ -31,6 +32,10 @@ export interface LinkObject {
   /** Bytes of the largest inner packet. */
   readonly mtu: number;
   readonly adminUp: boolean;
+  /** SYNs in and out have their MSS cut to what the MTU holds. */
+  readonly mssClamp: boolean;
+  /** Reverse path check of what comes in (RFC 3704). */
+  readonly sourceCheck: SourceCheck;
   /** Of a TUN link, always, else left out: addresses of the host (with prefix length), and networks that it sends into the link. */
   readonly hostAddresses?: readonly string[];
   readonly hostRoutes?: readonly string[];
@@ -178,6 +183,8 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       vrf: 'desired',
       mtu: 'desired',
       adminUp: 'desired',
+      mssClamp: 'desired',
+      sourceCheck: 'desired',
       hostAddresses: 'desired',
       hostRoutes: 'desired',
     },

@@ -1,4 +1,5 @@
 /** What each step does to traffic that is flowing. One table, so that a dry run says the same on every plane. */
+import { sourceChecks } from '../model/intents.ts';
 import type { ObjectKind, PlaneObject } from '../model/objects.ts';
 import type { Effect } from './step.ts';
 
@@ -15,6 +16,9 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     vrf: 'interrupt',
     mtu: 'none',
     adminUp: (_before, after) => (after.adminUp ? 'none' : 'interrupt'),
+    mssClamp: 'none',
+    sourceCheck: (before, after) =>
+      sourceChecks.indexOf(after.sourceCheck) > sourceChecks.indexOf(before.sourceCheck) ? 'interrupt' : 'none',
     hostAddresses: (before, after) => losing(before.hostAddresses, after.hostAddresses),
     hostRoutes: (before, after) => losing(before.hostRoutes, after.hostRoutes),
   },

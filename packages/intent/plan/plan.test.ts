@@ -9,7 +9,17 @@ import { plan } from './plan.ts';
 import type { Step } from './step.ts';
 
 const link = (name: string, over: object = {}): PlaneObject =>
-  ({ kind: 'link', name, type: 'wireguard', vrf: 'default', mtu: 1420, adminUp: true, ...over }) as PlaneObject;
+  ({
+    kind: 'link',
+    name,
+    type: 'wireguard',
+    vrf: 'default',
+    mtu: 1420,
+    adminUp: true,
+    mssClamp: true,
+    sourceCheck: 'off',
+    ...over,
+  }) as PlaneObject;
 const device = (name: string, listenPort: number, key = 'k'): PlaneObject => ({
   kind: 'wireguardDevice',
   link: name,

@@ -108,8 +108,9 @@ export class FieldReader {
     return this.#listOrNull(name, 1024, 'names of interfaces', parseInterfaceName);
   }
 
-  oneOf<T extends string>(name: string, options: readonly T[]): T {
-    const text = this.text(name);
+  /** One of these words; `fallback` when absent, a complaint when there is none. */
+  oneOf<T extends string>(name: string, options: readonly T[], fallback?: T): T {
+    const text = this.text(name, fallback);
     return (
       options.find((option) => option === text) ?? this.#complain(name, `is one of ${options.join(', ')}`, options[0]!)
     );

@@ -13,7 +13,16 @@ export const name = 'intent/validate';
 
 export const seeds: readonly Uint8Array[] = [
   { kind: 'vrf', name: 'blue' },
-  { kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', vrf: 'default', listenPort: 51820, mtu: 1420 },
+  {
+    kind: 'gatewayInterface',
+    name: 'wg0',
+    type: 'wireguard',
+    vrf: 'default',
+    listenPort: 51820,
+    mtu: 1420,
+    mssClamp: 'auto',
+    sourceCheck: 'off',
+  },
   { kind: 'floatingIp', id: 'f1', address: '198.51.100.9', fixedAddress: '10.77.0.2' },
   { kind: 'natSettings', sessions: 1000, udpSeconds: 120, tcpTransitorySeconds: 240 },
   { kind: 'hostInterface', name: 'host0', addresses: ['10.99.0.1/24', 'fd99::1'], routes: ['10.77.0.0/24'] },
@@ -46,6 +55,8 @@ export function fuzzOne(bytes: Uint8Array): void {
     vrf: 'default',
     listenPort: 1,
     mtu: 1420,
+    mssClamp: 'auto',
+    sourceCheck: 'off',
   });
   desired.put('controller', parsed.value);
   formatPlan(plan(diffAll(desired.all(), [])));

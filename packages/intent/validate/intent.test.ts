@@ -11,7 +11,16 @@ const good: readonly [string, object, object][] = [
   [
     'interface with defaults',
     { kind: 'gatewayInterface', name: 'wg0', listenPort: 51820 },
-    { kind: 'gatewayInterface', name: 'wg0', type: 'wireguard', vrf: 'default', listenPort: 51820, mtu: 1420 },
+    {
+      kind: 'gatewayInterface',
+      name: 'wg0',
+      type: 'wireguard',
+      vrf: 'default',
+      listenPort: 51820,
+      mtu: 1420,
+      mssClamp: 'auto',
+      sourceCheck: 'off',
+    },
   ],
   [
     'address keeps host bits and becomes canonical',
@@ -71,6 +80,13 @@ const bad: readonly [string, unknown, string, string | undefined][] = [
   ['long interface name', { kind: 'gatewayInterface', name: 'x'.repeat(16), listenPort: 1 }, 'name.invalid', 'name'],
   ['port', { kind: 'gatewayInterface', name: 'wg0', listenPort: 65_536 }, 'input.invalid', 'listenPort'],
   ['port missing', { kind: 'gatewayInterface', name: 'wg0' }, 'input.invalid', 'listenPort'],
+  ['an MSS clamp', { kind: 'hostInterface', name: 'h', mssClamp: true }, 'input.invalid', 'mssClamp'],
+  [
+    'a source check',
+    { kind: 'gatewayInterface', name: 'wg0', listenPort: 1, sourceCheck: 'on' },
+    'input.invalid',
+    'sourceCheck',
+  ],
   ['mtu', { kind: 'gatewayInterface', name: 'wg0', listenPort: 1, mtu: 100 }, 'input.invalid', 'mtu'],
   ['other type', { kind: 'gatewayInterface', name: 'wg0', listenPort: 1, type: 'vlan' }, 'input.invalid', 'type'],
   ['address', { kind: 'address', interface: 'wg0', address: '10.0.0.300/8' }, 'prefix.invalid', 'address'],

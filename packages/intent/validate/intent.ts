@@ -1,7 +1,7 @@
 /** Intents from outside JSON (controller, database, file): checked, completed with defaults, canonical. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
-import type { Intent, IntentKind } from '../model/intents.ts';
+import { type Intent, type IntentKind, mssClamps, sourceChecks } from '../model/intents.ts';
 import { FieldReader } from './fields.ts';
 
 /** Bytes of the largest inner packet when nobody says otherwise: 1500 minus IPv6, UDP and WireGuard's 32. */
@@ -24,6 +24,8 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       vrf: f.name('vrf', 'default'),
       listenPort: f.integer('listenPort', 0, 65_535),
       mtu: f.integer('mtu', MTU_MIN, MTU_MAX, DEFAULT_MTU),
+      mssClamp: f.oneOf('mssClamp', mssClamps, 'auto'),
+      sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
     }),
 
   hostInterface: (f) =>
@@ -32,6 +34,8 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       name: f.interfaceName('name'),
       vrf: f.name('vrf', 'default'),
       mtu: f.integer('mtu', MTU_MIN, MTU_MAX, DEFAULT_MTU),
+      mssClamp: f.oneOf('mssClamp', mssClamps, 'auto'),
+      sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
       addresses: f.interfaceAddresses('addresses'),
       routes: f.prefixes('routes'),
     }),

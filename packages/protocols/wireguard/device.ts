@@ -28,7 +28,7 @@ import { innerLength } from './inner.ts';
 import { confirmNext, dropSessions, expireSending, type Keypair } from './keypair.ts';
 import { Outbox } from './outbox.ts';
 import { type PeerUpdate, WireguardPeer } from './peer.ts';
-import type { WireguardCrypto, WireguardSink } from './ports.ts';
+import type { DevicePart, WireguardCrypto, WireguardSink } from './ports.ts';
 import { DeadlineHeap, PeerTimers, Timer } from './timers.ts';
 
 export type { PeerConfig, PeerUpdate } from './peer.ts';
@@ -44,7 +44,7 @@ export class WireguardDevice {
   /** The peer of the inner packet that `receive` delivered last. */
   receivedFrom: WireguardPeer | null = null;
   /** Packets lost that no return value told of (staged ones), by WireguardDrop. */
-  readonly silentDrops: Float64Array = new Float64Array(WIREGUARD_DROPS);
+  readonly silentDrops: Float64Array;
 
   readonly #peers = new Map<string, WireguardPeer>();
   readonly #allowedIps = new AllowedIps<WireguardPeer>();
@@ -54,12 +54,23 @@ export class WireguardDevice {
   readonly #handshakes: Handshakes;
   readonly #outbox: Outbox;
 
-  /** `privateKey`: 32 bytes, copied. `rng` makes keys: the system's, except in tests. */
-  constructor(crypto: WireguardCrypto, rng: Rng, privateKey: Uint8Array) {
+  /**
+   * `privateKey`: 32 bytes, copied. `rng` makes keys: the system's, except in tests. `part`: which one of a divided device this is;
+   * null for a whole one. `silentDrops`: where these are counted, which may be shared with others.
+   */
+  constructor(
+    crypto: WireguardCrypto,
+    rng: Rng,
+    privateKey: Uint8Array,
+    part: DevicePart | null = null,
+    silentDrops: Float64Array = new Float64Array(WIREGUARD_DROPS),
+  ) {
     checkKey(privateKey);
-    this.#indices = new IndexTable(rng);
+    this.silentDrops = silentDrops;
+    this.#indices =
+      part === null ? new IndexTable(rng) : new IndexTable(rng, { bits: part.indexBits, value: part.index });
     this.#timers = new PeerTimers(this.#heap, rng);
-    this.#handshakes = new Handshakes(crypto, rng, privateKey, this.#peers, this.#indices, this.#timers);
+    this.#handshakes = new Handshakes(crypto, rng, privateKey, this.#peers, this.#indices, this.#timers, part);
     this.#outbox = new Outbox(this.#handshakes, this.#timers, this.silentDrops);
   }
 

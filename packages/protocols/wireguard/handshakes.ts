@@ -42,7 +42,7 @@ import {
   writeResponse,
 } from './noise.ts';
 import type { WireguardPeer } from './peer.ts';
-import type { WireguardCrypto, WireguardSink } from './ports.ts';
+import type { DevicePart, WireguardCrypto, WireguardSink } from './ports.ts';
 import { isLater, nextLabel, tai64n } from './tai64n.ts';
 import { type PeerTimers, Timer } from './timers.ts';
 
@@ -58,6 +58,7 @@ export class Handshakes {
   readonly #peers: ReadonlyMap<string, WireguardPeer>;
   readonly #indices: IndexTable<WireguardPeer, Keypair>;
   readonly #timers: PeerTimers;
+  readonly #part: DevicePart | null;
   readonly #checker: CookieChecker;
   readonly #out: Uint8Array = new Uint8Array(INITIATION_LEN);
   readonly #outView: DataView = new DataView(this.#out.buffer);
@@ -69,12 +70,14 @@ export class Handshakes {
     peers: ReadonlyMap<string, WireguardPeer>,
     indices: IndexTable<WireguardPeer, Keypair>,
     timers: PeerTimers,
+    part: DevicePart | null,
   ) {
     this.#crypto = crypto;
     this.#rng = rng;
     this.#peers = peers;
     this.#indices = indices;
     this.#timers = timers;
+    this.#part = part;
     this.#checker = new CookieChecker(crypto, rng);
     this.identity = makeIdentity(crypto, privateKey);
   }
@@ -160,8 +163,12 @@ export class Handshakes {
       case WG_INITIATION: {
         const message = parseInitiation(view, at, end);
         if (message === null) return -WireguardDrop.length;
-        const verdict = this.#admit(buffer.subarray(at, end), message.sender, from, clock.now, sink);
-        return 0 - (verdict === WireguardDrop.none ? this.#initiation(message, from, clock, sink) : verdict);
+        const bytes = buffer.subarray(at, end);
+        const admitted = this.#part !== null && this.#part.index > 0;
+        const verdict = admitted
+          ? this.#checker.checkMac1(this.identity, bytes)
+          : this.#admit(bytes, message.sender, from, clock.now, sink);
+        return 0 - (verdict === WireguardDrop.none ? this.#initiation(message, bytes, from, clock, sink) : verdict);
       }
       case WG_RESPONSE: {
         const message = parseResponse(view, at, end);
@@ -190,11 +197,23 @@ export class Handshakes {
     return verdict;
   }
 
-  #initiation(message: Initiation, from: Endpoint, clock: WireguardNow, sink: WireguardSink): WireguardDrop {
+  #initiation(
+    message: Initiation,
+    bytes: Uint8Array,
+    from: Endpoint,
+    clock: WireguardNow,
+    sink: WireguardSink,
+  ): WireguardDrop {
     const opened = openInitiation(this.#crypto, this.identity, message);
     if (typeof opened === 'number') return opened;
     const peer = this.#peers.get(opened.staticKey.toBase64());
     if (peer === undefined) return WireguardDrop.unknownPeer;
+    if (peer.owner >= 0) {
+      // Only part 0 is asked about peers of others; anywhere else the peer has just moved, and the next try finds it.
+      if (this.#part?.index !== 0) return WireguardDrop.unknownPeer;
+      this.#part.handOver(peer.owner, bytes, 0, bytes.length, from);
+      return WireguardDrop.none;
+    }
     const remote = this.#remoteOf(peer);
     const timestamp = openTimestamp(opened, remote, message);
     if (timestamp === null) return WireguardDrop.notAuthentic;

@@ -35,3 +35,14 @@ test('like a map, while it grows and shrinks', () => {
   assert.equal(table.session(12345), null);
   assert.throws(() => table.promote(12345, 'x'));
 });
+
+test('with a prefix every index says whose it is, and the rest stays random', () => {
+  const table = new IndexTable<number, string>(seededRng(3), { bits: 3, value: 5 });
+  const indices = Array.from({ length: 500 }, (_, i) => table.reserve(i));
+  assert.ok(indices.every((index) => index >>> 29 === 5));
+  assert.equal(new Set(indices).size, 500);
+  assert.ok(new Set(indices.map((index) => (index >>> 21) & 0xff)).size > 150, 'the bits behind the prefix vary');
+  indices.forEach((index, i) => {
+    assert.equal(table.waiting(index), i);
+  });
+});

@@ -6,8 +6,18 @@ import type { Rng } from '@vrouter/core/rng.ts';
 
 const FIRST_SLOTS = 64;
 
+/** The top `bits` of every index are `value`, so that whoever sees an index knows which part of a divided device it belongs to. */
+export interface IndexPrefix {
+  /** 0 to 8. */
+  readonly bits: number;
+  readonly value: number;
+}
+
+const NO_PREFIX: IndexPrefix = { bits: 0, value: 0 };
+
 export class IndexTable<P, S> {
   readonly #rng: Rng;
+  readonly #prefix: IndexPrefix;
   #keys: Uint32Array = new Uint32Array(FIRST_SLOTS);
   #used: Uint8Array = new Uint8Array(FIRST_SLOTS);
   #waiting: (P | null)[] = new Array<P | null>(FIRST_SLOTS).fill(null);
@@ -15,8 +25,9 @@ export class IndexTable<P, S> {
   #mask = FIRST_SLOTS - 1;
   #size = 0;
 
-  constructor(rng: Rng) {
+  constructor(rng: Rng, prefix: IndexPrefix = NO_PREFIX) {
     this.#rng = rng;
+    this.#prefix = prefix;
   }
 
   get size(): number {
@@ -27,7 +38,7 @@ export class IndexTable<P, S> {
   reserve(waiting: P): number {
     if (2 * (this.#size + 1) > this.#keys.length) this.#grow();
     for (;;) {
-      const index = this.#rng.uint32();
+      const index = this.#draw();
       const slot = this.#find(index);
       if (this.#used[slot] === 1) continue;
       this.#put(slot, index, waiting, null);
@@ -67,6 +78,13 @@ export class IndexTable<P, S> {
     this.#used[hole] = 0;
     this.#waiting[hole] = null;
     this.#sessions[hole] = null;
+  }
+
+  #draw(): number {
+    const { bits, value } = this.#prefix;
+    const random = this.#rng.uint32();
+    // A shift by 32 would shift by nothing.
+    return bits === 0 ? random : ((value << (32 - bits)) | (random >>> bits)) >>> 0;
   }
 
   /** The slot that has the index, or the free one where it would go. */

@@ -48,6 +48,8 @@ export class WireguardPeer {
   presharedKey: Uint8Array | null = null;
   /** When the last handshake completed, Unix ms of the local clock. */
   lastHandshakeUnixMs: number | null = null;
+  /** In a divided device (DevicePart): the part that has the peer's sessions; -1 when that is this one. */
+  owner = -1;
   /** False once the device has dropped the peer. */
   alive = true;
 

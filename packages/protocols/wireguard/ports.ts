@@ -43,6 +43,18 @@ export interface WireguardCrypto extends NoiseCrypto {
   transportCipher(key: Uint8Array): TransportCipher;
 }
 
+/**
+ * A device may be divided over threads that share its UDP port: every part knows all peers and their allowed IPs, but each peer has
+ * its sessions, timers and keys in one part alone (`WireguardPeer.owner`). An index tells its part by its top bits; an initiation
+ * tells nothing, so part 0 hears them all, keeps floods off, finds out whose each is, and hands it over.
+ */
+export interface DevicePart {
+  readonly index: number;
+  readonly indexBits: number;
+  /** Takes an initiation that part 0 has admitted for a peer of part `owner`. The bytes are only good during the call. */
+  handOver(owner: number, buffer: Uint8Array, at: number, length: number, from: Endpoint): void;
+}
+
 /** Where the mind puts what it wants sent. The bytes are only good during the call. */
 export interface WireguardSink {
   datagram(to: Endpoint, buffer: Uint8Array, at: number, length: number): void;

@@ -9,6 +9,7 @@ const TIMEOUT_MS = 15_000;
 export interface Controller {
   get<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
   post<T>(path: string, body: unknown, schema: Schema<T>): Promise<Reply<T>>;
+  patch<T>(path: string, body: unknown, schema: Schema<T>): Promise<Reply<T>>;
   delete<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
 }
 
@@ -34,6 +35,7 @@ export function controllerAt(url: string): Controller {
   return {
     get: (path, schema) => ask('GET', path, schema),
     post: (path, body, schema) => ask('POST', path, schema, body),
+    patch: (path, body, schema) => ask('PATCH', path, schema, body),
     delete: (path, schema) => ask('DELETE', path, schema),
   };
 }

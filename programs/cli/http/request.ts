@@ -6,7 +6,7 @@ import { request as tlsRequest } from 'node:https';
 export type Place = { readonly socketPath: string } | { readonly origin: URL };
 
 export interface Ask {
-  readonly method: 'GET' | 'POST' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   /** Path and query, encoded; sent as it stands. */
   readonly path: string;
   /** Sent as JSON. */

@@ -1,16 +1,16 @@
 /** `vrouterctl peer add`: makes the keys here, asks the controller for addresses, and leaves a file that wg-quick takes as it is. */
 import { type CreatePeerReply, type CreatePeerRequest, createPeerReply } from '@vrouter/api/rest/peers.ts';
 import { vrouter as vrouterSchema } from '@vrouter/api/rest/vrouters.ts';
+import { newKeyPair, newPresharedKey } from '@vrouter/api/wireguard/keys.ts';
+import { type PeerSecrets, wgQuickText } from '@vrouter/api/wireguard/wg-quick.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { list, whole } from '../arguments.ts';
 import { type Controller, pathOf } from '../clients/controller.ts';
 import type { Reply } from '../clients/reply.ts';
 import { Failure } from '../failure.ts';
 import { type Session, sessionOf, type World } from '../session.ts';
-import { pairs } from '../text/table.ts';
-import { newKeyPair, newPresharedKey } from './keys.ts';
 import { reserveSecretFile, type SecretFile } from './secret-file.ts';
-import { type PeerSecrets, wgQuickText } from './wg-quick.ts';
 
 interface AddOptions {
   readonly publicKey?: string;
@@ -40,7 +40,7 @@ export function addPeerAdd(noun: Command, world: World): void {
 
 async function add(session: Session, vrouter: string, name: string, options: AddOptions): Promise<void> {
   const controller = session.controller();
-  const keys = options.publicKey === undefined ? newKeyPair() : null;
+  const keys = options.publicKey === undefined ? await newKeyPair() : null;
   const secrets: PeerSecrets = {
     privateKey: keys?.privateKey ?? null,
     presharedKey: options.psk === true ? newPresharedKey() : null,

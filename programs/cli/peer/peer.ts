@@ -1,11 +1,11 @@
 /** `vrouterctl peer ...`: who may connect to a virtual router. */
 import { type Peer, type PeerReply, peerList, peerReply } from '@vrouter/api/rest/peers.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { pairs, table } from '@vrouter/core/table.ts';
+import { bytesText, whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
-import { pairs, table } from '../text/table.ts';
-import { bytesText, whenText } from '../text/units.ts';
 import { addPeerAdd } from './add.ts';
 
 export function addPeer(program: Command, world: World): void {

@@ -1,11 +1,11 @@
 /** `vrouterctl route ...`: routes that people ask for; those that follow from networks and peers are made by the gateway. */
 import { type CreateRouteRequest, createRouteReply, type Route, routeList } from '@vrouter/api/rest/routes.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
-import { table } from '../text/table.ts';
 
 interface AddOptions {
   readonly vrf?: string;
@@ -20,7 +20,7 @@ export function addRoute(program: Command, world: World): void {
     .description('routes of a virtual router')
     .addHelpText(
       'after',
-      '\nExamples:\n  vrouterctl route add edge-1 192.168.5.0/24 --interface wg0 --next-hop 10.77.0.9\n  vrouterctl route add edge-1 203.0.113.0/24 --blackhole',
+      '\nExamples:\n  vrouterctl route add edge-1 192.168.5.0/24 --interface wg0\n  vrouterctl route add edge-1 203.0.113.0/24 --blackhole',
     );
 
   noun
@@ -29,7 +29,10 @@ export function addRoute(program: Command, world: World): void {
     .argument('<vrouter>')
     .argument('<prefix>')
     .option('--interface <name>', 'interface of the virtual router')
-    .option('--next-hop <address>', 'next hop behind the interface')
+    .option(
+      '--next-hop <address>',
+      'neighbour on the interface to send to; none on WireGuard, where the allowed IPs choose the peer',
+    )
     .option('--blackhole', 'drop what goes there')
     .option('--vrf <name>', 'routing table')
     .action(async (vrouter: string, prefix: string, options: AddOptions, command: Command) => {

@@ -1,19 +1,34 @@
 import { type InterfaceRow, interfaceRow } from '@vrouter/api/gateway/gateway.ts';
+import { plain, table } from '@vrouter/core/table.ts';
+import { bytesText } from '@vrouter/core/units.ts';
 import { listOf } from '../clients/list.ts';
-import { plain, table } from '../text/table.ts';
-import { bytesText } from '../text/units.ts';
 
 export const interfacesReply = listOf('interfaces', interfaceRow);
 
 export function interfacesText(data: { readonly interfaces: readonly InterfaceRow[] }): string {
   const rows = table(
-    ['INTERFACE', 'STATE', 'TYPE', 'VRF', 'MTU', 'ADDRESSES', 'PORT', 'RECEIVED', 'SENT', 'DROPS'],
+    [
+      'INTERFACE',
+      'STATE',
+      'TYPE',
+      'VRF',
+      'MTU',
+      'MSS CLAMP',
+      'SOURCE CHECK',
+      'ADDRESSES',
+      'PORT',
+      'RECEIVED',
+      'SENT',
+      'DROPS',
+    ],
     data.interfaces.map((row) => [
       row.name,
       row.state,
       row.type,
       row.vrf,
       row.mtu,
+      row.mssClamp === undefined ? null : row.mssClamp ? 'auto' : 'off',
+      row.sourceCheck ?? null,
       row.addresses.join(', '),
       row.listenPort,
       bytesText(row.rxBytes),

@@ -1,6 +1,6 @@
 import type { NatReply } from '@vrouter/api/gateway/gateway.ts';
-import { table } from '../text/table.ts';
-import { bytesText } from '../text/units.ts';
+import { table } from '@vrouter/core/table.ts';
+import { bytesText } from '@vrouter/core/units.ts';
 
 /** Rules with what they have done, then sessions; a table that is longer than an answer says so. */
 export function natText(data: NatReply): string {

@@ -1,7 +1,7 @@
 import { type PeerRow, peerRow } from '@vrouter/api/gateway/gateway.ts';
+import { table } from '@vrouter/core/table.ts';
+import { bytesText, whenText } from '@vrouter/core/units.ts';
 import { listOf } from '../clients/list.ts';
-import { table } from '../text/table.ts';
-import { bytesText, whenText } from '../text/units.ts';
 
 export const peersReply = listOf('peers', peerRow);
 

@@ -1,6 +1,6 @@
 import { type RouteRow, routeRow } from '@vrouter/api/gateway/gateway.ts';
+import { table } from '@vrouter/core/table.ts';
 import { listOf } from '../clients/list.ts';
-import { table } from '../text/table.ts';
 
 export const routesReply = listOf('routes', routeRow);
 

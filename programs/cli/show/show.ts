@@ -8,12 +8,12 @@ import {
   statsReply,
   statusReply,
 } from '@vrouter/api/gateway/gateway.ts';
+import { type Cell, pairs, plain, table } from '@vrouter/core/table.ts';
+import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { daemonVersion } from '../clients/acts.ts';
 import type { Schema } from '../clients/reply.ts';
 import { sessionOf, type World } from '../session.ts';
-import { type Cell, pairs, plain, table } from '../text/table.ts';
-import { whenText } from '../text/units.ts';
 import { interfacesReply, interfacesText } from './interfaces.ts';
 import { natText } from './nat.ts';
 import { peersReply, peersText } from './peers.ts';

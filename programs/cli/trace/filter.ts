@@ -17,7 +17,10 @@ export interface FilterOptions {
 export function addFilter(command: Command): Command {
   return command
     .option('--link <name>', 'in or out by this link')
-    .option('--peer <name>', 'from or to this peer: its name or public key')
+    .option(
+      '--peer <name>',
+      'from or to this peer: its name or public key; what could not be opened counts by its endpoint',
+    )
     .option('--src <prefix>', 'from an address of this prefix')
     .option('--dst <prefix>', 'to an address of this prefix')
     .addOption(new Option('--proto <protocol>', 'of this protocol').choices(['tcp', 'udp', 'icmp']))

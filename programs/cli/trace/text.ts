@@ -1,6 +1,6 @@
 /** A traced packet for people: what it is, the nodes that it visited with what each decided, and its end. */
 import type { TraceEvent } from '@vrouter/api/gateway/gateway.ts';
-import { plain } from '../text/table.ts';
+import { plain } from '@vrouter/core/table.ts';
 
 type Packet = NonNullable<TraceEvent['packet']>;
 

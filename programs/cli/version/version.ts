@@ -1,9 +1,9 @@
 /** `vrouterctl version`: of the controller; the command's own is `vrouterctl --version`, the daemon's `vrouterctl show version`. */
 import { versionReply } from '@vrouter/api/rest/system.ts';
+import { pairs } from '@vrouter/core/table.ts';
+import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { sessionOf, type World } from '../session.ts';
-import { pairs } from '../text/table.ts';
-import { whenText } from '../text/units.ts';
 
 export function addVersion(program: Command, world: World): void {
   program

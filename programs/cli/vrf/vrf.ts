@@ -1,10 +1,10 @@
 /** `vrouterctl vrf ...`: routing tables of a virtual router. `default` always exists. */
 import { createVrfReply, vrfList } from '@vrouter/api/rest/routes.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
+import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
-import { table } from '../text/table.ts';
 
 export function addVrf(program: Command, world: World): void {
   const noun = program.command('vrf').description('routing tables of a virtual router');

@@ -1,6 +1,8 @@
 /** `vrouterctl vrouter ...`: virtual routers on the controller. */
 import {
+  type ChangeVrouterRequest,
   type CreateVrouterRequest,
+  changeVrouterReply,
   confirmShrinkReply,
   createTokenReply,
   createVrouterReply,
@@ -10,18 +12,22 @@ import {
   vrouter,
   vrouterList,
 } from '@vrouter/api/rest/vrouters.ts';
+import { pairs, table } from '@vrouter/core/table.ts';
+import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
-import { list, whole } from '../arguments.ts';
+import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
-import { pairs, table } from '../text/table.ts';
-import { whenText } from '../text/units.ts';
 
 interface CreateOptions {
   readonly network?: readonly string[];
   readonly listenPort?: number;
   readonly endpoint?: string;
   readonly mtu?: number;
+  readonly vrf?: string;
+  readonly mssClamp?: MssClamp;
+  readonly sourceCheck?: SourceCheck;
 }
 
 export function addVrouter(program: Command, world: World): void {
@@ -45,6 +51,9 @@ export function addVrouter(program: Command, world: World): void {
     )
     .option('--endpoint <host[:port]>', 'what peers connect to')
     .option('--mtu <bytes>', 'MTU of the WireGuard interface', whole(1280, 9216))
+    .option('--vrf <name>', 'routing table of the WireGuard interface; made when it is not default')
+    .addOption(mssClampOption())
+    .addOption(sourceCheckOption())
     .action(async (name: string, options: CreateOptions, command: Command) => {
       const session = sessionOf(world, command);
       const request: CreateVrouterRequest = {
@@ -53,6 +62,9 @@ export function addVrouter(program: Command, world: World): void {
         ...(options.listenPort === undefined ? {} : { listenPort: options.listenPort }),
         ...(options.endpoint === undefined ? {} : { endpoint: options.endpoint }),
         ...(options.mtu === undefined ? {} : { mtu: options.mtu }),
+        ...(options.vrf === undefined ? {} : { vrf: options.vrf }),
+        ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
+        ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
       };
       const reply = await session.controller().post('/v1/vrouters', request, createVrouterReply);
       session.show(reply, (made, now) => `${vrouterText(made.vrouter, now)}\n\n${joinText(made.join, now)}`);
@@ -87,6 +99,24 @@ export function addVrouter(program: Command, world: World): void {
     .action(async (name: string, _options: unknown, command: Command) => {
       const session = sessionOf(world, command);
       session.show(await session.controller().get(pathOf`/v1/vrouters/${name}`, vrouter), vrouterText);
+    });
+
+  noun
+    .command('change')
+    .description('change the WireGuard interface in place; sessions go on')
+    .argument('<name>')
+    .addOption(mssClampOption())
+    .addOption(sourceCheckOption())
+    .action(async (name: string, options: Pick<CreateOptions, 'mssClamp' | 'sourceCheck'>, command: Command) => {
+      const session = sessionOf(world, command);
+      const request: ChangeVrouterRequest = {
+        ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
+        ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
+      };
+      if (Object.keys(request).length === 0)
+        throw new Failure('usage', 'there is nothing to change; name --mss-clamp or --source-check');
+      const reply = await session.controller().patch(pathOf`/v1/vrouters/${name}`, request, changeVrouterReply);
+      session.show(reply, (data) => `${interfaceText(data.vrouter)}, version ${data.version}`);
     });
 
   noun
@@ -136,7 +166,7 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['networks', row.networks.join(', ')],
     ['addresses', row.addresses.join(', ')],
     ['endpoint', row.endpoint],
-    ['interface', `${row.interface}, MTU ${row.mtu}`],
+    ['interface', interfaceText(row)],
     ['peers', row.peers],
     ['public key', status.publicKey],
     ['configuration', `version ${status.appliedVersion ?? '-'} applied, ${status.version} wanted`],
@@ -157,6 +187,11 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
   if (status.errors.length === 0) return `${facts}${held}`;
   const rows = status.errors.map((error) => [error.key, error.code, error.message]);
   return `${facts}${held}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
+}
+
+function interfaceText({ interface: name, mtu, vrf, mssClamp, sourceCheck }: Vrouter): string {
+  const guards = [mssClamp && `MSS clamp ${mssClamp}`, sourceCheck && `source check ${sourceCheck}`];
+  return [name, `MTU ${mtu}`, ...(vrf === undefined ? [] : [`VRF ${vrf}`]), ...guards.filter(Boolean)].join(', ');
 }
 
 function joinText(join: Join, nowUnixMs: number): string {

@@ -1,7 +1,8 @@
 /** `vrouterctl watch`: what vrouterd does, as it does it, until interrupted. */
+
+import { plain } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { sessionOf, type World } from '../session.ts';
-import { plain } from '../text/table.ts';
 
 export function addWatch(program: Command, world: World): void {
   program

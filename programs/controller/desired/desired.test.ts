@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import type { IntentKey } from '@vrouter/intent/model/intents.ts';
 import { StateHash } from '@vrouter/intent/version/hash.ts';
@@ -20,7 +21,8 @@ let files = 0;
 async function deskWith(name: string) {
   const path = join(folder, `${files++}.db`);
   const desk = await openDesk(path);
-  const input = { name, networks: ['10.0.0.0/24'], vrf: 'default', listenPort: 51820, endpoint: 'h', mtu: 1420 };
+  const networks = ['10.0.0.0/24'];
+  const input = createVrouterRequest.parse({ name, networks, listenPort: 51820, endpoint: 'h' });
   await createVrouter(desk, tester, input);
   return { desk, path };
 }

@@ -5,14 +5,14 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createPeerRequest } from '@vrouter/api/rest/peers.ts';
 import { createRouteRequest } from '@vrouter/api/rest/routes.ts';
-import { type CreateVrouterRequest, createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
+import { type CreateVrouterRequest, createVrouterRequest, type Vrouter } from '@vrouter/api/rest/vrouters.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import fc from 'fast-check';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
 import { readEndpoint, readEndpointAndPort } from './endpoint.ts';
 import { createPeer, listPeers, removePeer, showPeer, wgQuick } from './peers.ts';
 import { createRoute, createVrf, listRoutes, listVrfs, removeRoute, removeVrf } from './routes.ts';
-import { createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
+import { changeVrouter, createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-desk-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -217,6 +217,31 @@ test('routes and VRFs', async () => {
   await removeRoute(desk, tester, 'v', 'blue', '10.77.0.0/24');
   await removeVrf(desk, tester, 'v', 'blue');
   assert.deepEqual(listVrfs(desk, 'v'), ['default']);
+  await desk.db.destroy();
+});
+
+test('MSS clamp and source check of the interface are as said, else what people expect', async () => {
+  const desk = await open();
+  const guards = ({ mssClamp, sourceCheck }: Vrouter) => [mssClamp, sourceCheck];
+  assert.deepEqual(guards((await make(desk, { name: 'v' })).vrouter), ['auto', 'off']);
+  await make(desk, { name: 'w', mssClamp: 'off', sourceCheck: 'loose' });
+  assert.deepEqual((await listVrouters(desk)).map(guards), [
+    ['auto', 'off'],
+    ['off', 'loose'],
+  ]);
+  const intent = desk.desired.get('w').intent('gatewayInterface', 'gatewayInterface/wg0');
+  assert.deepEqual([intent?.mssClamp, intent?.sourceCheck], ['off', 'loose']);
+  const changed = await changeVrouter(desk, tester, 'w', { sourceCheck: 'strict' });
+  assert.deepEqual([changed.version, ...guards(changed.vrouter)], [2, 'off', 'strict']);
+  const { listenPort, mtu, vrf } = intent!;
+  const after = desk.desired.get('w').intent('gatewayInterface', 'gatewayInterface/wg0')!;
+  assert.deepEqual([after.listenPort, after.mtu, after.vrf, after.mssClamp], [listenPort, mtu, vrf, 'off']);
+  assert.equal(
+    (await changeVrouter(desk, tester, 'w', { sourceCheck: 'strict' })).version,
+    2,
+    'nothing new, no version',
+  );
+  await assert.rejects(changeVrouter(desk, tester, 'x', { mssClamp: 'off' }), is('vrouter.notFound', 'name'));
   await desk.db.destroy();
 });
 

@@ -1,5 +1,6 @@
 /** Verbs on peers. */
 import type { CreatePeerReply, createPeerRequest, Peer, PeerReply } from '@vrouter/api/rest/peers.ts';
+import { wgQuickText } from '@vrouter/api/wireguard/wg-quick.ts';
 import { parseKey } from '@vrouter/core/bytes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { parseName } from '@vrouter/core/names.ts';
@@ -121,27 +122,9 @@ export async function removePeer(
   return { name: row.name, version };
 }
 
-/** A wg-quick(8) file for the peer, all but its private key. */
-export function wgQuick({ peer, gateway }: PeerReply): string {
-  const lines = [
-    `# ${peer.name} of ${peer.vrouter}`,
-    '[Interface]',
-    '# Put the private key here whose public key is',
-    `# ${peer.publicKey}`,
-    'PrivateKey = <yours>',
-    `Address = ${peer.addresses.join(', ')}`,
-    `MTU = ${gateway.mtu}`,
-    '',
-    '[Peer]',
-    gateway.publicKey === null
-      ? '# PublicKey = not known before a gateway has joined; ask again then'
-      : `PublicKey = ${gateway.publicKey}`,
-    ...(peer.hasPresharedKey ? ['# PresharedKey = <the one that you gave>'] : []),
-    `AllowedIPs = ${gateway.allowedIps.join(', ')}`,
-    `Endpoint = ${gateway.endpoint}`,
-    'PersistentKeepalive = 25',
-  ];
-  return `${lines.join('\n')}\n`;
+/** A wg-quick(8) file for the peer, all but its private key. Most peers are behind a NAT, which forgets them without keepalives. */
+export function wgQuick(reply: PeerReply): string {
+  return wgQuickText(reply, { privateKey: null, presharedKey: null }, 25);
 }
 
 async function findPeer(db: Reader, head: Head, which: string): Promise<PeerRow> {
@@ -165,7 +148,7 @@ async function notOverlapping(tx: Tx, head: Head, behind: readonly string[]): Pr
   for (const [i, prefix] of behind.entries()) {
     const holder = await holderOf(tx, head.row.id, prefix);
     if (holder !== null) {
-      const whose = holder === GATEWAY_OWNER ? "the gateway's" : `that of peer "${holder}"`;
+      const whose = holder === GATEWAY_OWNER || holder.includes('/') ? "the gateway's" : `that of peer "${holder}"`;
       const hint = `${prefix} is ${whose} already; leave it out or remove it there`;
       throw new ProblemError(problem('peer.overlap', hint, `allowedIps[${i}]`));
     }

@@ -11,6 +11,8 @@ import { holderOf } from '../store/claims.ts';
 import type { Actor } from './actor.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
+import { hostInterfaceWith } from './host-interfaces.ts';
+import { hasVrf, requireInterface, requireVrf } from './intents.ts';
 import { DEFAULT_VRF, INTERFACE, vrfOf } from './status.ts';
 
 /**
@@ -25,16 +27,16 @@ export async function createRoute(
 ): Promise<{ route: Route; version: number }> {
   const intent = must(parseIntent({ kind: 'route', ...input })) as RouteIntent;
   const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
-    if (!hasVrf(head, intent.vrf))
-      throw new ProblemError(problem('intent.reference', `there is no VRF "${intent.vrf}"; make it first`, 'vrf'));
-    if (intent.interface !== null && !head.bodies.has(`gatewayInterface/${intent.interface}`))
-      throw new ProblemError(
-        problem('interface.notFound', `there is no interface "${intent.interface}"; it is wg0`, 'interface'),
-      );
+    requireVrf(head, intent.vrf);
+    if (intent.interface !== null) requireInterface(head, intent.interface, 'interface');
     refuseNextHop(head, intent);
-    const taken = intent.vrf === vrfOf(head) && (await holderOf(tx, head.row.id, intent.prefix)) !== null;
+    const taken =
+      hostInterfaceWith(head, intent.vrf, intent.prefix) !== null ||
+      (intent.vrf === vrfOf(head) && (await holderOf(tx, head.row.id, intent.prefix)) !== null);
     if (taken || head.bodies.has(intentKey(intent))) {
-      const hint = taken ? 'follows from a network or a peer already' : 'is there already; remove it first';
+      const hint = taken
+        ? 'follows from a network, a peer or a host interface already'
+        : 'is there already; remove it first';
       throw new ProblemError(problem('route.exists', `the route to ${intent.prefix} ${hint}`, 'prefix'));
     }
     draft.put(intent);
@@ -96,7 +98,7 @@ export function listVrfs(desk: Desk, vrouter: string): string[] {
   return [DEFAULT_VRF, ...made.sort(compare)];
 }
 
-/** Throws `vrouter.notFound`, `intent.notFound`, `intent.reference` (routes or the interface are in it). */
+/** Throws `vrouter.notFound`, `intent.notFound`, `intent.reference` (something is in it). */
 export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name: string): Promise<number> {
   const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
     const key = `vrf/${name}` as IntentKey;
@@ -104,11 +106,9 @@ export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name:
       const hint = name === DEFAULT_VRF ? 'the default VRF cannot be removed' : `there is no VRF "${name}"`;
       throw new ProblemError(problem('intent.notFound', hint, 'vrf'));
     }
-    const user = head.intents('route').find((route) => route.vrf === name);
-    if (user !== undefined)
-      throw new ProblemError(
-        problem('intent.reference', `VRF "${name}" has a route to ${user.prefix}; remove it first`, 'vrf'),
-      );
+    const user = userOf(head, name);
+    if (user !== null)
+      throw new ProblemError(problem('intent.reference', `VRF "${name}" has ${user}; remove it first`, 'vrf'));
     if (vrfOf(head) === name)
       throw new ProblemError(
         problem('intent.reference', `VRF "${name}" has the interface ${INTERFACE}; it goes with the vrouter`, 'vrf'),
@@ -126,16 +126,28 @@ export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name:
   return version;
 }
 
-/** WireGuard looks up the destination among its peers' allowed IPs and asks no next hop: one that nobody's cover would be obeyed by silence. */
-function refuseNextHop(head: Head, { interface: link, nextHop }: RouteIntent): void {
-  if (nextHop === null || link === null) return;
-  if (head.intent('gatewayInterface', `gatewayInterface/${link}`)?.type !== 'wireguard') return;
-  const hint = `${link} is a WireGuard interface, where the peer whose allowed IPs cover the destination gets the packet: leave the next hop out, and give the prefix to that peer as an allowed IP`;
-  throw new ProblemError(problem('input.invalid', hint, 'nextHop'));
+/** What is in a VRF, for a sentence; null: nothing. */
+function userOf(head: Head, vrf: string): string | null {
+  const route = head.intents('route').find((one) => one.vrf === vrf);
+  if (route !== undefined) return `a route to ${route.prefix}`;
+  const host = head.intents('hostInterface').find((one) => one.vrf === vrf);
+  if (host !== undefined) return `the host interface ${host.name}`;
+  const masquerade = head.intents('masquerade').find((one) => one.vrf === vrf);
+  if (masquerade !== undefined) return `a masquerade of ${masquerade.prefix}`;
+  const port = head.intents('publishedPort').find((one) => one.vrf === vrf);
+  return port === undefined ? null : `the published port ${port.protocol}/${port.hostPort}`;
 }
 
-function hasVrf(head: Head, name: string): boolean {
-  return name === DEFAULT_VRF || head.bodies.has(`vrf/${name}`);
+/** Neither kind of interface asks for a next hop, so one would be obeyed by silence. */
+function refuseNextHop(head: Head, { interface: link, nextHop }: RouteIntent): void {
+  if (nextHop === null || link === null) return;
+  if (head.bodies.has(`hostInterface/${link}`))
+    throw new ProblemError(
+      problem('input.invalid', `behind ${link} is the gateway's own machine alone: leave the next hop out`, 'nextHop'),
+    );
+  // WireGuard looks up the destination among its peers' allowed IPs.
+  const hint = `${link} is a WireGuard interface, where the peer whose allowed IPs cover the destination gets the packet: leave the next hop out, and give the prefix to that peer as an allowed IP`;
+  throw new ProblemError(problem('input.invalid', hint, 'nextHop'));
 }
 
 function describeRoute(vrouter: string, intent: RouteIntent): Route {

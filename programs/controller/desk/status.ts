@@ -1,6 +1,7 @@
 /** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
 import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import { type Gateway, LOST_MS } from '../agents/gateway.ts';
 import type { Roster } from '../agents/roster.ts';
 import type { Head } from '../desired/head.ts';
@@ -14,7 +15,12 @@ export const DEFAULT_VRF = 'default';
 
 /** The routing table that the interface is in, and with it the networks and what is behind the peers. */
 export function vrfOf(head: Head): string {
-  return head.intent('gatewayInterface', `gatewayInterface/${INTERFACE}`)?.vrf ?? DEFAULT_VRF;
+  return interfaceOf(head)?.vrf ?? DEFAULT_VRF;
+}
+
+/** As it was put, maybe by an older controller, which said less. */
+function interfaceOf(head: Head): Partial<GatewayInterfaceIntent> | null {
+  return head.intent('gatewayInterface', `gatewayInterface/${INTERFACE}`);
 }
 
 export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus {
@@ -63,6 +69,8 @@ export function describeVrouter(
     listenPort,
     endpoint,
     mtu,
+    mssClamp: interfaceOf(head)?.mssClamp ?? 'auto',
+    sourceCheck: interfaceOf(head)?.sourceCheck ?? 'off',
     peers,
     createdUnixMs,
     status: statusOfVrouter(head, roster.of(id), nowUnixMs),

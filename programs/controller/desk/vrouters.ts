@@ -1,6 +1,12 @@
 /** Verbs on virtual routers. Each checks first, then commits everything in one transaction, then tells. */
 import { randomUUID } from 'node:crypto';
-import type { createTokenRequest, createVrouterRequest, Join, Vrouter } from '@vrouter/api/rest/vrouters.ts';
+import type {
+  changeVrouterRequest,
+  createTokenRequest,
+  createVrouterRequest,
+  Join,
+  Vrouter,
+} from '@vrouter/api/rest/vrouters.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, type Prefix } from '@vrouter/core/prefix.ts';
 import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
@@ -36,7 +42,7 @@ export async function createVrouter(
   const { endpoint, listenPort } = readEndpointAndPort(input.endpoint, input.listenPort);
   const id = randomUUID();
   const networks = prefixes.map((prefix, ordinal) => networkRow(id, ordinal, prefix));
-  const { mtu } = input;
+  const { mtu, mssClamp, sourceCheck } = input;
   const row = {
     id,
     name,
@@ -53,7 +59,7 @@ export async function createVrouter(
     // The networks themselves and the gateway's addresses are nobody else's.
     const own = networks.flatMap(({ prefix, gatewayAddress }) => [prefix, hostPrefix(gatewayAddress)]);
     await claim(tx, id, GATEWAY_OWNER, [...new Set(own)]);
-    draftGateway(draft, networks, { vrf, listenPort, mtu });
+    draftGateway(draft, networks, { vrf, listenPort, mtu, mssClamp, sourceCheck });
     await note(tx, desk, actor, 'vrouter.create', name);
     return addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
   });
@@ -84,6 +90,33 @@ export async function showVrouter(desk: Desk, name: string): Promise<Vrouter> {
   const networks = await networksOf(desk.db, head.row.id);
   const peers = head.count('peer');
   return describeVrouter(head, networks, peers, desk.roster, desk.unixMs());
+}
+
+/** Changes what is named of the WireGuard interface, in place: sessions go on. Throws `vrouter.notFound`. */
+export async function changeVrouter(
+  desk: Desk,
+  actor: Actor,
+  name: string,
+  input: z.output<typeof changeVrouterRequest>,
+): Promise<{ vrouter: Vrouter; version: number }> {
+  const before = desk.desired.get(name).version;
+  const { version } = await desk.desired.change(name, async (tx, draft, head) => {
+    const key = `gatewayInterface/${INTERFACE}` as const;
+    // An older controller put it without these; `put` fills in what nobody says.
+    const intent = head.intent('gatewayInterface', key)!;
+    const { mssClamp = intent.mssClamp, sourceCheck = intent.sourceCheck } = input;
+    draft.put({ ...intent, mssClamp, sourceCheck });
+    await note(tx, desk, actor, 'vrouter.change', name);
+  });
+  if (version !== before)
+    desk.events.emit({
+      type: 'vrouter.changed',
+      vrouter: name,
+      subject: INTERFACE,
+      version,
+      text: `${INTERFACE} of ${name} was changed`,
+    });
+  return { vrouter: await showVrouter(desk, name), version };
 }
 
 /** Removes the vrouter; its gateway is refused from now on. Throws `vrouter.notFound`. */
@@ -152,7 +185,7 @@ async function addToken(
 function draftGateway(
   draft: Draft,
   networks: readonly NetworkRow[],
-  own: Pick<GatewayInterfaceIntent, 'vrf' | 'listenPort' | 'mtu'>,
+  own: Pick<GatewayInterfaceIntent, 'vrf' | 'listenPort' | 'mtu' | 'mssClamp' | 'sourceCheck'>,
 ): void {
   if (own.vrf !== DEFAULT_VRF) draft.put({ kind: 'vrf', name: own.vrf });
   draft.put({ kind: 'gatewayInterface', name: INTERFACE, type: 'wireguard', ...own });

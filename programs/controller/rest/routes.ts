@@ -65,7 +65,8 @@ export function routeRoutes(app: App, desk: Desk): void {
     {
       schema: {
         tags,
-        summary: 'Add a VRF, for routes; the interface is in the one that `vrf` named when the vrouter was made',
+        summary:
+          'Add a VRF, for routes, NAT and host interfaces; `wg0` is in the one that `vrf` named when the vrouter was made',
         params: vrouterParams,
         body: createVrfRequest,
         response: { 201: createVrfReply, ...refusals },
@@ -92,7 +93,7 @@ export function routeRoutes(app: App, desk: Desk): void {
     {
       schema: {
         tags,
-        summary: 'Remove a VRF that has no routes',
+        summary: 'Remove a VRF that nothing is in',
         params: vrfParams,
         response: { 200: deletedReply, ...refusals },
       },

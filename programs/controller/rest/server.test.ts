@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { auditList } from '@vrouter/api/rest/system.ts';
-import { createVrouterReply, vrouterList } from '@vrouter/api/rest/vrouters.ts';
+import { changeVrouterReply, createVrouterReply, vrouterList } from '@vrouter/api/rest/vrouters.ts';
 import { pino } from 'pino';
 import { type Running, startController } from '../controller.ts';
 
@@ -54,6 +54,53 @@ test('a vrouter and a peer, made and seen', async () => {
   assert.equal((await call('POST', '/v1/vrouters/edge/tokens', { ttlSeconds: 60 })).status, 201);
 });
 
+test('the WireGuard interface is changed in place; other fields are refused', async () => {
+  const path = '/v1/vrouters/edge';
+  const changed = await call('PATCH', path, { sourceCheck: 'loose' });
+  assert.deepEqual([changed.status, changeVrouterReply.parse(changed.json).vrouter.sourceCheck], [200, 'loose']);
+  assert.equal((await call('PATCH', path, { sourceCheck: 'off' })).status, 200);
+  for (const [body, field] of [
+    [{ sourceCheck: 'on' }, 'sourceCheck'],
+    [{ listenPort: 5000 }, 'listenPort'],
+  ] as const) {
+    const refused = await call('PATCH', path, body);
+    assert.deepEqual([refused.status, errorReply.parse(refused.json).error.field], [400, field]);
+  }
+});
+
+test('host interfaces and NAT: made, listed, shown and removed, with the codes of their mistakes', async () => {
+  const base = '/v1/vrouters/edge';
+  const port = { protocol: 'udp', hostPort: 53, address: '10.77.0.2', port: 53 };
+  for (const [path, body, one] of [
+    ['host-interfaces', { name: 'host0', addresses: ['10.99.0.1/24'] }, 'host0'],
+    ['masquerades', { prefix: '10.77.0.0/24' }, 'default/10.77.0.0%2F24'],
+    ['published-ports', port, 'default/*/udp/53'],
+    ['published-ports', { ...port, hostAddress: '192.0.2.7' }, 'default/192.0.2.7/udp/53'],
+  ] as const) {
+    const made = await call('POST', `${base}/${path}`, body);
+    assert.equal(made.status, 201, JSON.stringify(made.json));
+    const { version, ...row } = made.json as { version: number };
+    const twice = await call('POST', `${base}/${path}`, body);
+    assert.deepEqual([twice.status, errorReply.parse(twice.json).error.code], [409, 'intent.exists']);
+    const shown = await call('GET', `${base}/${path}/${one}`);
+    assert.deepEqual([shown.status, shown.json], [200, row]);
+    const listed = (await call('GET', `${base}/${path}`)).json as { [name: string]: unknown[] };
+    assert.deepEqual(Object.values(listed)[0]!.at(-1), Object.values(row)[0]);
+  }
+  for (const path of ['host-interfaces/host1', 'masquerades/default/10.0.0.0%2F8', 'published-ports/default/*/tcp/53'])
+    for (const method of ['GET', 'DELETE']) {
+      const answer = await call(method, `${base}/${path}`);
+      assert.deepEqual([answer.status, errorReply.parse(answer.json).error.code], [404, 'intent.notFound'], path);
+    }
+  for (const path of [
+    'host-interfaces/host0',
+    'masquerades/default/10.77.0.0%2F24',
+    'published-ports/default/*/udp/53',
+    'published-ports/default/192.0.2.7/udp/53',
+  ])
+    assert.equal((await call('DELETE', `${base}/${path}`)).status, 200, path);
+});
+
 for (const [name, method, path, body, status, code, field] of [
   ['no such path', 'GET', '/v1/nothing', undefined, 404, 'request.notFound', undefined],
   ['no such vrouter', 'GET', '/v1/vrouters/none', undefined, 404, 'vrouter.notFound', 'name'],
@@ -74,6 +121,33 @@ for (const [name, method, path, body, status, code, field] of [
   ['no JSON', 'POST', '/v1/vrouters', '{"name":', 400, 'input.invalid', undefined],
   ['too much', 'POST', '/v1/vrouters', `"${'x'.repeat(1_100_000)}"`, 413, 'request.tooLarge', undefined],
   ['a query that is missing', 'DELETE', '/v1/vrouters/edge/routes', undefined, 400, 'input.invalid', 'prefix'],
+  [
+    'a port out of range',
+    'POST',
+    '/v1/vrouters/edge/published-ports',
+    { protocol: 'tcp', hostPort: 0, address: '10.77.0.2', port: 80 },
+    400,
+    'input.invalid',
+    'hostPort',
+  ],
+  [
+    'a masquerade of IPv6',
+    'POST',
+    '/v1/vrouters/edge/masquerades',
+    { prefix: 'fd77::/64' },
+    400,
+    'input.invalid',
+    'prefix',
+  ],
+  [
+    'an address of the machine that is none',
+    'POST',
+    '/v1/vrouters/edge/host-interfaces',
+    { name: 'host0', addresses: ['10.99.0.1/24', '10.99.0/24'] },
+    400,
+    'prefix.invalid',
+    'addresses[1]',
+  ],
   ['too short a token', 'POST', '/v1/vrouters/edge/tokens', { ttlSeconds: 1 }, 400, 'input.invalid', 'ttlSeconds'],
 ] as const)
   test(`refused: ${name}`, async () => {
@@ -123,6 +197,9 @@ test('the documentation covers every path, with words for every field of a reque
     '/v1/vrouters',
     '/v1/vrouters/{name}/peers/{peer}/wg-quick',
     '/v1/vrouters/{name}/routes',
+    '/v1/vrouters/{name}/host-interfaces/{interface}',
+    '/v1/vrouters/{name}/masquerades/{vrf}/{prefix}',
+    '/v1/vrouters/{name}/published-ports/{vrf}/{hostAddress}/{protocol}/{hostPort}',
     '/v1/events',
     '/v1/audit',
   ])
@@ -150,6 +227,6 @@ test('health and metrics', async () => {
   assert.deepEqual((await call('GET', '/healthz')).json, { status: 'ok' });
   const text = String((await call('GET', '/metrics')).json);
   assert.match(text, /^vrouter_controller_vrouters 1$/m);
-  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 2$/m);
+  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 12$/m);
   assert.match(text, /^process_cpu_seconds_total /m);
 });

@@ -17,6 +17,8 @@ import type { App } from './app.ts';
 import { answerErrors } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { judgeRequest } from './guard.ts';
+import { hostInterfaceRoutes } from './host-interfaces.ts';
+import { natRoutes } from './nat.ts';
 import { peerRoutes } from './peers.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
@@ -87,6 +89,8 @@ export async function restServer(
   vrouterRoutes(app, desk);
   peerRoutes(app, desk);
   routeRoutes(app, desk);
+  hostInterfaceRoutes(app, desk);
+  natRoutes(app, desk);
   const endStreams = eventRoutes(app, desk.events);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

@@ -1,6 +1,8 @@
 /** /v1/vrouters */
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import {
+  changeVrouterReply,
+  changeVrouterRequest,
   confirmShrinkReply,
   createTokenReply,
   createTokenRequest,
@@ -14,6 +16,7 @@ import {
 import type { Desk } from '../desk/desk.ts';
 import { statusOfVrouter } from '../desk/status.ts';
 import {
+  changeVrouter,
   confirmShrink,
   createToken,
   createVrouter,
@@ -50,6 +53,20 @@ export function vrouterRoutes(app: App, desk: Desk): void {
     '/v1/vrouters/:name',
     { schema: { tags, summary: 'One virtual router', params: vrouterParams, response: { 200: vrouter, ...refusals } } },
     async (request) => showVrouter(desk, request.params.name),
+  );
+
+  app.patch(
+    '/v1/vrouters/:name',
+    {
+      schema: {
+        tags,
+        summary: 'Change the WireGuard interface in place: MSS clamp and source check; sessions go on',
+        params: vrouterParams,
+        body: changeVrouterRequest,
+        response: { 200: changeVrouterReply, ...refusals },
+      },
+    },
+    async (request) => changeVrouter(desk, actorOf(request), request.params.name, request.body),
   );
 
   app.delete(

@@ -4,7 +4,7 @@ import type { Reader, Tx } from './schema.ts';
 /** Owner of the gateway's own addresses and of the networks themselves. */
 export const GATEWAY_OWNER = '';
 
-/** Who holds the prefix: a peer's name, GATEWAY_OWNER, or null for nobody. */
+/** Who holds the prefix: a peer's name, the key of a host interface (which no name can be), GATEWAY_OWNER, or null for nobody. */
 export async function holderOf(db: Reader, vrouterId: string, prefix: string): Promise<string | null> {
   const row = await db
     .selectFrom('claims')

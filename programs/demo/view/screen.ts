@@ -2,6 +2,8 @@
 import { relative } from 'node:path';
 import type { PeerRow, StatusReply } from '@vrouter/api/gateway/gateway.ts';
 import type { Vrouter } from '@vrouter/api/rest/vrouters.ts';
+import { table } from '@vrouter/core/table.ts';
+import { bytesText, spanText, whenText } from '@vrouter/core/units.ts';
 import type { Network } from '../world/network.ts';
 
 export interface LiveState {
@@ -24,9 +26,13 @@ export function renderScreen(facts: LiveFacts, state: LiveState, withHints: bool
   const lines = [
     'vrouter: a network of your own on this machine. Ctrl-C ends it; the state stays.',
     '',
-    ...table(['GATEWAY', 'STATE', 'VERSION', 'ENGINE', 'PLANE', 'CERTIFICATE'], gatewayRows(facts)),
+    table(['GATEWAY', 'STATE', 'VERSION', 'ENGINE', 'PLANE', 'CERTIFICATE'], gatewayRows(facts), 'no gateway yet'),
     '',
-    ...table(['PEER', 'PLAYED BY', 'ADDRESS', 'HANDSHAKE', 'RECEIVED', 'SENT', 'RATE'], peerRows(facts, state)),
+    table(
+      ['PEER', 'PLAYED BY', 'ADDRESS', 'HANDSHAKE', 'RECEIVED', 'SENT', 'RATE'],
+      peerRows(facts, state),
+      'no peers yet',
+    ),
     '',
     `${state.delivered} packets delivered whole, ${state.lost} lost`,
   ];
@@ -54,7 +60,7 @@ function gatewayRows({ vrouters, status }: LiveFacts): string[][] {
   return vrouters.map((vrouter) => {
     const { connected, appliedVersion, version, certificateExpiresUnixMs, plane } = vrouter.status;
     const certificate =
-      certificateExpiresUnixMs === null ? '-' : `${duration(certificateExpiresUnixMs - Date.now())} left`;
+      certificateExpiresUnixMs === null ? '-' : `${spanText(certificateExpiresUnixMs - Date.now())} left`;
     const engine = status?.engine === null || status === null ? 'away' : `pid ${status.engine.pid}`;
     const applied = appliedVersion === version ? `${version}` : `${appliedVersion ?? '-'} of ${version}`;
     return [vrouter.name, connected ? 'polling' : 'away', applied, engine, plane ?? '-', certificate];
@@ -70,33 +76,16 @@ function peerRows({ network, peers }: LiveFacts, state: LiveState): string[][] {
     const rate = before === undefined || seconds === 0 ? 0 : (bytes - before.bytes) / seconds;
     state.before.set(row.publicKey, { bytes, at: now });
     const played = network.peers.find((peer) => peer.name === row.name)?.program ?? 'you?';
-    const handshake =
-      row.lastHandshakeUnixMs === null ? 'never' : `${duration(Date.now() - row.lastHandshakeUnixMs)} ago`;
+    const handshake = whenText(row.lastHandshakeUnixMs, Date.now());
     const address = row.allowedIps[0]?.replace(/\/.*/, '') ?? '-';
-    return [row.name, played, address, handshake, size(row.rxBytes), size(row.txBytes), `${size(Math.max(0, rate))}/s`];
+    return [
+      row.name,
+      played,
+      address,
+      handshake,
+      bytesText(row.rxBytes),
+      bytesText(row.txBytes),
+      `${bytesText(Math.max(0, rate))}/s`,
+    ];
   });
-}
-
-function table(header: readonly string[], rows: readonly (readonly string[])[]): string[] {
-  const all = [header, ...rows];
-  const widths = header.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all.map((row) =>
-    row
-      .map((cell, column) => cell.padEnd(widths[column]!))
-      .join('  ')
-      .trimEnd(),
-  );
-}
-
-function size(bytes: number): string {
-  if (bytes < 1024) return `${Math.round(bytes)} B`;
-  if (bytes < 1024 * 1024) return `${(bytes / 1024).toFixed(1)} KiB`;
-  return `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
-}
-
-function duration(ms: number): string {
-  const seconds = Math.round(ms / 1000);
-  if (seconds < 60) return `${seconds} s`;
-  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
-  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }

@@ -2,12 +2,12 @@
  * The demo's small network, brought up in order: controller, vrouter and join string, gateway, peers. What is already in the data
  * folder goes on where it stopped.
  */
-import { generateKeyPairSync } from 'node:crypto';
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { CreatePeerReply } from '@vrouter/api/rest/peers.ts';
-import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
+import { wgQuickText } from '@vrouter/api/wireguard/wg-quick.ts';
 import type { DemoPeer } from '../peers/kinds.ts';
 import { startUserspacePeer } from '../peers/userspace.ts';
 import { hasWireguardGo, startWireguardGoPeer } from '../peers/wireguard-go.ts';
@@ -133,7 +133,7 @@ export class Network {
     const there = (await this.controller.peers(VROUTER)).peers.some((peer) => peer.name === name);
     if (there && !existsSync(filePath)) await this.controller.removePeer(VROUTER, name);
     if (!there || !existsSync(filePath)) {
-      const keys = newKeyPair();
+      const keys = await newKeyPair();
       const began = performance.now();
       const created = await this.controller.createPeer(VROUTER, { name, publicKey: keys.publicKey });
       await this.#applied(created.version);
@@ -170,29 +170,7 @@ export class Network {
   }
 }
 
-/** A fresh X25519 pair, base64. */
-export function newKeyPair(): { readonly privateKey: string; readonly publicKey: string } {
-  const { publicKey, privateKey } = generateKeyPairSync('x25519');
-  // The raw key is the last 32 bytes of either DER encoding (RFC 8410).
-  const raw = (der: Buffer): string => der.subarray(-32).toString('base64');
-  return {
-    privateKey: raw(privateKey.export({ format: 'der', type: 'pkcs8' })),
-    publicKey: raw(publicKey.export({ format: 'der', type: 'spki' })),
-  };
-}
-
 /** All that a peer ever knows. */
-export function wgQuickFile(privateKey: string, { peer, gateway }: CreatePeerReply): string {
-  if (gateway.publicKey === null) throw new ProblemError(problem('vrouter.notFound', 'no gateway has joined yet'));
-  return `[Interface]
-PrivateKey = ${privateKey}
-Address = ${peer.addresses.join(', ')}
-MTU = ${gateway.mtu}
-
-[Peer]
-PublicKey = ${gateway.publicKey}
-Endpoint = ${gateway.endpoint}
-AllowedIPs = ${gateway.allowedIps.join(', ')}
-PersistentKeepalive = 25
-`;
+export function wgQuickFile(privateKey: string, reply: CreatePeerReply): string {
+  return wgQuickText(reply, { privateKey, presharedKey: null }, 25);
 }

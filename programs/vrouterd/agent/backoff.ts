@@ -9,8 +9,9 @@ export class Backoff {
     this.#capMs = capMs;
   }
 
-  nextMs(): number {
-    return Math.random() * Math.min(this.#capMs, this.#baseMs * 2 ** this.#attempts++);
+  /** ms. `capMs`: another cap, this once. */
+  nextMs(capMs: number = this.#capMs): number {
+    return Math.random() * Math.min(capMs, this.#baseMs * 2 ** this.#attempts++);
   }
 
   reset(): void {

@@ -22,6 +22,8 @@ export interface EngineOptions {
   readonly logPath: string;
   /** False: somebody else runs the engine (a service manager); we only connect. */
   readonly start: boolean;
+  /** Threads of an engine that we start; null lets it decide. */
+  readonly workers: number | null;
 }
 
 export interface AsideConnection {
@@ -93,7 +95,9 @@ export class EngineSupervisor {
   #spawn(): number {
     const log = openSync(this.#options.logPath, 'a', 0o600);
     try {
-      const child = spawn(process.execPath, [engineProgram, '--socket', this.#options.socketPath], {
+      const { socketPath, workers } = this.#options;
+      const workerOptions = workers === null ? [] : ['--workers', String(workers)];
+      const child = spawn(process.execPath, [engineProgram, '--socket', socketPath, ...workerOptions], {
         detached: true,
         stdio: ['ignore', log, log],
       });

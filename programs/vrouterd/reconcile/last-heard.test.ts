@@ -6,7 +6,16 @@ import { openDatabase } from '../store/database.ts';
 import { Store } from '../store/store.ts';
 import { LastHeard } from './last-heard.ts';
 
-const link = { kind: 'link', name: 'wg0', type: 'wireguard', vrf: 'default', mtu: 1420, adminUp: true } as const;
+const link = {
+  kind: 'link',
+  name: 'wg0',
+  type: 'wireguard',
+  vrf: 'default',
+  mtu: 1420,
+  adminUp: true,
+  mssClamp: true,
+  sourceCheck: 'off',
+} as const;
 const peer: WireguardPeerObject = {
   kind: 'wireguardPeer',
   link: 'wg0',

@@ -9,8 +9,12 @@ const RT_SCOPE_LINK = 253;
 const RT_SCOPE_UNIVERSE = 0;
 const RTA_DST = 1;
 const RTA_OIF = 4;
-/** Routes with this protocol are ours (intent/docs/objects.md). */
-export const ROUTE_PROTOCOL = 186;
+/**
+ * Routes with this protocol are ours (intent/docs/objects.md). A number that neither linux/rtnetlink.h (RTPROT_*, of which 186 to 192 are
+ * routing protocols' own: BGP, IS-IS, OSPF, RIP, EIGRP) nor iproute2's rt_protos gives to anybody: a daemon that cleans up after itself
+ * by protocol must not find ours, nor we its. 118 is the letter v.
+ */
+export const ROUTE_PROTOCOL = 118;
 
 /** Never takes a prefix from a route that is there: the kernel answers EEXIST. */
 export function addRoute(index: number, prefix: Prefix): Uint8Array {

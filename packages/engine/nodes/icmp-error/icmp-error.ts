@@ -67,13 +67,20 @@ export class IcmpError {
   readonly #judge6: MayAnswer6;
   #id: number;
 
-  /** `seed` starts identifications and the hash of the rate limit. */
-  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, seed: number, next: Frame) {
+  /** `seed` starts identifications and the hash of the rate limit; `workers` share the rate. */
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    clock: BreathClock,
+    seed: number,
+    next: Frame,
+    workers: number = 1,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#clock = clock;
     this.#next = next;
-    this.#limit = new IcmpRateLimit(seed);
+    this.#limit = new IcmpRateLimit(seed, workers);
     this.#judge6 = new MayAnswer6();
     this.#id = seed & 0xffff;
   }

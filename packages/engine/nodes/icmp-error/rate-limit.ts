@@ -13,14 +13,20 @@ const BUCKETS = 1024;
 
 export class IcmpRateLimit {
   readonly #seed: number;
+  /** The rate of all and its burst, of this worker. */
+  readonly #globalRate: number;
+  readonly #globalBurst: number;
   readonly #tokens: Float64Array;
   readonly #filledAt: Float64Array;
 
-  constructor(seed: number) {
+  /** `workers`: how many share what may be sent to all. What goes to one destination comes mostly from one of them. */
+  constructor(seed: number, workers: number = 1) {
     this.#seed = seed;
+    this.#globalRate = GLOBAL_RATE / workers;
+    this.#globalBurst = GLOBAL_BURST / workers;
     // The last is the one for all.
     this.#tokens = new Float64Array(BUCKETS + 1).fill(DESTINATION_BURST);
-    this.#tokens[BUCKETS] = GLOBAL_BURST;
+    this.#tokens[BUCKETS] = this.#globalBurst;
     this.#filledAt = new Float64Array(BUCKETS + 1);
   }
 
@@ -37,7 +43,7 @@ export class IcmpRateLimit {
 
   /** Takes a token of all. */
   takeGlobal(now: Millis): boolean {
-    return this.#take(BUCKETS, GLOBAL_RATE, GLOBAL_BURST, now);
+    return this.#take(BUCKETS, this.#globalRate, this.#globalBurst, now);
   }
 
   #take(bucket: number, rate: number, burst: number, now: Millis): boolean {

@@ -9,7 +9,7 @@ import { IPV4_MIN_LEN, ipVersion, ipv4DontFragment, ipv4HeaderLen } from '@vrout
 import { emitIpv6Fragment, IPV6_FRAGMENT_HEADER, IPV6_FRAGMENT_LEN } from '@vrouter/wire/ipv6/extensions.ts';
 import { IPV6_LEN, ipv6NextHeader } from '@vrouter/wire/ipv6/ipv6.ts';
 import type { PacketBatch } from '../../batch/packet-batch.ts';
-import type { Counters } from '../../graph/counters.ts';
+import { type Counters, Work } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 
@@ -32,7 +32,7 @@ export class Fragmenter {
   cut(batch: PacketBatch, row: number, mtu: number, next: Frame): number {
     const four = ipVersion(batch.region[row]!.view, batch.offset[row]!) === 4;
     const reason = four ? this.#cut4(batch, row, mtu, next) : this.#cut6(batch, row, mtu, next);
-    if (reason === Drop.none) this.#counters.fragmented++;
+    if (reason === Drop.none) this.#counters.did(Work.fragmented);
     return reason;
   }
 

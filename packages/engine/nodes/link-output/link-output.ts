@@ -8,7 +8,7 @@ import { IPV4_PROTOCOL_AT, ipVersion, ipv4DontFragment } from '@vrouter/wire/ipv
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import { IPV6_NEXT_HEADER_AT } from '@vrouter/wire/ipv6/ipv6.ts';
 import { type PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
-import type { Counters } from '../../graph/counters.ts';
+import { type Counters, Work } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { type Forwarding, type Link, NO_CLAMP } from '../../state/forwarding.ts';
@@ -50,7 +50,7 @@ export class LinkOutput {
       const at = batch.offset[row]!;
       if (bytes[bytes[at]! >>> 4 === 4 ? at + IPV4_PROTOCOL_AT : at + IPV6_NEXT_HEADER_AT] === IpProtocol.tcp) {
         const clampMtu = Math.min(link.clampMtu, links[batch.ingress[row]!]!.clampMtu);
-        if (clampMtu !== NO_CLAMP && clampMss(batch, row, clampMtu)) this.#counters.mssClamped++;
+        if (clampMtu !== NO_CLAMP && clampMss(batch, row, clampMtu)) this.#counters.did(Work.mssClamped);
       }
       if (batch.length[row]! > link.mtu) this.#tooLong(batch, row, link);
       else if (link.tun !== null) this.#tun.push(row);

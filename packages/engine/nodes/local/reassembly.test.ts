@@ -4,6 +4,7 @@ import { type Millis, millis } from '@vrouter/core/time.ts';
 import { parseIpv4 } from '@vrouter/wire/ipv4/ipv4.ts';
 import fc from 'fast-check';
 import { PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import { Work } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import { Frame } from '../../graph/frame.ts';
 import { udpPacket } from '../../testing/packets.testing.ts';
@@ -57,7 +58,7 @@ for (const family of [4, 6] as const) {
         const counters = bench().counters;
         const { said, whole } = put(new Reassembly(counters), shuffled);
         assert.deepEqual(said, [...Array.from({ length: pieces.length - 1 }, () => HELD), Drop.none]);
-        assert.equal(counters.reassembled, 1);
+        assert.equal(counters.work[Work.reassembled], 1);
         if (family === 6) assert.equal(whole, packet.toHex());
         else {
           // The cut gave it an identification of its own and let go of "do not fragment".

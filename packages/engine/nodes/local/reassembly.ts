@@ -11,7 +11,7 @@ import { ipVersion, ipv4HeaderLen } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_FRAGMENT_LEN, ipv6FragmentOffset, ipv6MoreFragments } from '@vrouter/wire/ipv6/extensions.ts';
 import { IPV6_LEN } from '@vrouter/wire/ipv6/ipv6.ts';
 import type { PacketBatch } from '../../batch/packet-batch.ts';
-import type { Counters } from '../../graph/counters.ts';
+import { type Counters, Work } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 
 export const REASSEMBLY_SLOTS = 64;
@@ -114,7 +114,7 @@ export class Reassembly {
       view.setUint16(to + 10, finishChecksum(sumWords(view, to, slot.headerLength, 0)));
     } else view.setUint16(to + 4, slot.total);
     batch.moveToMade(row, to, length);
-    this.#counters.reassembled++;
+    this.#counters.did(Work.reassembled);
     return Drop.none;
   }
 

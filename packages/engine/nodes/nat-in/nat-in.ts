@@ -1,6 +1,7 @@
 /**
  * nat-in: packets to an address of ours, while there is NAT: those that somebody inside has to do with get the inside destination, and
- * are looked up again where the inside is (nat/README.md). The others are ours. IPv6 passes.
+ * are looked up again where the inside is (nat/README.md). The others are ours. IPv6 passes. With several workers the keeper
+ * translates for all: it gets what arrives here on others.
  * In: ip-lookup. Out: ip-lookup when translated, else local. A piece may wait here for the first of its datagram.
  */
 import { ipVersion } from '@vrouter/wire/ipv4/ipv4.ts';
@@ -11,6 +12,8 @@ import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import { takeHeld } from '../../nat/follow.ts';
 import { HELD, type Nat, NOT_TRANSLATED } from '../../nat/nat.ts';
+import type { Handoff } from '../../workers/handoff.ts';
+import { Parcel } from '../../workers/ring.ts';
 
 export class NatIn {
   readonly #nat: Nat;
@@ -18,25 +21,41 @@ export class NatIn {
   readonly #clock: BreathClock;
   readonly #lookup: Frame;
   readonly #local: Frame;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(nat: Nat, counters: Counters, clock: BreathClock, lookup: Frame, local: Frame) {
+  constructor(
+    nat: Nat,
+    counters: Counters,
+    clock: BreathClock,
+    lookup: Frame,
+    local: Frame,
+    handoff: Handoff | null = null,
+  ) {
     this.#nat = nat;
     this.#counters = counters;
     this.#clock = clock;
     this.#lookup = lookup;
     this.#local = local;
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
     const { held } = this.#nat.pieces;
+    const away = this.#handoff !== null && !this.#handoff.isKeeper ? this.#handoff : null;
     this.#nat.advance(this.#clock.now);
     held.advance(this.#clock.now, this.#counters);
     for (let i = 0; i < frame.count; i++) {
-      this.#translate(batch, frame.rows[i]!);
+      const row = frame.rows[i]!;
+      if (away !== null && ipVersion(batch.region[row]!.view, batch.offset[row]!) === 4) {
+        away.row(away.keeper, Parcel.natIn, batch, row);
+        continue;
+      }
+      this.#translate(batch, row);
       // Those that came before their first one go on behind it.
       while (held.ready > 0) {
-        const row = takeHeld(held, batch, frame.rows[i]!, this.#counters);
-        if (row >= 0) this.#translate(batch, row);
+        const next = takeHeld(held, batch, row, this.#counters);
+        if (next >= 0) this.#translate(batch, next);
       }
     }
   }

@@ -1,6 +1,7 @@
 /**
  * tun-output: packets for the host's own kernel, handed over link by link from where they lie. What the kernel does not take (its queue
- * is full, somebody took the device down) is counted and lost.
+ * is full, somebody took the device down) is counted and lost. With several workers the keeper has the devices: others hand it what
+ * arrives here.
  * In: link-output. Out: the sockets of the ports.
  */
 import type { PacketBatch } from '../../batch/packet-batch.ts';
@@ -9,20 +10,30 @@ import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { TunPort } from '../../ports/tun/port.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import type { Handoff } from '../../workers/handoff.ts';
+import { Parcel } from '../../workers/ring.ts';
 
 export class TunOutput {
   readonly #forwarding: Forwarding;
   readonly #counters: Counters;
   /** Ports with rows waiting. */
   readonly #waiting: TunPort[];
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(forwarding: Forwarding, counters: Counters) {
+  constructor(forwarding: Forwarding, counters: Counters, handoff: Handoff | null = null) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#waiting = [];
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
+    const handoff = this.#handoff;
+    if (handoff !== null && !handoff.isKeeper) {
+      for (let i = 0; i < frame.count; i++) handoff.row(handoff.keeper, Parcel.packet, batch, frame.rows[i]!);
+      return;
+    }
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const egress = batch.egress[row]!;

@@ -3,11 +3,12 @@
  * without being a drop; its answers go to the port's outbox.
  * In: the socket of a port. Out: ip-input.
  */
-import type { PacketBatch } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_HANDED } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import type { Handoff } from '../../workers/handoff.ts';
 
 /** Bytes of a transport message before the inner packet. */
 const HEADER = 16;
@@ -21,12 +22,21 @@ export class WireguardInput {
   readonly #counters: Counters;
   readonly #clock: BreathClock;
   readonly #next: Frame;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, next: Frame) {
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    clock: BreathClock,
+    next: Frame,
+    handoff: Handoff | null = null,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#clock = clock;
     this.#next = next;
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -39,6 +49,8 @@ export class WireguardInput {
       const at = batch.offset[row]!;
       const end = at + batch.length[row]!;
       const from = batch.endpoint[row]!;
+      if (this.#handoff !== null && (batch.flags[row]! & ROW_HANDED) === 0)
+        if (this.#handoff.redirect(ingress, region.bytes, at, end - at, from)) continue;
       const inner = port.device.receive(region.bytes, region.view, at, end - at, from, this.#clock, port);
       if (inner <= 0) {
         if (inner < 0) this.#counters.dropWireguard(-inner, ingress);

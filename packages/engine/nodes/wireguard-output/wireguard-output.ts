@@ -1,17 +1,19 @@
 /**
  * wireguard-output: finds the peer by allowed IPs, seals in place and puts the datagram into the outbox. Without a session the mind
- * keeps a copy and starts a handshake; that counts as sent.
+ * keeps a copy and starts a handshake; that counts as sent. A packet for a peer of another worker is handed over before it is sealed.
  * In: link-output. Out: the sockets, by way of the outbox; icmp-error when no peer has the destination.
  */
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
-import type { PacketBatch } from '../../batch/packet-batch.ts';
+import { type PacketBatch, ROW_HANDED } from '../../batch/packet-batch.ts';
 import type { BreathClock } from '../../graph/breath-clock.ts';
 import type { Counters } from '../../graph/counters.ts';
 import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Outbox } from '../../ports/wireguard/outbox.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
+import type { Handoff } from '../../workers/handoff.ts';
+import { Parcel } from '../../workers/ring.ts';
 import { IcmpCause } from '../icmp-error/cause.ts';
 
 const HEADER = 16;
@@ -23,13 +25,23 @@ export class WireguardOutput {
   readonly #clock: BreathClock;
   readonly #outbox: Outbox;
   readonly #errors: Frame;
+  /** Null where there is one worker. */
+  readonly #handoff: Handoff | null;
 
-  constructor(forwarding: Forwarding, counters: Counters, clock: BreathClock, outbox: Outbox, errors: Frame) {
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    clock: BreathClock,
+    outbox: Outbox,
+    errors: Frame,
+    handoff: Handoff | null = null,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#clock = clock;
     this.#outbox = outbox;
     this.#errors = errors;
+    this.#handoff = handoff;
   }
 
   process(batch: PacketBatch, frame: Frame): void {
@@ -47,6 +59,12 @@ export class WireguardOutput {
         this.#counters.drop(Drop.noPeer, egress);
         batch.error[row] = IcmpCause.hostUnreachable;
         this.#errors.push(row);
+        continue;
+      }
+      if (peer.owner >= 0) {
+        // Handed over once already, and the workers do not agree yet on whose it is.
+        if (this.#handoff === null || (batch.flags[row]! & ROW_HANDED) !== 0) this.#counters.drop(Drop.noPeer, egress);
+        else this.#handoff.row(peer.owner, Parcel.packet, batch, row);
         continue;
       }
       const padding = Math.min(-length & 15, Math.max(0, link.mtu - length));

@@ -39,6 +39,7 @@ export class WireguardPort implements WireguardSink {
     }
     const count = this.socket.receive(batch);
     batch.ingress.fill(this.link, 0, count);
+    batch.flags.fill(0, 0, count);
     return count;
   }
 

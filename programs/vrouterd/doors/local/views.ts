@@ -29,12 +29,23 @@ export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise
   const observed = daemon.reconciler.observed();
   for (const { object, learned } of observed.values()) {
     if (object.kind !== 'link') continue;
-    const { name, type, vrf, mtu } = object;
+    const { name, type, vrf, mtu, mssClamp, sourceCheck } = object;
     const state = learned.operUp === true ? 'up' : 'down';
     // Behind a TUN link is the host itself, which has addresses of its own there.
     const addresses = [...(object.hostAddresses ?? [])];
     const unknown = { addresses, listenPort: null, publicKey: null, wgSocket: null, wgLink: null };
-    rows.set(name, { name, type, vrf, mtu, state, ...unknown, ...noCounters, ...counted.get(name) });
+    rows.set(name, {
+      name,
+      type,
+      vrf,
+      mtu,
+      mssClamp,
+      sourceCheck,
+      state,
+      ...unknown,
+      ...noCounters,
+      ...counted.get(name),
+    });
   }
   for (const { object, learned } of observed.values()) {
     if (object.kind === 'address') rows.get(object.link)?.addresses.push(object.address);

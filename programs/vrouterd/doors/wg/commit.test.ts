@@ -24,7 +24,16 @@ const b = '10.0.0.2/32';
 function world(): { desired: Desired; store: Store } {
   const desired = new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
   const [name, type, vrf] = ['wg0', 'wireguard', 'default'] as const;
-  desired.put('file', { kind: 'gatewayInterface', name, type, vrf, listenPort: 1, mtu: 1420 });
+  desired.put('file', {
+    kind: 'gatewayInterface',
+    name,
+    type,
+    vrf,
+    listenPort: 1,
+    mtu: 1420,
+    mssClamp: 'auto',
+    sourceCheck: 'off',
+  });
   return { desired, store: new Store(openDatabase(':memory:')) };
 }
 

@@ -29,7 +29,16 @@ async function world(
   const driver = new FakeDriver();
   const desired = new Desired(testOutside(), driver.capabilities().kinds);
   const [name, type, vrf] = ['wg0', 'wireguard', 'default'] as const;
-  desired.put('file', { kind: 'gatewayInterface', name, type, vrf, listenPort: 1, mtu: 1420 });
+  desired.put('file', {
+    kind: 'gatewayInterface',
+    name,
+    type,
+    vrf,
+    listenPort: 1,
+    mtu: 1420,
+    mssClamp: 'auto',
+    sourceCheck: 'off',
+  });
   const observer = { applied: () => {}, drifted: () => {}, planeAway: () => {} };
   const reconciler = new Reconciler(desired, driver, pino({ enabled: false }), observer, (step) => step);
   const store = new Store(openDatabase(':memory:'));

@@ -1,0 +1,74 @@
+/** The engine on the main thread: what there was before there were workers, and still is where one is enough. */
+import type { Problem } from '@vrouter/core/problem.ts';
+import type { Result } from '@vrouter/core/result.ts';
+import { millis } from '@vrouter/core/time.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
+import { Engine } from '@vrouter/engine/engine.ts';
+import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
+import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { openUdp } from '@vrouter/host/udp/open.ts';
+import { Alarm } from '../alarm.ts';
+import { openTun } from '../tun.ts';
+import type { Machine } from './machine.ts';
+
+export class Alone implements Machine {
+  readonly epoch: string;
+  readonly #alarm: Alarm;
+  readonly #engine: Engine;
+
+  constructor(epoch: string) {
+    this.epoch = epoch;
+    this.#alarm = new Alarm(() => this.#engine.alarm());
+    this.#engine = new Engine(
+      {
+        clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+        crypto: systemCrypto(),
+        rng: systemRng(),
+        fingerprint,
+        openUdp,
+        openTun,
+        setAlarm: (at) => this.#alarm.set(at),
+        pause: () => new Promise((resolve) => setImmediate(resolve)),
+      },
+      epoch,
+    );
+  }
+
+  async start(): Promise<void> {}
+
+  apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
+    return this.#engine.apply(actions);
+  }
+
+  dump(only?: readonly RowId[]): Promise<DumpRow[]> {
+    return this.#engine.dumpInTurns(only);
+  }
+
+  counters(): CountersReply {
+    return this.#engine.counters();
+  }
+
+  natSessions(limit: number): NatSessionsReply {
+    return this.#engine.natSessions(limit);
+  }
+
+  trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> {
+    return this.#engine.trace(filter, ready);
+  }
+
+  capture(filter: TraceFilter, snapLen: number, ready: () => void): Result<CaptureWatch> {
+    return this.#engine.capture(filter, snapLen, ready);
+  }
+
+  endWatch(watch: TraceWatch | CaptureWatch): void {
+    this.#engine.endWatch(watch);
+  }
+
+  async close(): Promise<void> {
+    await this.#engine.close();
+    this.#alarm.cancel();
+  }
+
+  async abandon(): Promise<void> {}
+}

@@ -1,0 +1,258 @@
+/**
+ * The engine on several threads, seen from the control socket: actions go to all workers in the same order, rows of peers come from
+ * their owners, counters are read where they lie. The main thread moves no packets.
+ */
+import { Worker } from 'node:worker_threads';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { Result } from '@vrouter/core/result.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
+import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
+import { type CountedLink, countersReply } from '@vrouter/engine/graph/counters-reply.ts';
+import { defaultNatSettings } from '@vrouter/engine/nat/settings.ts';
+import { limitsOf } from '@vrouter/engine/tables/nat.ts';
+import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
+import { makeBells } from '@vrouter/engine/workers/bell.ts';
+import { joinResults, joinRows } from '@vrouter/engine/workers/join-rows.ts';
+import { makeRing } from '@vrouter/engine/workers/ring.ts';
+import { keeperOf, RING_BYTES, type Share } from '@vrouter/engine/workers/share.ts';
+import type { Machine } from './machine.ts';
+import type { Birth, Counted, Order, Report } from './messages.ts';
+import { SocketGroups } from './sockets.ts';
+import { CrewWatches } from './watches.ts';
+
+/** How long workers may take to close their sockets when something has failed. */
+const ABANDON_MS = 1000;
+
+export interface CrewOptions {
+  readonly epoch: string;
+  readonly workers: number;
+  /** A worker failed or ended by itself: a bug, after which nobody can vouch for the tables. Called once. */
+  readonly onFailure: (thrown: Error) => void;
+  /** The program of a worker; tests have others. */
+  readonly thread?: URL;
+}
+
+interface Waiting<T> {
+  readonly answers: (T | null)[];
+  missing: number;
+  readonly done: (answers: readonly T[]) => void;
+}
+
+export class Crew implements Machine {
+  readonly epoch: string;
+  readonly #options: CrewOptions;
+  readonly #workers: Worker[];
+  readonly #ended: Promise<void>[];
+  readonly #sockets: SocketGroups;
+  readonly #columns: (CounterColumns | null)[];
+  readonly #applies: Map<number, Waiting<readonly (Problem | null)[]>>;
+  readonly #dumps: Map<number, Waiting<readonly DumpRow[]>>;
+  readonly #natSessions: Map<number, (reply: NatSessionsReply) => void>;
+  readonly #watches: CrewWatches;
+  readonly #keeper: number;
+  #links: readonly CountedLink[];
+  #id: number;
+  #closing: boolean;
+  #failed: boolean;
+  #allReady: () => void;
+
+  constructor(options: CrewOptions) {
+    this.epoch = options.epoch;
+    this.#options = options;
+    this.#workers = [];
+    this.#ended = [];
+    this.#sockets = new SocketGroups(options.workers);
+    this.#columns = new Array<CounterColumns | null>(options.workers).fill(null);
+    this.#applies = new Map();
+    this.#dumps = new Map();
+    this.#natSessions = new Map();
+    this.#watches = new CrewWatches({
+      workers: options.workers,
+      linkExists: (name) => this.#links.some((link) => link.name === name),
+      tell: (order, worker) => (worker === undefined ? this.#tell(order) : this.#workers[worker]!.postMessage(order)),
+      unixMs: () => Date.now(),
+    });
+    this.#keeper = keeperOf(options.workers);
+    this.#links = [];
+    this.#id = 0;
+    this.#closing = false;
+    this.#failed = false;
+    this.#allReady = () => {};
+  }
+
+  /** Starts the threads; resolves when all of them are ready. */
+  async start(): Promise<void> {
+    const { workers, epoch, thread = new URL('thread.ts', import.meta.url) } = this.#options;
+    const ready = new Promise<void>((resolve) => {
+      this.#allReady = resolve;
+    });
+    const bells = makeBells(workers);
+    const rings = Array.from({ length: workers }, (_, from) =>
+      Array.from({ length: workers }, (_, to) => (from === to ? null : makeRing(RING_BYTES))),
+    );
+    for (let index = 0; index < workers; index++) {
+      const share: Share = { index, workers, bells, rings };
+      const birth: Birth = { epoch, share };
+      const worker = new Worker(thread, { workerData: birth, name: `worker ${index}` });
+      worker.on('message', (report: Report) => this.#heard(index, report));
+      worker.on('error', (thrown) => this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown))));
+      const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
+      worker.once('exit', (code) => {
+        if (!this.#closing) this.#fail(new Error(`worker ${index} ended by itself with code ${code}`));
+      });
+      this.#workers.push(worker);
+      this.#ended.push(ended);
+    }
+    await ready;
+  }
+
+  /** As `Engine.apply`. The workers have the same tables, so they agree; the first problem is the answer. */
+  apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
+    if (this.#closing)
+      return Promise.resolve(actions.map(() => problem('engine.unreachable', 'the engine is stopping')));
+    return new Promise((resolve) => {
+      const id = this.#expect(this.#applies, (answers) => resolve(joinResults(actions.length, answers)));
+      this.#tell({ do: 'apply', id, actions });
+    });
+  }
+
+  /** All rows, or those of the named that exist. */
+  dump(only?: readonly RowId[]): Promise<DumpRow[]> {
+    if (this.#closing) return Promise.resolve([]);
+    return new Promise((resolve) => {
+      const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.workers)));
+      this.#tell({ do: 'dump', id, only: only ?? null });
+    });
+  }
+
+  /** Asks nobody. */
+  counters(): CountersReply {
+    return countersReply(
+      this.epoch,
+      this.#links,
+      this.#columns.filter((columns) => columns !== null),
+    );
+  }
+
+  /** The keeper's: nobody else has any. */
+  natSessions(limit: number): Promise<NatSessionsReply> {
+    if (this.#closing) {
+      const limits = limitsOf(defaultNatSettings);
+      return Promise.resolve({ total: 0, hosts: 0, mostOfHost: 0, limits, bytes: 0, sessions: [] });
+    }
+    return new Promise((resolve) => {
+      const id = ++this.#id;
+      this.#natSessions.set(id, resolve);
+      this.#workers[this.#keeper]!.postMessage({ do: 'natSessions', id, limit } satisfies Order);
+    });
+  }
+
+  trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> | Promise<Result<TraceWatch>> {
+    return this.#watches.trace(filter, ready);
+  }
+
+  capture(
+    filter: TraceFilter,
+    snapLen: number,
+    ready: () => void,
+  ): Result<CaptureWatch> | Promise<Result<CaptureWatch>> {
+    return this.#watches.capture(filter, snapLen, ready);
+  }
+
+  endWatch(watch: TraceWatch | CaptureWatch): void {
+    this.#watches.endWatch(watch);
+  }
+
+  /** Lets every worker finish what it was asked for, close its sockets, erase its keys and end. Safe to call again. */
+  async close(): Promise<void> {
+    if (!this.#closing) {
+      this.#closing = true;
+      this.#tell({ do: 'close' });
+      this.#watches.close();
+    }
+    await Promise.all(this.#ended);
+    this.#sockets.close();
+  }
+
+  /** As `close`, for the time that is left when something has failed: a thread that ends with a readable socket crashes the process. */
+  async abandon(): Promise<void> {
+    const late = new Promise<void>((resolve) => setTimeout(resolve, ABANDON_MS));
+    await Promise.race([this.close(), late]);
+  }
+
+  #heard(index: number, report: Report): void {
+    switch (report.is) {
+      case 'ready':
+        this.#count(index, report.counted);
+        if (this.#columns.every((columns) => columns !== null)) this.#allReady();
+        return;
+      case 'applied':
+        if (report.counted !== null) this.#count(index, report.counted);
+        answer(this.#applies, report.id, index, report.results);
+        return;
+      case 'rows':
+        answer(this.#dumps, report.id, index, report.rows);
+        return;
+      case 'natSessions':
+        this.#natSessions.get(report.id)!(report.reply);
+        this.#natSessions.delete(report.id);
+        return;
+      case 'tunDone':
+        for (const [other, worker] of this.#workers.entries())
+          if (other !== index)
+            worker.postMessage({ do: 'tunDone', number: report.number, outcome: report.outcome } satisfies Order);
+        return;
+      case 'watching':
+        this.#watches.watching(report.number);
+        return;
+      case 'seen':
+        this.#watches.seen(index, report);
+        return;
+      case 'open': {
+        const { number } = report;
+        const order: Order = { do: 'opened', number, socket: this.#sockets.take(index, number, report) };
+        this.#workers[index]!.postMessage(order);
+        return;
+      }
+      case 'failed': {
+        const thrown = new Error(`worker ${index}: ${report.message}`);
+        thrown.stack = report.stack;
+        this.#fail(thrown);
+        return;
+      }
+      default:
+        report satisfies never;
+    }
+  }
+
+  #count(index: number, counted: Counted): void {
+    this.#columns[index] = counted.columns;
+    if (index === 0) this.#links = counted.links;
+  }
+
+  #tell(order: Order): void {
+    for (const worker of this.#workers) worker.postMessage(order);
+  }
+
+  #expect<T>(where: Map<number, Waiting<T>>, done: (answers: readonly T[]) => void): number {
+    const id = ++this.#id;
+    const { workers } = this.#options;
+    where.set(id, { answers: new Array<T | null>(workers).fill(null), missing: workers, done });
+    return id;
+  }
+
+  #fail(thrown: Error): void {
+    if (this.#failed) return;
+    this.#failed = true;
+    this.#options.onFailure(thrown);
+  }
+}
+
+function answer<T>(where: Map<number, Waiting<T>>, id: number, index: number, value: T): void {
+  const waiting = where.get(id)!;
+  waiting.answers[index] = value;
+  if (--waiting.missing > 0) return;
+  where.delete(id);
+  waiting.done(waiting.answers as readonly T[]);
+}

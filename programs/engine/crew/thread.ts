@@ -1,0 +1,127 @@
+/** A worker: an engine on a thread of its own, which hears from the main thread what to do and from the other workers by bell and ring. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { ProblemError } from '@vrouter/core/problem.ts';
+import { millis } from '@vrouter/core/time.ts';
+import { Engine } from '@vrouter/engine/engine.ts';
+import { Bell } from '@vrouter/engine/workers/bell.ts';
+import { keeperOf } from '@vrouter/engine/workers/share.ts';
+import { keeperTun, TunOutcomes } from '@vrouter/engine/workers/tun.ts';
+import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
+import { adoptUdp, type BoundUdp } from '@vrouter/host/udp/steered.ts';
+import { Alarm } from '../alarm.ts';
+import { openTun } from '../tun.ts';
+import { Lookout } from './lookout.ts';
+import type { Birth, Counted, Order, Report } from './messages.ts';
+
+/** An error is told to the main thread, and the sockets are closed by the exit: a thread torn down with a readable one crashes the process. */
+function fail(thrown: unknown): never {
+  const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
+  say({ is: 'failed', message, stack });
+  process.exit(1);
+}
+
+function say(report: Report): void {
+  parentPort!.postMessage(report);
+}
+
+function main({ epoch, share }: Birth): void {
+  const alarm = new Alarm(() => engine.alarm());
+  const opening = new Map<number, (socket: Extract<Order, { do: 'opened' }>['socket']) => void>();
+  let opened = 0;
+  let closed = false;
+  const openUdp = async (options: { readonly address: string; readonly port: number }) => {
+    const number = opened++;
+    const answer = new Promise<Extract<Order, { do: 'opened' }>['socket']>((resolve) => opening.set(number, resolve));
+    say({ is: 'open', number, address: options.address, port: options.port });
+    const socket = await answer;
+    if ('code' in socket) throw new ProblemError(socket);
+    return adoptUdp(socket satisfies BoundUdp);
+  };
+  const isKeeper = share.index === keeperOf(share.workers);
+  const tuns = new TunOutcomes();
+  const engine = new Engine(
+    {
+      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+      crypto: systemCrypto(),
+      rng: systemRng(),
+      fingerprint,
+      openUdp,
+      openTun: isKeeper ? keeperTun(openTun, (number, outcome) => say({ is: 'tunDone', number, outcome })) : tuns.open,
+      setAlarm: (at) => alarm.set(at),
+      pause: () => new Promise((resolve) => setImmediate(resolve)),
+    },
+    epoch,
+    share,
+  );
+  const counted = (): Counted => ({ columns: engine.counterColumns(), links: engine.links() });
+
+  const lookout = new Lookout(engine, say, (callback) => void setImmediate(callback));
+
+  const bell = new Bell(share.bells, share.index);
+  // The check phase, as for sockets, so that neither starves the other.
+  const serveSoon = (): void => {
+    setImmediate(serve);
+  };
+  function serve(): void {
+    if (closed) return;
+    if (engine.arrivals()) {
+      serveSoon();
+      return;
+    }
+    bell.arm();
+    const rung = engine.arrivalsWaiting ? null : bell.rung();
+    if (rung === null) serveSoon();
+    else void rung.then(serve).catch(fail);
+  }
+
+  const obey = async (order: Order): Promise<void> => {
+    switch (order.do) {
+      case 'apply': {
+        const results = await engine.apply(order.actions);
+        const links = order.actions.some((action) => action.do.startsWith('link.'));
+        say({ is: 'applied', id: order.id, results, counted: links ? counted() : null });
+        return;
+      }
+      case 'dump': {
+        const only = order.only ?? undefined;
+        const rows = isKeeper ? engine.dumpInTurns(only) : engine.ownPeersInTurns(only);
+        say({ is: 'rows', id: order.id, rows: await rows });
+        return;
+      }
+      case 'natSessions':
+        say({ is: 'natSessions', id: order.id, reply: engine.natSessions(order.limit) });
+        return;
+      case 'tunDone':
+        tuns.heard(order.number, order.outcome);
+        return;
+      case 'watch':
+        lookout.start(order.number, order.filter, order.snapLen);
+        return;
+      case 'more':
+        lookout.more(order.number);
+        return;
+      case 'unwatch':
+        lookout.stop(order.number);
+        return;
+      case 'opened':
+        opening.get(order.number)!(order.socket);
+        opening.delete(order.number);
+        return;
+      case 'close':
+        await engine.close();
+        closed = true;
+        alarm.cancel();
+        // Nothing else keeps the thread.
+        parentPort!.close();
+        return;
+      default:
+        order satisfies never;
+    }
+  };
+  parentPort!.on('message', (order: Order) => void obey(order).catch(fail));
+  say({ is: 'ready', counted: counted() });
+  serve();
+}
+
+process.on('uncaughtException', fail);
+main(workerData as Birth);
