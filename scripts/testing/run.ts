@@ -5,6 +5,8 @@ import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { root } from '../files.ts';
 
+const leave = new URL('leave.ts', import.meta.url).href;
+
 export interface Skip {
   readonly test: string;
   readonly reason: string;
@@ -41,7 +43,7 @@ export async function runTestFiles(
     concurrency: options.concurrency,
     timeout: options.limitMs,
     // A test that ended by the limit leaves behind what it waited for, which would keep its process, and us, for ever.
-    execArgv: ['--test-force-exit'],
+    execArgv: ['--import', leave],
   });
   events.on('test:pass', (data: EventData.TestPass) => {
     if (data.name === data.file) failures.push(`${where(data)} has no tests`);
@@ -56,8 +58,9 @@ export async function runTestFiles(
     // What failed below has been counted by itself.
     else if (type !== 'subtestsFailed') failures.push(where(data));
   });
-  // A test that spins never comes to its own limit: its process is ended from here, and with it the run.
-  const watch = setTimeout(() => stuck.abort(), options.limitMs * 1.5);
+  // A test that spins never comes to its own limit: its process is ended from here, and with it the run. One that has come to its limit is
+  // given time to leave (leave.ts).
+  const watch = setTimeout(() => stuck.abort(), options.limitMs * 1.5 + 4000);
   events.on('data', () => watch.refresh());
   for await (const text of events.pipe(new spec())) out.write(text);
   clearTimeout(watch);
