@@ -249,7 +249,8 @@ test('a peer filter also has what is dropped early: before it is known whose it 
     [
       [
         ['wireguard.sourceNotAllowed', a!.publicKey, '10.77.0.99'],
-        ['wireguard.length', a!.publicKey, undefined],
+        // Noise has no index that names its worker, and only the peer's own knows where the peer is.
+        ...(workersInTests === 1 ? [['wireguard.length', a!.publicKey, undefined]] : []),
         ['noRoute', a!.publicKey, '10.77.0.2'],
       ],
       [],
