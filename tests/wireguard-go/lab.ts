@@ -109,7 +109,8 @@ export class Ours {
   readonly privateKey = generatePrivateKey();
   readonly publicKey = systemCrypto().publicKey(this.privateKey);
   client: EngineClient | null = null;
-  readonly #socketPath: string;
+  /** Of the control socket. */
+  readonly path: string;
   readonly #namespace: string | null;
   readonly #profileInto: string | null;
   readonly #env: NodeJS.ProcessEnv;
@@ -123,7 +124,7 @@ export class Ours {
     env: NodeJS.ProcessEnv = {},
   ) {
     this.#env = env;
-    this.#socketPath = socketPath;
+    this.path = socketPath;
     this.#namespace = namespace;
     this.#profileInto = profileInto;
   }
@@ -139,14 +140,14 @@ export class Ours {
 
   async start(): Promise<void> {
     const profile = this.#profileInto === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profileInto];
-    const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn', ...workerOptions];
+    const args = [...profile, engineMain, '--socket', this.path, '--log-level', 'warn', ...workerOptions];
     this.#child = inside(this.#namespace, process.execPath, args, {
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...this.#env },
     });
     for (let tries = 0; this.client === null; tries++) {
       assert.ok(tries < 1000 && this.#child.exitCode === null, 'the engine does not start');
-      this.client = await dial(this.#socketPath);
+      this.client = await dial(this.path);
       if (this.client === null) await sleep(20);
     }
     await this.client.hello;
@@ -189,7 +190,7 @@ export class Ours {
     await killed(this.#child);
     this.client?.close();
     this.client = null;
-    rmSync(this.#socketPath, { force: true });
+    rmSync(this.path, { force: true });
   }
 }
 
