@@ -8,6 +8,7 @@ import { millis } from '@vrouter/core/time.ts';
 import { echoPacket } from '@vrouter/engine/testing/packets.testing.ts';
 import { WireguardClient } from '@vrouter/engine/testing/wireguard-client.testing.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
+import { BusyEngine } from '../tests/dump/held.ts';
 import type { Looked } from '../tests/dump/looker.ts';
 import { manyPeers } from '../tests/dump/peers.ts';
 import { Ours } from '../tests/wireguard-go/lab.ts';
@@ -38,6 +39,21 @@ async function probe(client: WireguardClient, seconds: number): Promise<number[]
     if (times.length % 100 === 0) await sleep(0);
   }
   return times.sort((a, b) => a - b);
+}
+
+/** CPU milliseconds of the longest turn of an engine's event loop while somebody looks: what holds without regard to the machine's load. */
+async function turns(figures: Record<string, number>): Promise<void> {
+  const busy = new BusyEngine();
+  try {
+    await busy.start(PEERS);
+    for (const what of ['all', 'named'] as const) {
+      const longest = [...(await busy.watch(what, SECONDS)).longestMs].sort((a, b) => a - b);
+      figures[`${what}_turn_cpu_ms_usual`] = Number(longest[Math.floor(longest.length / 2)]!.toFixed(2));
+      figures[`${what}_turn_cpu_ms_worst`] = Number(longest.at(-1)!.toFixed(2));
+    }
+  } finally {
+    await busy.stop();
+  }
 }
 
 export async function run(): Promise<BenchResult> {
@@ -85,6 +101,7 @@ export async function run(): Promise<BenchResult> {
       await once(dumper, 'exit');
       dumper = null;
     }
+    await turns(figures);
     return {
       ...{ bench: 'dump', real: false, ours: figures, peers: {}, ratio: {} },
       note: `${PEERS} peers with endpoints; load average ${readFileSync('/proc/loadavg', 'utf8').split(' ')[0]}`,

@@ -89,6 +89,11 @@ export class Lab {
     return this.#namespace(name);
   }
 
+  /** Something else that ends with the lab. */
+  onClose(close: () => Promise<void>): void {
+    this.#closers.push(close);
+  }
+
   async close(): Promise<void> {
     for (const close of this.#closers.reverse()) await close();
     for (const name of this.#namespaces) ip('netns', 'del', name);

@@ -75,7 +75,7 @@ export interface HostSide {
 /** A TUN device with the kernel's side of it. Closing it takes the device away, and with it all that the kernel had of it. */
 export interface TunSocket extends FrameSocket {
   /** What crosses to and from the kernel in super-packets; null or left out where nothing does. */
-  readonly offloads?: Offloads | null;
+  readonly offloads?: Offloads | null | undefined;
   /** Makes the kernel's side so. Rejects with ProblemError, and then the side is as it was. */
   configure(side: HostSide): Promise<void>;
 }
