@@ -41,8 +41,11 @@ import type { Share } from './workers/share.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
-/** Rows told before packets have a turn again; a peer's path MTU is asked of the kernel. */
-const ROWS_PER_BREATH = 64;
+/** Takes a page of rows, which are its own from then on. */
+export type TakePage = (rows: readonly DumpRow[]) => void;
+
+/** Rows made before packets have a turn again: a fraction of a millisecond's worth, text included. */
+export const ROWS_PER_PAGE = 64;
 
 export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
   readonly clock: Clock;
@@ -64,7 +67,7 @@ export class Engine {
   readonly #watching: Watching;
   /** Null where there is one worker. */
   readonly #arrivals: Arrivals | null;
-  /** The end of the queue of applies and dumps: they never interleave, whoever asks. */
+  /** The end of the queue of applies and looks: they never interleave, whoever asks. */
   #last: Promise<unknown>;
   #closed: boolean;
 
@@ -134,14 +137,10 @@ export class Engine {
   apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
     if (this.#closed)
       return Promise.resolve(actions.map(() => problem('engine.unreachable', 'the engine is stopping')));
-    return this.#enqueue(actions);
-  }
-
-  #enqueue(actions: readonly Action[]): Promise<(Problem | null)[]> {
     return this.#inTurn(() => this.#applyAll(actions));
   }
 
-  /** Does it when all that was asked for before is done. */
+  /** Whatever changes the tables, or must not see them change, comes one after the other. */
   #inTurn<T>(doing: () => Promise<T>): Promise<T> {
     const done = this.#last.then(doing);
     // Whoever asked hears of a failure; the next in the queue must not.
@@ -149,28 +148,34 @@ export class Engine {
     return done;
   }
 
-  async #collect(rows: Iterable<DumpRow>): Promise<DumpRow[]> {
-    const collected: DumpRow[] = [];
-    for (const row of rows) {
-      collected.push(row);
-      if (collected.length % ROWS_PER_BREATH === 0) await this.#surroundings.pause();
-    }
-    return collected;
-  }
-
-  /** All rows, or those of the named that exist. */
+  /** All rows, or those of the named that exist, at once: packets wait meanwhile. */
   dump(only?: readonly RowId[]): DumpRow[] {
     return [...this.#tables.rows(only)];
   }
 
-  /** As `dump`, but packets have turns in between. What is applied meanwhile waits; what peers learn and count goes on. */
-  dumpInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
-    return this.#inTurn(() => this.#collect(this.#tables.rows(only)));
+  /**
+   * The same without making packets wait: a page of rows, then whatever has come, then the next. Actions wait until it is done, so the
+   * rows fit together; what peers have learnt and counted is of the moment at which their row was made.
+   */
+  look(only: readonly RowId[] | undefined, page: TakePage): Promise<void> {
+    return this.#inTurn(() => this.#inPages(this.#tables.rows(only), page));
   }
 
-  /** As `dumpInTurns`, of the peers that live on this worker, or of those among the named. */
-  ownPeersInTurns(only?: readonly RowId[]): Promise<DumpRow[]> {
-    return this.#inTurn(() => this.#collect(this.#tables.ownPeers(only)));
+  /** As `look`, at the peers that live on this worker, or at those among the named. */
+  lookAtOwnPeers(only: readonly RowId[] | undefined, page: TakePage): Promise<void> {
+    return this.#inTurn(() => this.#inPages(this.#tables.ownPeers(only), page));
+  }
+
+  async #inPages(all: Iterable<DumpRow>, page: TakePage): Promise<void> {
+    let rows: DumpRow[] = [];
+    for (const row of all) {
+      rows.push(row);
+      if (rows.length < ROWS_PER_PAGE) continue;
+      page(rows);
+      rows = [];
+      await this.#surroundings.pause();
+    }
+    if (rows.length > 0) page(rows);
   }
 
   /** NAT sessions, at most `limit` of them, and how many there are. */
@@ -241,7 +246,7 @@ export class Engine {
         actions.push({ do: 'link.set', ...link, adminUp: false });
       }
     }
-    await this.#enqueue(actions);
+    await this.#inTurn(() => this.#applyAll(actions));
   }
 
   async #applyAll(actions: readonly Action[]): Promise<(Problem | null)[]> {

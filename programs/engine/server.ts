@@ -5,6 +5,7 @@
 import { once } from 'node:events';
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
+import { setImmediate as pause } from 'node:timers/promises';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import type { Hello } from '@vrouter/engine/control/messages.ts';
@@ -134,7 +135,11 @@ export class ControlServer {
 async function send(socket: Socket, outcome: Outcome): Promise<boolean> {
   for (const reply of outcome.replies) {
     if (socket.destroyed) return false;
-    if (socket.write(encodeFrame(reply))) continue;
+    const isText = reply instanceof Uint8Array;
+    if (socket.write(isText ? reply : encodeFrame(reply))) {
+      if (isText) await pause();
+      continue;
+    }
     const gone = new AbortController();
     const close = (): void => gone.abort();
     socket.once('close', close);

@@ -67,10 +67,10 @@ export class Lab {
   /** Our engine in the hub, or in another namespace (null: the one that we are in). */
   async engine(
     namespace: string | null = this.hub,
-    options: { readonly profileInto?: string | null } = {},
+    options: { readonly profileInto?: string | null; readonly env?: NodeJS.ProcessEnv } = {},
   ): Promise<Ours> {
     const path = join(this.folder, `engine${this.#closers.length}.sock`);
-    const ours = new Ours(path, namespace, options.profileInto ?? null);
+    const ours = new Ours(path, namespace, options.profileInto ?? null, options.env ?? {});
     this.#closers.push(() => ours.kill());
     await ours.start();
     return ours;
@@ -87,6 +87,11 @@ export class Lab {
   /** A namespace without a cable. */
   island(name: string): string {
     return this.#namespace(name);
+  }
+
+  /** Something else that ends with the lab. */
+  onClose(close: () => Promise<void>): void {
+    this.#closers.push(close);
   }
 
   async close(): Promise<void> {
@@ -109,13 +114,22 @@ export class Ours {
   readonly privateKey = generatePrivateKey();
   readonly publicKey = systemCrypto().publicKey(this.privateKey);
   client: EngineClient | null = null;
-  readonly #socketPath: string;
+  /** Of the control socket. */
+  readonly path: string;
   readonly #namespace: string | null;
   readonly #profileInto: string | null;
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
 
-  constructor(socketPath: string, namespace: string | null, profileInto: string | null = null) {
-    this.#socketPath = socketPath;
+  /** `env`: besides our own. */
+  constructor(
+    socketPath: string,
+    namespace: string | null,
+    profileInto: string | null = null,
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    this.#env = env;
+    this.path = socketPath;
     this.#namespace = namespace;
     this.#profileInto = profileInto;
   }
@@ -131,11 +145,14 @@ export class Ours {
 
   async start(): Promise<void> {
     const profile = this.#profileInto === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profileInto];
-    const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn', ...workerOptions];
-    this.#child = inside(this.#namespace, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    const args = [...profile, engineMain, '--socket', this.path, '--log-level', 'warn', ...workerOptions];
+    this.#child = inside(this.#namespace, process.execPath, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...this.#env },
+    });
     for (let tries = 0; this.client === null; tries++) {
       assert.ok(tries < 1000 && this.#child.exitCode === null, 'the engine does not start');
-      this.client = await dial(this.#socketPath);
+      this.client = await dial(this.path);
       if (this.client === null) await sleep(20);
     }
     await this.client.hello;
@@ -178,7 +195,7 @@ export class Ours {
     await killed(this.#child);
     this.client?.close();
     this.client = null;
-    rmSync(this.#socketPath, { force: true });
+    rmSync(this.path, { force: true });
   }
 }
 

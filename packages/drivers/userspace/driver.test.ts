@@ -6,6 +6,7 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { millis } from '@vrouter/core/time.ts';
 import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts';
 import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
+import { said } from '@vrouter/engine/control/said.testing.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
 import { Engine, type EngineSurroundings } from '@vrouter/engine/engine.ts';
 import { MemoryNetwork } from '@vrouter/engine/ports/memory.ts';
@@ -48,7 +49,7 @@ function clientOf(engine: EngineInTests): { readonly client: EngineClient; hangU
       serving = serving.then(async () => {
         for (let message = decoder.next(); message !== null; message = decoder.next()) {
           assert.ok(message.ok);
-          for (const reply of (await session.handle(message.value)).replies) onData(encodeFrame(reply));
+          for (const reply of said((await session.handle(message.value)).replies)) onData(encodeFrame(reply));
         }
       });
     },

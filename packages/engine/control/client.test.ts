@@ -4,6 +4,7 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { World } from '../testing/world.testing.ts';
 import { type ByteStream, EngineClient } from './client.ts';
 import { encodeFrame, FrameDecoder } from './frame.ts';
+import { said } from './said.testing.ts';
 import { ControlSession, hello } from './session.ts';
 
 /** The engine's side of a stream in memory: a real session, or whatever a test answers. */
@@ -62,7 +63,7 @@ function connected(): { client: EngineClient; pipe: Pipe; world: World } {
   const pipe = new Pipe((message, to) => {
     last = last.then(async () => {
       const { replies } = await session.handle(message);
-      for (const reply of replies) to.say(reply);
+      for (const reply of said(replies)) to.say(reply);
     });
   });
   const client = new EngineClient(pipe);
@@ -101,7 +102,7 @@ test('many actions and many rows go in parts that the caller does not see', asyn
     results.flatMap((result, i) => (result === null ? [] : [i])),
     [2000],
   );
-  assert.equal(pipe.written.length, 3);
+  assert.equal(pipe.written.length, 10);
   assert.equal((await client.dump()).length, 2345);
   assert.deepEqual(await client.apply([]), []);
 });

@@ -29,8 +29,9 @@ export interface CancelSignal {
   removeEventListener(type: 'abort', callback: () => void): void;
 }
 
-/** Far below what a frame or a request may hold. */
-const ACTIONS_PER_REQUEST = 1000;
+/** Far below what a frame or a request may hold, and parsed before a packet has waited long. */
+const ACTIONS_PER_REQUEST = 250;
+const NAMES_PER_REQUEST = 250;
 
 /** What a request is without its id. */
 type Body =
@@ -103,9 +104,19 @@ export class EngineClient {
     return results;
   }
 
-  /** All rows, or those of the named that exist. */
+  /** All rows as of one moment between actions; or those of the named that exist, many by several requests. */
   async dump(only?: readonly RowId[]): Promise<readonly DumpRow[]> {
-    const reply = await this.#ask(only === undefined ? { method: 'dump' } : { method: 'dump', only });
+    if (only === undefined) return this.#rows({ method: 'dump' });
+    const rows: DumpRow[] = [];
+    for (let at = 0; at < only.length; at += NAMES_PER_REQUEST) {
+      const part = await this.#rows({ method: 'dump', only: only.slice(at, at + NAMES_PER_REQUEST) });
+      for (const row of part) rows.push(row);
+    }
+    return rows;
+  }
+
+  async #rows(body: Body): Promise<readonly DumpRow[]> {
+    const reply = await this.#ask(body);
     if ('rows' in reply) return reply.rows;
     throw this.#nonsense();
   }

@@ -3,26 +3,26 @@
  * read on, so a client that does not read its replies only stops itself.
  */
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
+import { encodeFrame } from './frame.ts';
 import type { Action, ControlReply, CountersReply, DumpRow, Hello, NatSessionsReply, RowId } from './messages.ts';
 import { CONTROL_VERSION } from './messages.ts';
 import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
 import type { StreamRequest, Streams } from './streams.ts';
 
-/** Rows per frame of a dump: some 100 KiB of them, a MiB at the very worst. */
-const ROWS_PER_FRAME = 1000;
-
 /** The engine as a session sees it. */
 export interface ControlTarget {
   readonly epoch: string;
   apply(actions: readonly Action[]): Promise<(Problem | null)[]>;
-  dump(only?: readonly RowId[]): DumpRow[] | Promise<DumpRow[]>;
+  /** Hands over all rows, or those of the named that exist, page by page. */
+  look(only: readonly RowId[] | undefined, page: (rows: readonly DumpRow[]) => void): Promise<void>;
   counters(): CountersReply;
   natSessions(limit: number): NatSessionsReply | Promise<NatSessionsReply>;
 }
 
 /** What a session does with a message: replies to send in order, and whether to go on. */
 export interface Outcome {
-  readonly replies: Iterable<ControlReply>;
+  /** Replies, or frames that are text already: with more than one, packets are to have a turn between them. */
+  readonly replies: Iterable<ControlReply | Uint8Array>;
   /** `close`: this client speaks another language. `stop`: it asked the engine to end; send the replies first. */
   readonly next: 'continue' | 'close' | 'stop';
 }
@@ -66,7 +66,7 @@ export class ControlSession {
           next: 'continue',
         };
       case 'dump':
-        return { replies: pages(id, await this.#target.dump(request.only)), next: 'continue' };
+        return { replies: await this.#pages(id, request.only), next: 'continue' };
       case 'counters':
         return { replies: [{ type: 'reply', id, ok: true, counters: this.#target.counters() }], next: 'continue' };
       case 'natSessions':
@@ -85,6 +85,21 @@ export class ControlSession {
     }
   }
 
+  /**
+   * Rows become text page by page, as they are made: thousands of rows kept as objects would live through collections of garbage, which
+   * stop packets for as long as the tables are large.
+   */
+  async #pages(id: number, only?: readonly RowId[]): Promise<readonly (ControlReply | Uint8Array)[]> {
+    const frames: (ControlReply | Uint8Array)[] = [];
+    let last: readonly DumpRow[] | null = null;
+    await this.#target.look(only, (rows) => {
+      if (last !== null) frames.push(encodeFrame({ type: 'reply', id, ok: true, rows: last, more: true }));
+      last = rows;
+    });
+    frames.push({ type: 'reply', id, ok: true, rows: last ?? [] });
+    return frames;
+  }
+
   /** Malformed actions are answered in their place; the others are done. */
   async #apply(raw: readonly unknown[]): Promise<readonly (Problem | null)[]> {
     const parsed = raw.map(parseAction);
@@ -100,13 +115,6 @@ async function started(request: StreamRequest, streams: Streams | null): Promise
       ? problem('input.invalid', 'this connection carries no watches', 'method')
       : await streams.open(request);
   return refused === null ? [] : [failed(request.id, refused)];
-}
-
-function* pages(id: number, rows: readonly DumpRow[]): Iterable<ControlReply> {
-  let at = 0;
-  for (; at + ROWS_PER_FRAME < rows.length; at += ROWS_PER_FRAME)
-    yield { type: 'reply', id, ok: true, rows: rows.slice(at, at + ROWS_PER_FRAME), more: true };
-  yield { type: 'reply', id, ok: true, rows: rows.slice(at) };
 }
 
 function failed(id: number, error: Problem): ControlReply {

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { udpPacket } from '../testing/packets.testing.ts';
 import { World } from '../testing/world.testing.ts';
 import type { ControlReply } from './messages.ts';
+import { said } from './said.testing.ts';
 import { ControlSession } from './session.ts';
 import { Streams } from './streams.ts';
 
@@ -31,7 +32,7 @@ class Client {
   }
 
   async ask(message: unknown): Promise<ControlReply | undefined> {
-    return [...(await this.#session.handle(message, this.streams)).replies][0];
+    return said((await this.#session.handle(message, this.streams)).replies)[0];
   }
 
   /** What has come since the last look. */
@@ -127,7 +128,7 @@ test('what is refused, and what a connection that ends leaves behind', async () 
   assert.deepEqual(client.heard(), []);
   const alone = await new ControlSession(made.engine).handle({ id: 1, method: 'trace', filter: {} });
   assert.deepEqual(
-    [...alone.replies].map((reply) => reply.ok),
+    said(alone.replies).map((reply) => reply.ok),
     [false],
   );
 });

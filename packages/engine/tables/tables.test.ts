@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { formatKey } from '@vrouter/core/bytes.ts';
 import { millis } from '@vrouter/core/time.ts';
 import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
-import type { Action, DumpRow } from '../control/messages.ts';
+import type { Action, DumpRow, RowId } from '../control/messages.ts';
 import { Engine } from '../engine.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
 import { echoPacket } from '../testing/packets.testing.ts';
@@ -407,7 +407,13 @@ test('an engine that stops takes no more actions', async () => {
   await closing;
 });
 
-test('a dump gives packets turns, and what is asked meanwhile is done behind it', async () => {
+async function look(engine: Engine, only?: readonly RowId[]): Promise<DumpRow[]> {
+  const rows: DumpRow[] = [];
+  await engine.look(only, (page) => void rows.push(...page));
+  return rows;
+}
+
+test('a look gives packets turns, and what is asked meanwhile is done behind it', async () => {
   let pauses = 0;
   let between: () => void = () => {};
   const engine = new Engine(
@@ -441,11 +447,11 @@ test('a dump gives packets turns, and what is asked meanwhile is done behind it'
   between = () => {
     removed ??= engine.apply([{ do: 'route.remove', vrf: 'default', prefix: '10.1.243.0/24' }]);
   };
-  const rows = await engine.dumpInTurns();
+  const rows = await look(engine);
   assert.equal(pauses, 7, 'once in 64 rows');
   assert.equal(rows.length, 501, 'the VRF and every route: the removal waits');
   await removed;
-  assert.equal((await engine.dumpInTurns()).length, 500);
-  assert.deepEqual(await engine.dumpInTurns([{ is: 'vrf', name: 'default' }]), [rows[0]]);
-  assert.deepEqual(engine.dump(), await engine.dumpInTurns(), 'the same in one turn');
+  assert.equal((await look(engine)).length, 500);
+  assert.deepEqual(await look(engine, [{ is: 'vrf', name: 'default' }]), [rows[0]]);
+  assert.deepEqual(engine.dump(), await look(engine), 'the same in one turn');
 });

@@ -10,7 +10,7 @@ import { type Millis, millis } from '@vrouter/core/time.ts';
 import { NEVER } from '../breath.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '../control/messages.ts';
 import type { TraceFilter } from '../control/trace-messages.ts';
-import { Engine, type EngineSurroundings } from '../engine.ts';
+import { Engine, type EngineSurroundings, ROWS_PER_PAGE, type TakePage } from '../engine.ts';
 import { countersReply } from '../graph/counters-reply.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
 import type { MemoryNetwork } from '../ports/memory.ts';
@@ -26,7 +26,17 @@ import { ip } from './packets.testing.ts';
 /** What tests ask of an engine, on however many workers. */
 export type EngineInTests = Pick<
   Engine,
-  'epoch' | 'apply' | 'dump' | 'counters' | 'natSessions' | 'trace' | 'capture' | 'endWatch' | 'alarm' | 'close'
+  | 'epoch'
+  | 'apply'
+  | 'dump'
+  | 'look'
+  | 'counters'
+  | 'natSessions'
+  | 'trace'
+  | 'capture'
+  | 'endWatch'
+  | 'alarm'
+  | 'close'
 >;
 
 interface JoinedWatch {
@@ -110,6 +120,11 @@ export class MemoryCrew implements EngineInTests {
         'the workers agree',
       );
     return joinResults(actions.length, answers);
+  }
+
+  async look(only: readonly RowId[] | undefined, page: TakePage): Promise<void> {
+    const rows = this.dump(only);
+    for (let at = 0; at < rows.length; at += ROWS_PER_PAGE) page(rows.slice(at, at + ROWS_PER_PAGE));
   }
 
   dump(only?: readonly RowId[]): DumpRow[] {

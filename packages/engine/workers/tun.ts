@@ -4,7 +4,7 @@
  * together: whether one is an opening may look different to the keeper (somebody took the device away), that there is one does not.
  */
 import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
-import type { FrameRows, HostSide, OpenTun, TunSocket } from '../ports/frames.ts';
+import type { FrameRows, HostSide, Offloads, OpenTun, TunSocket } from '../ports/frames.ts';
 
 /** How a numbered doing ended. */
 export type TunOutcome = Problem | null;
@@ -40,6 +40,14 @@ class KeeperTun implements TunSocket {
 
   get gone(): boolean {
     return this.#socket.gone;
+  }
+
+  get malformed(): number {
+    return this.#socket.malformed ?? 0;
+  }
+
+  get offloads(): Offloads | null | undefined {
+    return this.#socket.offloads;
   }
 
   receive(into: FrameRows): number {

@@ -52,7 +52,7 @@ export class MmsgSocket implements UdpSocket {
   }
 
   pathMtu(to: Endpoint): number | null {
-    return this.#fd < 0 ? null : this.#pathMtu.ask(to, this.#endpoints.scopeOf(to));
+    return this.#fd < 0 ? null : this.#pathMtu.ask(to, this.#endpoints.scopeOf(to), this.counters.sendUnbundled);
   }
 
   onReadable(callback: () => void): void {

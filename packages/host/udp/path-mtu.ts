@@ -2,10 +2,24 @@
  * The path MTU that the kernel knows: a probe socket is connected to the endpoint, which sends nothing but looks the route up, and
  * IP_MTU (ip(7)) or IPV6_MTU (ipv6(7)) tells. The kernel learns from "fragmentation needed" about whatever any socket has sent there
  * (RFC 1191, RFC 8201) and forgets after ten minutes. One probe socket per family, opened when first asked.
+ *
+ * Three system calls are much when thousands of peers are looked at every few seconds, so answers are kept: a minute, or until there may be news
+ * (path-news.ts), and then two seconds still, since news about one path are no news about all.
  */
 import type { Endpoint } from '@vrouter/core/endpoint.ts';
+import { PathNews } from './path-news.ts';
 import { AF_INET, AF_INET6, SOCKADDR_IN6_LEN, writeSockaddr } from './sockaddr.ts';
 import * as sys from './syscalls.ts';
+
+const KEEP_MS = 60_000;
+const KEEP_DESPITE_NEWS_MS = 2000;
+
+interface Kept {
+  readonly mtu: number | null;
+  readonly askedAtMs: number;
+  /** The news before the kernel was asked. */
+  readonly news: number;
+}
 
 /** Where the value and its length lie in the arena, behind the address. */
 const VALUE_AT = 32;
@@ -16,6 +30,10 @@ export class PathMtuProbe {
   readonly #arena = new ArrayBuffer(64);
   readonly #view = new DataView(this.#arena);
   readonly #base: number;
+  readonly #kept = new WeakMap<Endpoint, Kept>();
+  readonly #news = new PathNews();
+  /** How often the kernel was asked. */
+  asked = 0;
   #fd4 = -1;
   #fd6 = -1;
 
@@ -24,8 +42,23 @@ export class PathMtuProbe {
     this.#base = native.addresses.of(this.#arena);
   }
 
-  /** Bytes of the largest IP packet on the way there; null when there is no way, or no telling. `scope` for link-local addresses. */
-  ask(to: Endpoint, scope: number): number | null {
+  /**
+   * Bytes of the largest IP packet on the way there; null when there is no way, or no telling. `scope` for link-local addresses. `refusals`
+   * counts what a path did not take; a change is news.
+   */
+  ask(to: Endpoint, scope: number, refusals: number): number | null {
+    const nowMs = performance.now();
+    const news = this.#news.at(nowMs) + refusals;
+    const kept = this.#kept.get(to);
+    if (kept !== undefined && nowMs - kept.askedAtMs < (kept.news === news ? KEEP_MS : KEEP_DESPITE_NEWS_MS))
+      return kept.mtu;
+    this.asked++;
+    const mtu = this.#askKernel(to, scope);
+    this.#kept.set(to, { mtu, askedAtMs: nowMs, news });
+    return mtu;
+  }
+
+  #askKernel(to: Endpoint, scope: number): number | null {
     const four = to.address.length === 4;
     const family = four ? AF_INET : AF_INET6;
     const { calls } = this.#native;

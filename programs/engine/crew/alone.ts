@@ -2,9 +2,9 @@
 import type { Problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import { millis } from '@vrouter/core/time.ts';
-import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type { Action, CountersReply, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
-import { Engine } from '@vrouter/engine/engine.ts';
+import { Engine, type TakePage } from '@vrouter/engine/engine.ts';
 import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
@@ -41,8 +41,8 @@ export class Alone implements Machine {
     return this.#engine.apply(actions);
   }
 
-  dump(only?: readonly RowId[]): Promise<DumpRow[]> {
-    return this.#engine.dumpInTurns(only);
+  look(only: readonly RowId[] | undefined, page: TakePage): Promise<void> {
+    return this.#engine.look(only, page);
   }
 
   counters(): CountersReply {

@@ -7,6 +7,7 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
+import { ROWS_PER_PAGE, type TakePage } from '@vrouter/engine/engine.ts';
 import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
 import { type CountedLink, countersReply } from '@vrouter/engine/graph/counters-reply.ts';
 import { defaultNatSettings } from '@vrouter/engine/nat/settings.ts';
@@ -48,6 +49,8 @@ export class Crew implements Machine {
   readonly #columns: (CounterColumns | null)[];
   readonly #applies: Map<number, Waiting<readonly (Problem | null)[]>>;
   readonly #dumps: Map<number, Waiting<readonly DumpRow[]>>;
+  /** Rows that have come of dumps that have not ended, by dump and worker. */
+  readonly #pages: Map<string, DumpRow[]>;
   readonly #natSessions: Map<number, (reply: NatSessionsReply) => void>;
   readonly #watches: CrewWatches;
   readonly #keeper: number;
@@ -66,6 +69,7 @@ export class Crew implements Machine {
     this.#columns = new Array<CounterColumns | null>(options.workers).fill(null);
     this.#applies = new Map();
     this.#dumps = new Map();
+    this.#pages = new Map();
     this.#natSessions = new Map();
     this.#watches = new CrewWatches({
       workers: options.workers,
@@ -124,6 +128,12 @@ export class Crew implements Machine {
       const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.workers)));
       this.#tell({ do: 'dump', id, only: only ?? null });
     });
+  }
+
+  /** As `dump`, page by page; this thread moves no packets. */
+  async look(only: readonly RowId[] | undefined, page: TakePage): Promise<void> {
+    const rows = await this.dump(only);
+    for (let at = 0; at < rows.length; at += ROWS_PER_PAGE) page(rows.slice(at, at + ROWS_PER_PAGE));
   }
 
   /** Asks nobody. */
@@ -192,7 +202,7 @@ export class Crew implements Machine {
         answer(this.#applies, report.id, index, report.results);
         return;
       case 'rows':
-        answer(this.#dumps, report.id, index, report.rows);
+        this.#gather(index, report);
         return;
       case 'natSessions':
         this.#natSessions.get(report.id)!(report.reply);
@@ -223,6 +233,17 @@ export class Crew implements Machine {
       }
       default:
         report satisfies never;
+    }
+  }
+
+  #gather(index: number, { id, rows, more }: Extract<Report, { is: 'rows' }>): void {
+    const key = `${id} ${index}`;
+    const known = this.#pages.get(key) ?? [];
+    for (const row of rows) known.push(row);
+    if (more) this.#pages.set(key, known);
+    else {
+      this.#pages.delete(key);
+      answer(this.#dumps, id, index, known);
     }
   }
 

@@ -57,7 +57,8 @@ export type Report =
       /** Null when no link came or went. */
       readonly counted: Counted | null;
     }
-  | { readonly is: 'rows'; readonly id: number; readonly rows: readonly DumpRow[] }
+  /** All but the last of a dump with `more`. */
+  | { readonly is: 'rows'; readonly id: number; readonly rows: readonly DumpRow[]; readonly more: boolean }
   | { readonly is: 'natSessions'; readonly id: number; readonly reply: NatSessionsReply }
   /** All workers do the same actions, so they ask for the same sockets in the same order; `number` counts them. */
   | { readonly is: 'open'; readonly number: number; readonly address: string; readonly port: number }

@@ -2,6 +2,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { millis } from '@vrouter/core/time.ts';
+import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
 import { Bell } from '@vrouter/engine/workers/bell.ts';
 import { keeperOf } from '@vrouter/engine/workers/share.ts';
@@ -84,8 +85,10 @@ function main({ epoch, share }: Birth): void {
       }
       case 'dump': {
         const only = order.only ?? undefined;
-        const rows = isKeeper ? engine.dumpInTurns(only) : engine.ownPeersInTurns(only);
-        say({ is: 'rows', id: order.id, rows: await rows });
+        // Page by page: thousands of rows in one message would stop packets while they are copied.
+        const page = (rows: readonly DumpRow[]): void => say({ is: 'rows', id: order.id, rows, more: true });
+        await (isKeeper ? engine.look(only, page) : engine.lookAtOwnPeers(only, page));
+        say({ is: 'rows', id: order.id, rows: [], more: false });
         return;
       }
       case 'natSessions':
