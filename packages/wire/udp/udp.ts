@@ -7,6 +7,8 @@
 import { finishChecksum, sumWords } from '../checksum/checksum.ts';
 
 export const UDP_LEN = 8;
+/** Where the checksum stands. */
+export const UDP_CHECKSUM_AT = 6;
 
 /** Why a datagram is refused. 0 is fine. */
 export const UdpFault = { none: 0, short: 1, length: 2, checksum: 3 } as const;
