@@ -67,10 +67,10 @@ export class Lab {
   /** Our engine in the hub, or in another namespace (null: the one that we are in). */
   async engine(
     namespace: string | null = this.hub,
-    options: { readonly profileInto?: string | null } = {},
+    options: { readonly profileInto?: string | null; readonly env?: NodeJS.ProcessEnv } = {},
   ): Promise<Ours> {
     const path = join(this.folder, `engine${this.#closers.length}.sock`);
-    const ours = new Ours(path, namespace, options.profileInto ?? null);
+    const ours = new Ours(path, namespace, options.profileInto ?? null, options.env ?? {});
     this.#closers.push(() => ours.kill());
     await ours.start();
     return ours;
@@ -112,9 +112,17 @@ export class Ours {
   readonly #socketPath: string;
   readonly #namespace: string | null;
   readonly #profileInto: string | null;
+  readonly #env: NodeJS.ProcessEnv;
   #child: ChildProcess | null = null;
 
-  constructor(socketPath: string, namespace: string | null, profileInto: string | null = null) {
+  /** `env`: besides our own. */
+  constructor(
+    socketPath: string,
+    namespace: string | null,
+    profileInto: string | null = null,
+    env: NodeJS.ProcessEnv = {},
+  ) {
+    this.#env = env;
     this.#socketPath = socketPath;
     this.#namespace = namespace;
     this.#profileInto = profileInto;
@@ -132,7 +140,10 @@ export class Ours {
   async start(): Promise<void> {
     const profile = this.#profileInto === null ? [] : ['--cpu-prof', '--cpu-prof-dir', this.#profileInto];
     const args = [...profile, engineMain, '--socket', this.#socketPath, '--log-level', 'warn', ...workerOptions];
-    this.#child = inside(this.#namespace, process.execPath, args, { stdio: ['ignore', 'inherit', 'inherit'] });
+    this.#child = inside(this.#namespace, process.execPath, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...this.#env },
+    });
     for (let tries = 0; this.client === null; tries++) {
       assert.ok(tries < 1000 && this.#child.exitCode === null, 'the engine does not start');
       this.client = await dial(this.#socketPath);

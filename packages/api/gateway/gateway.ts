@@ -12,6 +12,8 @@ export const interfaceRow = z.object({
   sourceCheck: z.enum(['off', 'loose', 'strict']).optional(),
   state: z.enum(['up', 'down']),
   addresses: z.array(z.string()),
+  /** What crosses to and from the host's kernel in super-packets: `none`, `tcp` or `tcp+udp`; null where it does not lead there. */
+  superPackets: z.string().nullable().default(null),
   listenPort: z.number().nullable(),
   publicKey: z.string().nullable(),
   /** Where wg(8) can speak to it; null for an interface that is none of WireGuard's. */

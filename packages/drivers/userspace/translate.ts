@@ -97,10 +97,10 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     case 'vrf':
       return [{ kind: 'vrf', name: row.name, tableId: row.tableId }, {}];
     case 'link': {
-      const { is: _, index, operUp, ...link } = row;
+      const { is: _, index, operUp, superPackets = null, ...link } = row;
       return [
         { kind: 'link', ...link },
-        { index, operUp },
+        { index, operUp, superPackets },
       ];
     }
     case 'wireguard': {

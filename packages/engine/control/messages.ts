@@ -152,6 +152,8 @@ export type DumpRow =
       readonly hostRoutes?: readonly string[];
       readonly index: number;
       readonly operUp: boolean;
+      /** Of a TUN link that is up: what crosses to and from the kernel in super-packets. */
+      readonly superPackets?: 'none' | 'tcp' | 'tcp+udp';
       readonly mssClamp: boolean;
       readonly sourceCheck: 'off' | 'loose' | 'strict';
     }

@@ -1,6 +1,8 @@
 /** Every reason for which a packet ends here, each with a counter. Numbers are for this life only, names are for ever. */
 export const dropReasons = [
   'none',
+  // tun-input
+  'offloadMalformed',
   // ip-input
   'ipVersion',
   'ipv4Short',

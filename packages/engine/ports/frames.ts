@@ -14,9 +14,43 @@ export interface FrameRows {
   readonly length: Int32Array;
 }
 
+/** Frames as lists of pieces: frame f is the pieces from `firstPiece[f]` up to `firstPiece[f + 1]`. */
+export interface GatheredFrames {
+  readonly frames: number;
+  readonly firstPiece: Int32Array;
+  readonly region: readonly Region[];
+  readonly offset: Int32Array;
+  readonly length: Int32Array;
+}
+
+/** What became of a gathered frame: gone, taken, or refused in this shape. */
+export const Fate = { lost: 0, taken: 1, refused: 2 } as const;
+
+/** Which super-packets both sides understand. */
+export interface Offloads {
+  readonly tcp: boolean;
+  readonly udp: boolean;
+}
+
+/** A socket of frames that begin with a virtio-net header, both ways; `ports/offload` makes a FrameSocket of it. */
+export interface OffloadSocket {
+  readonly gone: boolean;
+  readonly offloads: Offloads;
+  /** As a FrameSocket's; each row is a header and a frame, which may be a super-packet of 64 KiB. */
+  receive(into: FrameRows): number;
+  /** Sends frames from their pieces, in order, and says of each what became of it. */
+  sendGathered(frames: GatheredFrames, fates: Uint8Array): void;
+  /** Have the callback called soon, readable or not. */
+  wake(): void;
+  onReadable(callback: () => void): void;
+  close(): Promise<void>;
+}
+
 export interface FrameSocket {
   /** Somebody took the device away: nothing comes or goes any more, and there is no callback for it. Known after the next `receive`. */
   readonly gone: boolean;
+  /** Frames that came and made no sense, so far; left out where that cannot be. */
+  readonly malformed?: number;
   /**
    * Fills rows from 0 with what has come, sets and returns `count`. The bytes lie in a region of the socket's own, with at least 64
    * spare bytes before and behind each frame, and are good until the next call.
@@ -40,6 +74,8 @@ export interface HostSide {
 
 /** A TUN device with the kernel's side of it. Closing it takes the device away, and with it all that the kernel had of it. */
 export interface TunSocket extends FrameSocket {
+  /** What crosses to and from the kernel in super-packets; null or left out where nothing does. */
+  readonly offloads?: Offloads | null;
   /** Makes the kernel's side so. Rejects with ProblemError, and then the side is as it was. */
   configure(side: HostSide): Promise<void>;
 }

@@ -24,6 +24,13 @@ export interface HostFields {
   readonly hostRoutes: readonly string[];
 }
 
+export interface TunFields extends HostFields {
+  readonly adminUp: boolean;
+  readonly operUp: boolean;
+  /** Left out while there is no device, or one that cannot say. */
+  readonly superPackets?: 'none' | 'tcp' | 'tcp+udp';
+}
+
 export class TunTable {
   readonly #surroundings: TunSurroundings;
   readonly #readable: (port: TunPort) => void;
@@ -72,9 +79,14 @@ export class TunTable {
   }
 
   /** What the row says of the device besides. One that somebody took away makes the link down, so that whoever compares sets it up again. */
-  fields(link: Link, port: TunPort): HostFields & { readonly adminUp: boolean; readonly operUp: boolean } {
-    const there = port.socket?.gone !== true;
-    return { ...this.#sides.get(port)!, adminUp: link.adminUp && there, operUp: link.operUp && there };
+  fields(link: Link, port: TunPort): TunFields {
+    const { socket } = port;
+    const there = socket?.gone !== true;
+    const offloads = there ? socket?.offloads : undefined;
+    const state = { adminUp: link.adminUp && there, operUp: link.operUp && there };
+    const fields = { ...this.#sides.get(port)!, ...state };
+    if (offloads === undefined) return fields;
+    return { ...fields, superPackets: offloads?.tcp !== true ? 'none' : offloads.udp ? 'tcp+udp' : 'tcp' };
   }
 
   async #open(port: TunPort, link: Link, side: HostFields & { readonly mtu: number }): Promise<Problem | null> {

@@ -19,6 +19,24 @@ export interface FrameCounters {
   sendLost: number;
 }
 
+/** Frames as lists of pieces: frame f is the pieces from `firstPiece[f]` up to `firstPiece[f + 1]`. */
+export interface GatheredFrames {
+  readonly frames: number;
+  readonly firstPiece: Int32Array;
+  readonly region: readonly Region[];
+  readonly offset: Int32Array;
+  readonly length: Int32Array;
+}
+
+/** What became of a gathered frame. */
+export const Fate = { lost: 0, taken: 1, refused: 2 } as const;
+
+/** Which super-packets both sides understand. */
+export interface Offloads {
+  readonly tcp: boolean;
+  readonly udp: boolean;
+}
+
 export interface FrameSocket {
   readonly gone: boolean;
   readonly counters: FrameCounters;
@@ -26,6 +44,13 @@ export interface FrameSocket {
   send(rows: FrameRows): number;
   onReadable(callback: () => void): void;
   close(): Promise<void>;
+}
+
+/** A socket whose frames begin with a virtio-net header. */
+export interface OffloadSocket extends FrameSocket {
+  readonly offloads: Offloads;
+  sendGathered(frames: GatheredFrames, fates: Uint8Array): void;
+  wake(): void;
 }
 
 /** Spare bytes before and behind each frame, for whoever encapsulates in place. */

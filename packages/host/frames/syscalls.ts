@@ -8,9 +8,21 @@ export const errno = constants.errno;
 export const EBADFD = 77;
 
 export const TUNSETIFF = 0x400454ca;
+export const TUNGETFEATURES = 0x800454cf;
+export const TUNSETOFFLOAD = 0x400454d0;
 export const IFF_TUN = 0x0001;
 export const IFF_TAP = 0x0002;
 export const IFF_NO_PI = 0x1000;
+/** Frames have a struct virtio_net_hdr in front, ten bytes if nobody says otherwise. */
+export const IFF_VNET_HDR = 0x4000;
+/** What the reader of a device does itself; the segmentations need the checksum. */
+export const TUN_F_CSUM = 0x01;
+export const TUN_F_TSO4 = 0x02;
+export const TUN_F_TSO6 = 0x04;
+export const TUN_F_TSO_ECN = 0x08;
+/** Since Linux 6.2. */
+export const TUN_F_USO4 = 0x20;
+export const TUN_F_USO6 = 0x40;
 /** The device is new or an orphan of ours, never one that another program made persistent and waits for. */
 export const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: name, then a union. */
@@ -26,11 +38,14 @@ export const SOL_PACKET = 263;
 export const PACKET_FANOUT = 18;
 export const PACKET_IGNORE_OUTGOING = 23;
 export const SOCKADDR_LL_LEN = 20;
+/** struct iovec: base and length, 64 bits each. */
+export const IOVEC_LEN = 16;
 
 export interface FrameCalls {
   ioctl(fd: number, request: number, argument: number): number;
   read(fd: number, bytes: number, length: number): number;
   write(fd: number, bytes: number, length: number): number;
+  writev(fd: number, iovecs: number, count: number): number;
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: number, length: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
@@ -61,6 +76,7 @@ function load(): FrameNative | null {
     ioctl: ['int', ['int', 'ulong', P]],
     read: ['long', ['int', P, 'ulong']],
     write: ['long', ['int', P, 'ulong']],
+    writev: ['long', ['int', P, 'int']],
     socket: ['int', ['int', 'int', 'int']],
     bind: ['int', ['int', P, 'uint']],
     setsockopt: ['int', ['int', 'int', 'int', P, 'uint']],

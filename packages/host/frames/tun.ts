@@ -5,7 +5,7 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { errnoName } from '../udp/problems.ts';
 import { DescriptorFrames } from './descriptor.ts';
 import { noNative, tunProblem } from './problems.ts';
-import type { FrameSocket } from './shape.ts';
+import type { Offloads } from './shape.ts';
 import * as sys from './syscalls.ts';
 
 export interface TunOptions {
@@ -13,28 +13,53 @@ export interface TunOptions {
   readonly name: string;
   /** `tun` carries IP packets, `tap` Ethernet frames. */
   readonly kind: 'tun' | 'tap';
+  /** Share the kernel's offloads if it can: frames then begin with a virtio-net header. */
+  readonly offloads?: boolean;
 }
+
+/** Bits to ask for, best first; the kernel takes all of them or none. */
+const SEGMENTATION = sys.TUN_F_CSUM | sys.TUN_F_TSO4 | sys.TUN_F_TSO6 | sys.TUN_F_TSO_ECN;
+const wishes: readonly (readonly [bits: number, offloads: Offloads])[] = [
+  [SEGMENTATION | sys.TUN_F_USO4 | sys.TUN_F_USO6, { tcp: true, udp: true }],
+  [SEGMENTATION, { tcp: true, udp: false }],
+];
 
 /**
  * Makes the device, down and without addresses, in the network namespace of this process; it goes when the socket is closed or the
- * process ends. Throws ProblemError: `name.invalid`, `port.denied`, `port.inUse`.
+ * process ends. Whether it shares offloads is in `offloads` of what it returns. Throws ProblemError: `name.invalid`, `port.denied`, `port.inUse`.
  */
-export function openTun(options: TunOptions): FrameSocket {
+export function openTun(options: TunOptions): DescriptorFrames {
   const name = parseInterfaceName(options.name, 'name');
   if (!name.ok) throw new ProblemError(name.error);
   const native = sys.loadFrameCalls();
   if (native === null) throw new ProblemError(noNative('a TUN interface'));
   const fd = openDevice(options.name);
+  const shared = options.offloads === true && knowsHeaders(native, fd);
   const request = new ArrayBuffer(sys.IFREQ_LEN);
   new TextEncoder().encodeInto(options.name, new Uint8Array(request, 0, sys.IFNAMSIZ - 1));
   const kind = options.kind === 'tun' ? sys.IFF_TUN : sys.IFF_TAP;
-  new DataView(request).setInt16(sys.IFNAMSIZ, kind | sys.IFF_NO_PI | sys.IFF_TUN_EXCL, true);
+  const flags = kind | sys.IFF_NO_PI | sys.IFF_TUN_EXCL | (shared ? sys.IFF_VNET_HDR : 0);
+  new DataView(request).setUint16(sys.IFNAMSIZ, flags, true);
   if (native.calls.ioctl(fd, sys.TUNSETIFF, native.addresses.of(request)) < 0) {
     const why = errnoName(native.native.koffi.errno());
     closeSync(fd);
     throw new ProblemError(tunProblem('name', why, options.name));
   }
-  return new DescriptorFrames(native, fd);
+  return new DescriptorFrames(native, fd, shared ? agree(native, fd) : null);
+}
+
+function knowsHeaders({ calls, addresses }: sys.FrameNative, fd: number): boolean {
+  const features = new ArrayBuffer(4);
+  return (
+    calls.ioctl(fd, sys.TUNGETFEATURES, addresses.of(features)) === 0 &&
+    (new DataView(features).getUint32(0, true) & sys.IFF_VNET_HDR) !== 0
+  );
+}
+
+/** Tells the kernel what we do ourselves; with nothing agreed there are still headers, and finished packets behind them. */
+function agree({ calls }: sys.FrameNative, fd: number): Offloads {
+  for (const [bits, offloads] of wishes) if (calls.ioctl(fd, sys.TUNSETOFFLOAD, bits) === 0) return offloads;
+  return { tcp: false, udp: false };
 }
 
 function openDevice(name: string): number {

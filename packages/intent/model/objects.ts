@@ -172,7 +172,7 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       hostRoutes: 'desired',
     },
     fixed: ['type'],
-    learned: ['index', 'operUp'],
+    learned: ['index', 'operUp', 'superPackets'],
   },
   wireguardDevice: {
     rank: 2,

@@ -37,7 +37,10 @@ export function interfacesText(data: { readonly interfaces: readonly InterfaceRo
     ]),
     'there are no interfaces',
   );
+  const bare = data.interfaces.filter(({ state, superPackets }) => state === 'up' && superPackets === 'none');
+  const slow = bare.map(({ name }) => `${plain(name)} shares no offloads with this kernel: each packet crosses alone.`);
   const commands = data.interfaces.flatMap(({ wgLink }) => (wgLink === null ? [] : [plain(wgLink)]));
-  if (commands.length === 0) return rows;
-  return [rows, '', 'To use wg(8) here, as root:', ...commands.map((command) => `  ${command}`)].join('\n');
+  const said = [rows, ...(slow.length === 0 ? [] : ['', ...slow])];
+  if (commands.length === 0) return said.join('\n');
+  return [...said, '', 'To use wg(8) here, as root:', ...commands.map((command) => `  ${command}`)].join('\n');
 }

@@ -4,6 +4,7 @@
  */
 import type { PacketBatch } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
+import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
 
@@ -23,6 +24,10 @@ export class TunInput {
 
   process(batch: PacketBatch, frame: Frame): void {
     const { links } = this.#forwarding;
+    // The rows of a batch are those of one port.
+    const link = batch.ingress[frame.rows[0]!]!;
+    const malformed = links[link]!.tun!.takeMalformed();
+    if (malformed > 0) this.#counters.drop(Drop.offloadMalformed, link, malformed);
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const ingress = batch.ingress[row]!;

@@ -39,8 +39,9 @@ export class TunOutput {
       const egress = batch.egress[row]!;
       const port = this.#forwarding.links[egress]!.tun!;
       const { rows } = port;
-      // A row goes out once, so a port's rows are never more than the batch's.
-      if (rows.count === 0) this.#waiting.push(port);
+      // Pieces of packets that were cut may be more than a port's rows.
+      if (rows.count === rows.capacity) this.#send(port);
+      else if (rows.count === 0) this.#waiting.push(port);
       const out = rows.count++;
       rows.region[out] = batch.region[row]!;
       rows.offset[out] = batch.offset[row]!;

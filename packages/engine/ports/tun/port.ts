@@ -10,11 +10,13 @@ export class TunPort {
   socket: TunSocket | null;
   /** Packets on their way out; tun-output's. */
   readonly rows: FrameRows;
+  #malformed: number;
 
   constructor(link: number) {
     this.link = link;
     this.socket = null;
     this.rows = new PacketBatch(BATCH_ROWS);
+    this.#malformed = 0;
   }
 
   /** Fills the batch from the socket; returns the rows. */
@@ -26,5 +28,14 @@ export class TunPort {
     const count = this.socket.receive(batch);
     batch.ingress.fill(this.link, 0, count);
     return count;
+  }
+
+  /** Frames that came since the last call and made no sense. */
+  takeMalformed(): number {
+    const now = this.socket?.malformed ?? 0;
+    // Another socket counts anew.
+    const more = now < this.#malformed ? now : now - this.#malformed;
+    this.#malformed = now;
+    return more;
   }
 }

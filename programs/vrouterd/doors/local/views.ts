@@ -34,6 +34,7 @@ export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise
     // Behind a TUN link is the host itself, which has addresses of its own there.
     const addresses = [...(object.hostAddresses ?? [])];
     const unknown = { addresses, listenPort: null, publicKey: null, wgSocket: null, wgLink: null };
+    const superPackets = typeof learned.superPackets === 'string' ? learned.superPackets : null;
     rows.set(name, {
       name,
       type,
@@ -42,6 +43,7 @@ export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise
       mssClamp,
       sourceCheck,
       state,
+      superPackets,
       ...unknown,
       ...noCounters,
       ...counted.get(name),
