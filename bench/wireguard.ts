@@ -8,6 +8,7 @@ import type { Action } from '@vrouter/engine/control/messages.ts';
 import { generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { inside, Lab, MTU, Ours, PORT, reaches, type WireguardGo } from '../tests/wireguard-go/lab.ts';
 import { needs, programPath } from '../tests/world/needs.ts';
+import { cpuSeconds } from './cpu.ts';
 import { iperf } from './iperf.ts';
 import type { BenchResult } from './result.ts';
 import { type GeneratorPlan, type GeneratorReport, innerAddress } from './wireguard/generator.ts';

@@ -126,7 +126,7 @@ export class DescriptorFrames implements FrameSocket {
     const length = frames.length[piece]!;
     if (offset < 0 || length < 0 || offset + length > bytes.length)
       throw new RangeError(`piece ${piece}: ${length} bytes at ${offset} in a region of ${bytes.length}`);
-    setLong(this.#iovecs, word, this.#native.addresses.of(bytes.buffer) + bytes.byteOffset + offset);
+    setLong(this.#iovecs, word, this.#native.addresses.ofView(bytes) + offset);
     setLong(this.#iovecs, word + 2, length);
     return length;
   }
