@@ -162,6 +162,7 @@ test('a bug behind the session is a reply', async () => {
       throw new Error('bug');
     },
     natSessions: () => ({ total: 0, bytes: 0, sessions: [] }),
+    neighbours: () => ({ ports: [], total: 0, neighbours: [] }),
     counters: () => target.counters(),
   });
   const { replies } = await ask(session, { id: 4, method: 'dump' });
