@@ -7,6 +7,7 @@ import test, { after } from 'node:test';
 import {
   interfaceRow,
   natReply,
+  neighboursReply,
   peerRow,
   planReply,
   routeRow,
@@ -97,6 +98,28 @@ const replies: { readonly [path: string]: unknown } = {
       },
     ],
   }),
+  '/v1/neighbours': neighboursReply.parse({
+    ports: [
+      {
+        link: 'lan',
+        mac: '02:00:5e:00:00:01',
+        up: true,
+        addresses: [{ address: '192.168.1.1/24', state: 'valid', conflicts: 2 }],
+      },
+      { link: 'wan', mac: null, up: false, addresses: [] },
+    ],
+    total: 3000,
+    neighbours: [
+      {
+        link: 'lan',
+        address: '192.168.1.7',
+        mac: '02:00:5e:00:00:07',
+        state: 'reachable',
+        confirmedSecondsAgo: 4,
+      },
+      { link: 'lan', address: 'fd88::9', mac: null, state: 'incomplete', confirmedSecondsAgo: null },
+    ],
+  }),
   '/v1/stats': statsReply.parse({
     epoch: 'e1',
     drops: { 'peer.unknown': 7, 'ip.ttl': 2 },
@@ -165,6 +188,14 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
     /masquerade\/default\/10\.77\.0\.0\/24 +default +from 10\.77\.0\.0\/24, out of wg1 +its address +2000 +5 +2\.0 KiB +file/,
     /udp +10\.77\.0\.2:4000 +198\.51\.100\.1:4000 +203\.0\.113\.5:53 +transitory +59 s/,
     /1 of 2000 sessions are shown/,
+  ],
+  [
+    'neighbours',
+    /lan +02:00:5e:00:00:01 +up +192\.168\.1\.1\/24 +valid +2/,
+    /wan +- +down +- +- +-/,
+    /lan +192\.168\.1\.7 +02:00:5e:00:00:07 +reachable +4 s ago/,
+    /lan +fd88::9 +- +incomplete +-/,
+    /2 of 3000 neighbours are shown/,
   ],
   [
     'stats',

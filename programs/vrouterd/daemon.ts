@@ -6,7 +6,7 @@ import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CountingDriver, NatSessions, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
+import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
@@ -179,6 +179,11 @@ export class Daemon implements ReconcileObserver {
     const keys = [...this.reconciler.observed().keys()].filter((key) => key.startsWith('nat'));
     const rows = keys.length === 0 ? [] : await this.#driver.observe(keys, signal);
     return { told: await this.#driver.natSessions(limit, signal), rows };
+  }
+
+  /** Ethernet ports of the plane, and at most `limit` of their neighbours. */
+  async neighbours(limit: number): Promise<Neighbours> {
+    return this.#driver.neighbours(limit, AbortSignal.timeout(2000));
   }
 
   confirmHeld(): { readonly version: number } {

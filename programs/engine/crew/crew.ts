@@ -5,7 +5,14 @@
 import { Worker } from 'node:worker_threads';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
-import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type {
+  Action,
+  CountersReply,
+  DumpRow,
+  NatSessionsReply,
+  NeighboursReply,
+  RowId,
+} from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
 import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
 import { type CountedLink, countersReply } from '@vrouter/engine/graph/counters-reply.ts';
@@ -47,6 +54,7 @@ export class Crew implements Machine {
   readonly #applies: Map<number, Waiting<readonly (Problem | null)[]>>;
   readonly #dumps: Map<number, Waiting<readonly DumpRow[]>>;
   readonly #natSessions: Map<number, (reply: NatSessionsReply) => void>;
+  readonly #neighbours: Map<number, (reply: NeighboursReply) => void>;
   readonly #watches: CrewWatches;
   readonly #keeper: number;
   #links: readonly CountedLink[];
@@ -65,6 +73,7 @@ export class Crew implements Machine {
     this.#applies = new Map();
     this.#dumps = new Map();
     this.#natSessions = new Map();
+    this.#neighbours = new Map();
     this.#watches = new CrewWatches({
       workers: options.workers,
       linkExists: (name) => this.#links.some((link) => link.name === name),
@@ -143,6 +152,16 @@ export class Crew implements Machine {
     });
   }
 
+  /** The keeper's, as the ports are. */
+  neighbours(limit: number): Promise<NeighboursReply> {
+    if (this.#closing) return Promise.resolve({ ports: [], total: 0, neighbours: [] });
+    return new Promise((resolve) => {
+      const id = ++this.#id;
+      this.#neighbours.set(id, resolve);
+      this.#workers[this.#keeper]!.postMessage({ do: 'neighbours', id, limit } satisfies Order);
+    });
+  }
+
   trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> | Promise<Result<TraceWatch>> {
     return this.#watches.trace(filter, ready);
   }
@@ -192,6 +211,10 @@ export class Crew implements Machine {
       case 'natSessions':
         this.#natSessions.get(report.id)!(report.reply);
         this.#natSessions.delete(report.id);
+        return;
+      case 'neighbours':
+        this.#neighbours.get(report.id)!(report.reply);
+        this.#neighbours.delete(report.id);
         return;
       case 'tunDone':
         for (const [other, worker] of this.#workers.entries())
