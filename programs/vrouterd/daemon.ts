@@ -320,7 +320,7 @@ export class Daemon implements ReconcileObserver {
 
 /** Kinds of intents that reach into the machine, which `allow` of the configuration is about. */
 function isOfTheMachine(kind: string): kind is keyof Allow {
-  return kind === 'hostInterface';
+  return kind === 'hostInterface' || kind === 'port';
 }
 
 function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {

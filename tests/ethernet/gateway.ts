@@ -18,6 +18,7 @@ import { type ObjectKind, objectKinds } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { programPath } from '../world/needs.ts';
+import { workerOptions } from '../world/workers.ts';
 
 const engineMain = new URL('../../programs/engine/main.ts', import.meta.url).pathname;
 const signal = new AbortController().signal;
@@ -50,7 +51,7 @@ export class Gateway {
   }
 
   async start(namespace: string): Promise<void> {
-    const argv = [process.execPath, engineMain, '--socket', this.#path, '--log-level', 'warn'];
+    const argv = [process.execPath, engineMain, '--socket', this.#path, '--log-level', 'warn', ...workerOptions];
     const options = { stdio: ['ignore', 'inherit', 'inherit'] as ('ignore' | 'inherit')[] };
     this.#engine = spawn(programPath('ip')!, ['netns', 'exec', namespace, ...argv], options);
     await until('the engine listens', () => existsSync(this.#path));

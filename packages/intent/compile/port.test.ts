@@ -20,7 +20,16 @@ const desired = (...said: readonly object[]): Desired =>
   put(new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]), ...said);
 
 const lan = { kind: 'port', name: 'lan', device: 'eth1' };
-const link = { kind: 'link', name: 'lan', type: 'port', vrf: 'default', mtu: 1500, adminUp: true };
+const link = {
+  kind: 'link',
+  name: 'lan',
+  type: 'port',
+  vrf: 'default',
+  mtu: 1500,
+  adminUp: true,
+  mssClamp: true,
+  sourceCheck: 'off',
+};
 const keys = (d: Desired): string[] => [...d.all()].map((object) => JSON.stringify(object));
 const codes = (d: Desired): string[] =>
   d.problems().map(({ key, problem }) => `${key} ${problem.code} ${problem.field}`);

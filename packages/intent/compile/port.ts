@@ -6,7 +6,8 @@ import { nameTaken, noVrf } from './missing.ts';
 
 /** The link. Two ports of one device and VLAN would both answer for it, so it is claimed. */
 export function compilePort(intent: PortIntent, context: CompileContext): Compiled {
-  const { name, vrf, mtu, mac, vlanId } = intent;
+  const { name, vrf, mtu, mac, vlanId, sourceCheck } = intent;
+  const mssClamp = intent.mssClamp === 'auto';
   if (!context.hasVrf(vrf)) return pending(noVrf(vrf));
   const holder = context.claim(interfaceNameResource(name));
   if (holder !== null) return pending(nameTaken(name, holder));
@@ -15,7 +16,7 @@ export function compilePort(intent: PortIntent, context: CompileContext): Compil
   if (other !== null) return pending(deviceTaken(device, vlanId, other, intent.tap === null ? 'device' : 'tap'));
   const type = intent.tap === null ? 'port' : 'tap';
   return {
-    objects: [{ kind: 'link', name, type, vrf, mtu, adminUp: true, device, mac, vlanId }],
+    objects: [{ kind: 'link', name, type, vrf, mtu, adminUp: true, mssClamp, sourceCheck, device, mac, vlanId }],
     problems: [],
     usable: true,
   };

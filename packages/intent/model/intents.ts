@@ -68,6 +68,9 @@ export interface PortIntent {
   readonly mac: string | null;
   /** The VLAN whose frames are the port's; null: frames without a tag. */
   readonly vlanId: number | null;
+  readonly mssClamp: MssClamp;
+  /** Of what comes in by the port. */
+  readonly sourceCheck: SourceCheck;
 }
 
 /** Key: interface, address. */

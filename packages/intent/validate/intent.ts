@@ -48,6 +48,8 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       tap: f.interfaceNameOrNull('tap'),
       mac: f.macOrNull('mac'),
       vlanId: f.integerOrNull('vlanId', 1, 4094),
+      mssClamp: f.oneOf('mssClamp', mssClamps, 'auto'),
+      sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
     };
     if ((port.device === null) === (port.tap === null))
       f.refuse('device', 'a port is an interface that is there ("device") or one to be made ("tap"): say exactly one');

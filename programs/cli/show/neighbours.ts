@@ -1,5 +1,5 @@
 import type { NeighboursReply } from '@vrouter/api/gateway/gateway.ts';
-import { table } from '../text/table.ts';
+import { table } from '@vrouter/core/table.ts';
 
 /** Ethernet ports with their addresses, then who is on their links; a table that is longer than an answer says so. */
 export function neighboursText(data: NeighboursReply): string {
