@@ -63,7 +63,7 @@ class Path {
       new IpInput(forwarding, counters, new Frame(), lookup),
       new IpLookup(forwarding, counters, new Frame(), rewrite, new Frame(), new Frame()),
       new IpRewrite(forwarding, counters, output, new Frame(), new Frame()),
-      new LinkOutput(forwarding, counters, 7, this.out, new Frame(), new Frame()),
+      new LinkOutput(forwarding, counters, 7, this.out, new Frame(), new Frame(), new Frame()),
     ];
     const stride = size + 2 * HEADROOM;
     const region = makeRegion(BATCHES * ROWS * stride);

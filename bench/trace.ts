@@ -115,6 +115,10 @@ function machine(): { readonly graph: Graph; readonly counters: Counters; readon
   const graph = new Graph(batch, counters, frames, {
     'wireguard-input': source,
     'tun-input': sink,
+    'ethernet-input': sink,
+    'neighbour-input': sink,
+    'neighbour-lost': sink,
+    'ethernet-output': sink,
     'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
     'source-check': sink,
     'ip-lookup': new IpLookup(
@@ -135,6 +139,7 @@ function machine(): { readonly graph: Graph; readonly counters: Counters; readon
       7,
       frames['wireguard-output'],
       frames['tun-output'],
+      frames['ethernet-output'],
       frames['icmp-error'],
     ),
     'icmp-error': sink,

@@ -13,6 +13,7 @@ const files = [
   'programs/engine/watch.test.ts',
   'tests/icmp/icmp.test.ts',
   'tests/host-interface.test.ts',
+  'tests/ethernet/ethernet.test.ts',
   'tests/wireguard-go/many.test.ts',
   'tests/wireguard-go/daemon.test.ts',
 ];

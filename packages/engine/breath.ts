@@ -12,6 +12,7 @@ import type { PacketBatch } from './batch/packet-batch.ts';
 import type { BreathClock } from './graph/breath-clock.ts';
 import type { Graph } from './graph/graph.ts';
 import type { InputNode } from './graph/plan.ts';
+import type { LostPackets } from './ports/ethernet/lost.ts';
 import type { Outbox } from './ports/wireguard/outbox.ts';
 import type { Forwarding } from './state/forwarding.ts';
 import type { Arrivals } from './workers/arrivals.ts';
@@ -35,6 +36,7 @@ export class Breath {
   readonly #graph: Graph;
   readonly #outbox: Outbox;
   readonly #forwarding: Forwarding;
+  readonly #lost: LostPackets;
   readonly #setAlarm: (at: Millis) => void;
   /** Null where there is one worker. */
   readonly #handoff: Handoff | null;
@@ -46,6 +48,7 @@ export class Breath {
     graph: Graph,
     outbox: Outbox,
     forwarding: Forwarding,
+    lost: LostPackets,
     setAlarm: (at: Millis) => void,
     handoff: Handoff | null = null,
   ) {
@@ -53,6 +56,7 @@ export class Breath {
     this.#graph = graph;
     this.#outbox = outbox;
     this.#forwarding = forwarding;
+    this.#lost = lost;
     this.#setAlarm = setAlarm;
     this.#handoff = handoff;
     this.#alarmAt = NEVER;
@@ -95,6 +99,14 @@ export class Breath {
     for (const link of this.#forwarding.links) {
       const port = link?.wireguard ?? null;
       if (port !== null && port.device.wakeAt() <= this.#clock.now) port.device.tick(this.#clock, port);
+      const ethernet = link?.ethernet ?? null;
+      if (ethernet !== null && ethernet.wakeAt() <= this.#clock.now) ethernet.tick(this.#clock.now);
+    }
+    // What the minds gave up; their senders hear of it.
+    while (this.#lost.receive(this.#graph.batch) > 0) {
+      this.#graph.run(this.#lost.input);
+      this.#outbox.flush();
+      this.#handoff?.publish();
     }
     this.#outbox.flush();
     this.rearm();
@@ -106,6 +118,8 @@ export class Breath {
     for (const link of this.#forwarding.links) {
       const port = link?.wireguard ?? null;
       if (port !== null && port.device.wakeAt() < earliest) earliest = port.device.wakeAt();
+      const ethernet = link?.ethernet ?? null;
+      if (ethernet !== null && ethernet.wakeAt() < earliest) earliest = ethernet.wakeAt();
     }
     if (earliest >= this.#alarmAt) return;
     this.#alarmAt = earliest;

@@ -5,7 +5,7 @@ import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS } from '@vrouter/protocols/wireguard/drops.ts';
 import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
-import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from './control/messages.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, NeighboursReply, RowId } from './control/messages.ts';
 import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
 import { type CounterColumns, Counters, sharedColumn } from './graph/counters.ts';
@@ -14,6 +14,8 @@ import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
 import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
 import { Nat } from './nat/nat.ts';
 import { defaultNatSettings, type NatSettings } from './nat/settings.ts';
+import { EthernetInput } from './nodes/ethernet-input/ethernet-input.ts';
+import { EthernetOutput } from './nodes/ethernet-output/ethernet-output.ts';
 import { IcmpError } from './nodes/icmp-error/icmp-error.ts';
 import { IpInput } from './nodes/ip-input/ip-input.ts';
 import { IpLookup } from './nodes/ip-lookup/ip-lookup.ts';
@@ -22,13 +24,17 @@ import { LinkOutput } from './nodes/link-output/link-output.ts';
 import { Local } from './nodes/local/local.ts';
 import { NatIn } from './nodes/nat-in/nat-in.ts';
 import { NatOut } from './nodes/nat-out/nat-out.ts';
+import { NeighbourInput } from './nodes/neighbour-input/neighbour-input.ts';
+import { NeighbourLost } from './nodes/neighbour-lost/neighbour-lost.ts';
 import { SourceCheckNode } from './nodes/source-check/source-check.ts';
 import { TunInput } from './nodes/tun-input/tun-input.ts';
 import { TunOutput } from './nodes/tun-output/tun-output.ts';
 import { WireguardInput } from './nodes/wireguard-input/wireguard-input.ts';
 import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
+import { LostPackets } from './ports/ethernet/lost.ts';
 import { Outbox } from './ports/wireguard/outbox.ts';
 import { Forwarding } from './state/forwarding.ts';
+import { type EthernetSurroundings, EthernetTable } from './tables/ethernet.ts';
 import { Tables } from './tables/tables.ts';
 import { type TunSurroundings, TunTable } from './tables/tun.ts';
 import { type WireguardSurroundings, WireguardTable } from './tables/wireguard.ts';
@@ -47,7 +53,7 @@ export type TakePage = (rows: readonly DumpRow[]) => void;
 /** Rows made before packets have a turn again: a fraction of a millisecond's worth, text included. */
 export const ROWS_PER_PAGE = 64;
 
-export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings {
+export interface EngineSurroundings extends WireguardSurroundings, TunSurroundings, EthernetSurroundings {
   readonly clock: Clock;
   /** Knobs of NAT that are not the usual ones. */
   readonly nat?: Partial<NatSettings>;
@@ -87,6 +93,9 @@ export class Engine {
     const graph = new Graph(new PacketBatch(BATCH_ROWS, SPARE_ROWS, MADE_BYTES), counters, frames, {
       'wireguard-input': new WireguardInput(forwarding, counters, clock, frames['ip-input'], handoff),
       'tun-input': new TunInput(forwarding, counters, frames['ip-input']),
+      'ethernet-input': new EthernetInput(forwarding, counters, frames['ip-input'], frames['neighbour-input']),
+      'neighbour-input': new NeighbourInput(forwarding, counters, clock),
+      'neighbour-lost': new NeighbourLost(forwarding, counters, errors),
       'ip-input': new IpInput(forwarding, counters, frames['source-check'], frames['ip-lookup']),
       'source-check': new SourceCheckNode(forwarding, counters, frames['ip-lookup']),
       'ip-lookup': new IpLookup(forwarding, counters, frames.local, frames['ip-rewrite'], frames['nat-in'], errors),
@@ -100,13 +109,16 @@ export class Engine {
         seed,
         frames['wireguard-output'],
         frames['tun-output'],
+        frames['ethernet-output'],
         errors,
       ),
       'wireguard-output': new WireguardOutput(forwarding, counters, clock, outbox, errors, handoff),
       'tun-output': new TunOutput(forwarding, counters, handoff),
+      'ethernet-output': new EthernetOutput(forwarding, counters, clock, errors, handoff),
       'icmp-error': new IcmpError(forwarding, counters, clock, seed, frames['ip-lookup'], share?.workers),
     });
-    const breath = new Breath(clock, graph, outbox, forwarding, (at) => surroundings.setAlarm(at), handoff);
+    const lost = new LostPackets();
+    const breath = new Breath(clock, graph, outbox, forwarding, lost, (at) => surroundings.setAlarm(at), handoff);
     const tracer = new Tracer(
       forwarding,
       counters,
@@ -128,7 +140,15 @@ export class Engine {
       handoff,
     );
     const tun = new TunTable(surroundings, (port) => breath.readable(port));
-    this.#tables = new Tables(forwarding, counters, wireguard, tun, nat);
+    const ethernet = new EthernetTable(
+      surroundings,
+      forwarding,
+      lost,
+      () => surroundings.clock.now(),
+      (port) => breath.readable(port),
+      () => breath.tick(),
+    );
+    this.#tables = new Tables(forwarding, counters, wireguard, tun, ethernet, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
   }
@@ -181,6 +201,11 @@ export class Engine {
   /** NAT sessions, at most `limit` of them, and how many there are. */
   natSessions(limit: number): NatSessionsReply {
     return this.#tables.nat.sessions(limit, this.#surroundings.clock.now());
+  }
+
+  /** Ethernet ports and at most `limit` of their neighbours. */
+  neighbours(limit: number): NeighboursReply {
+    return this.#tables.neighbours(limit, this.#surroundings.clock.now());
   }
 
   /** Packets that match, with the nodes that they visit. Errors name a field of the filter. End it with `endWatch`. */
@@ -241,7 +266,7 @@ export class Engine {
       if (row.is === 'peer') actions.unshift({ do: 'peer.remove', link: row.link, publicKey: row.publicKey });
       if (row.is === 'wireguard') actions.push({ do: 'wireguard.remove', link: row.link });
       // Without its device: what stands on the link is nobody's concern any more.
-      if (row.is === 'link' && row.type === 'tun') {
+      if (row.is === 'link' && row.type !== 'wireguard') {
         const { is: _, index: __, operUp: ___, ...link } = row;
         actions.push({ do: 'link.set', ...link, adminUp: false });
       }

@@ -7,6 +7,7 @@ import test, { after } from 'node:test';
 import {
   interfaceRow,
   natReply,
+  neighboursReply,
   peerRow,
   planReply,
   routeRow,
@@ -126,6 +127,28 @@ const replies: { readonly [path: string]: unknown } = {
       },
     ],
   }),
+  '/v1/neighbours': neighboursReply.parse({
+    ports: [
+      {
+        link: 'lan',
+        mac: '02:00:5e:00:00:01',
+        up: true,
+        addresses: [{ address: '192.168.1.1/24', state: 'valid', conflicts: 2 }],
+      },
+      { link: 'wan', mac: null, up: false, addresses: [] },
+    ],
+    total: 3000,
+    neighbours: [
+      {
+        link: 'lan',
+        address: '192.168.1.7',
+        mac: '02:00:5e:00:00:07',
+        state: 'reachable',
+        confirmedSecondsAgo: 4,
+      },
+      { link: 'lan', address: 'fd88::9', mac: null, state: 'incomplete', confirmedSecondsAgo: null },
+    ],
+  }),
   '/v1/stats': statsReply.parse({
     epoch: 'e1',
     drops: { 'peer.unknown': 7, 'ip.ttl': 2 },
@@ -197,6 +220,14 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
     /1 of 2000 sessions are shown/,
     /sessions +2000 of 65536\nper host +1500 of 4096 at most, 3 hosts\n/,
     /UDP 300 s \(one way 60 s\), TCP 7440 s \(opening or closing 240 s\), ICMP 60 s/,
+  ],
+  [
+    'neighbours',
+    /lan +02:00:5e:00:00:01 +up +192\.168\.1\.1\/24 +valid +2/,
+    /wan +- +down +- +- +-/,
+    /lan +192\.168\.1\.7 +02:00:5e:00:00:07 +reachable +4 s ago/,
+    /lan +fd88::9 +- +incomplete +-/,
+    /2 of 3000 neighbours are shown/,
   ],
   [
     'stats',

@@ -35,6 +35,11 @@ test('the controller has no say in the machine itself unless the file or an opti
   assert.equal(allowed('allow: {}'), false);
   assert.equal(allowed('allow: { hostInterface: false }'), false);
   assert.equal(allowed('allow: { hostInterface: true }'), true);
+  const port = (text: string) => readConfig({ config: fileWith(t, `plane: userspace\n${text}`) }).allow.port;
+  assert.deepEqual(
+    [port(''), port('allow: { hostInterface: true }'), port('allow: { port: true }')],
+    [false, false, true],
+  );
   assert.equal(allowed('', true), true);
 });
 

@@ -24,7 +24,7 @@ const configFile = z.strictObject({
     .optional(),
   logLevel: z.enum(logLevels).optional(),
   /** What the controller may say of this machine itself. */
-  allow: z.strictObject({ hostInterface: z.boolean().optional() }).optional(),
+  allow: z.strictObject({ hostInterface: z.boolean().optional(), port: z.boolean().optional() }).optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -45,6 +45,8 @@ export interface Options {
 export interface Allow {
   /** Interfaces, addresses and routes of the machine itself. */
   readonly hostInterface: boolean;
+  /** Ports into the Ethernets that the machine is on. */
+  readonly port: boolean;
 }
 
 export interface Config {
@@ -87,7 +89,10 @@ export function readConfig(options: Options): Config {
     engineWorkers: file.engine?.workers ?? null,
     plane: 'userspace',
     logLevel: level,
-    allow: { hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false },
+    allow: {
+      hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,
+      port: file.allow?.port ?? false,
+    },
     intents: file.intents ?? [],
   };
 }

@@ -6,7 +6,7 @@ import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CountingDriver, NatSessions, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
+import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
@@ -181,6 +181,11 @@ export class Daemon implements ReconcileObserver {
     return { told: await this.#driver.natSessions(limit, signal), rows };
   }
 
+  /** Ethernet ports of the plane, and at most `limit` of their neighbours. */
+  async neighbours(limit: number): Promise<Neighbours> {
+    return this.#driver.neighbours(limit, AbortSignal.timeout(2000));
+  }
+
   confirmHeld(): { readonly version: number } {
     return this.agent.confirmHeld();
   }
@@ -315,7 +320,7 @@ export class Daemon implements ReconcileObserver {
 
 /** Kinds of intents that reach into the machine, which `allow` of the configuration is about. */
 function isOfTheMachine(kind: string): kind is keyof Allow {
-  return kind === 'hostInterface';
+  return kind === 'hostInterface' || kind === 'port';
 }
 
 function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {

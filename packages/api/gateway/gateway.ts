@@ -98,6 +98,43 @@ export const natReply = z.object({
 });
 export type NatReply = z.infer<typeof natReply>;
 
+/** Ports into Ethernets, and who is on their links. */
+export const neighboursReply = z.object({
+  ports: z.array(
+    z.object({
+      link: z.string(),
+      /** Null while the port is down. */
+      mac: z.string().nullable(),
+      /** Frames can pass. */
+      up: z.boolean(),
+      addresses: z.array(
+        z.object({
+          address: z.string(),
+          /** `tentative`, `valid`, `duplicate`. */
+          state: z.string(),
+          /** How often somebody else has claimed it. */
+          conflicts: z.number(),
+        }),
+      ),
+    }),
+  ),
+  /** How many neighbours there are, shown or not. */
+  total: z.number(),
+  neighbours: z.array(
+    z.object({
+      link: z.string(),
+      address: z.string(),
+      /** Null while it is looked for. */
+      mac: z.string().nullable(),
+      /** RFC 4861 section 7.3.2: `incomplete`, `reachable`, `stale`, `delay`, `probe`. */
+      state: z.string(),
+      /** When it last answered the gateway. */
+      confirmedSecondsAgo: z.number().nullable(),
+    }),
+  ),
+});
+export type NeighboursReply = z.infer<typeof neighboursReply>;
+
 export const statsReply = z.object({
   epoch: z.string(),
   drops: z.record(z.string(), z.number()),

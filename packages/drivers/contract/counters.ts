@@ -58,9 +58,36 @@ export interface NatSessions {
   readonly sessions: readonly NatSession[];
 }
 
+/** A port into an Ethernet as it is, with the state of its addresses. */
+export interface EthernetPort {
+  readonly link: string;
+  readonly mac: string | null;
+  readonly up: boolean;
+  readonly addresses: readonly { readonly address: string; readonly state: string; readonly conflicts: number }[];
+}
+
+/** Somebody on the link of a port. */
+export interface Neighbour {
+  readonly link: string;
+  readonly address: string;
+  /** Null while it is looked for. */
+  readonly mac: string | null;
+  readonly state: string;
+  readonly confirmedSecondsAgo: number | null;
+}
+
+export interface Neighbours {
+  readonly ports: readonly EthernetPort[];
+  /** How many neighbours there are, shown or not. */
+  readonly total: number;
+  readonly neighbours: readonly Neighbour[];
+}
+
 export interface CountingDriver extends Driver {
   /** Rejects with ProblemError when the plane is away. */
   counters(signal: AbortSignal): Promise<PlaneCounters>;
   /** NAT sessions, at most `limit` (1000) of them. Rejects with ProblemError when the plane is away. */
   natSessions(limit: number, signal: AbortSignal): Promise<NatSessions>;
+  /** Ethernet ports, and at most `limit` (1000) of their neighbours. Rejects with ProblemError when the plane is away. */
+  neighbours(limit: number, signal: AbortSignal): Promise<Neighbours>;
 }

@@ -44,6 +44,10 @@ export const tunLink = (over: Partial<Of<'link'>> = {}): Of<'link'> =>
     ...over,
   });
 
+/** A link into an Ethernet, by a device that is made for it: each plane can have one. */
+export const tapLink = (over: Partial<Of<'link'>> = {}): Of<'link'> =>
+  link({ name: 'lanc0', type: 'tap', mtu: 1500, device: 'tapc0', mac: '02:00:5e:00:00:01', vlanId: null, ...over });
+
 export const device = (over: Partial<Of<'wireguardDevice'>> = {}): Of<'wireguardDevice'> => ({
   kind: 'wireguardDevice',
   link: LINK,

@@ -180,6 +180,38 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     assert.deepEqual(await driver.observe([removal.key], signal), []);
   });
 
+  on('a link into an Ethernet: made, seen, changed in place, gone; or refused', async (driver, signal) => {
+    const object = s.tapLink();
+    const [made] = await driver.apply([s.create(object)], signal);
+    if (!driver.capabilities().linkTypes.includes('tap')) {
+      assert.ok(made !== undefined && !made.ok && made.now === null);
+      assert.equal(made.error.code, 'intent.unsupported');
+      return;
+    }
+    const [seen] = allOk([made!], [s.create(object)]);
+    assertIs(object, seen!);
+    const stands = [s.address('10.67.0.1/24', 'lanc0'), s.route('10.68.0.0/24', { via: over('lanc0', '10.67.0.2') })];
+    allOk(await driver.apply(stands.map(s.create), signal), stands.map(s.create));
+    const after = s.tapLink({ mtu: 1400, mac: null });
+    const changed = ['mtu', 'mac'];
+    const step: Step = {
+      op: 'update',
+      key: objectKey(after),
+      object: after,
+      before: object,
+      changed,
+      effect: 'interrupt',
+    };
+    for (let round = 0; round < 2; round++) {
+      const [now] = allOk(await driver.apply([step], signal), [step]);
+      assertIs(after, now!);
+      assert.equal(now!.learned.index, seen!.learned.index, 'it is the same link');
+    }
+    const removals = [...stands.toReversed(), after].map(s.remove);
+    allOk(await driver.apply(removals, signal), removals);
+    assert.deepEqual(await driver.observe([objectKey(after)], signal), []);
+  });
+
   on('a bad step holds back only what stands on it; results come in the order of the steps', async (driver, signal) => {
     const batch = [
       s.create(s.link()),
@@ -284,6 +316,7 @@ function assertIs(object: PlaneObject, seen: Observed): void {
   );
 }
 
+const over = (link: string, nextHop: string) => ({ type: 'link', link, nextHop }) as const;
 const objectKeysOf = (objects: readonly PlaneObject[]): ObjectKey[] => objects.map(objectKey);
 
 /** A UDP port that was free a moment ago. */

@@ -43,7 +43,7 @@ export class FakeDriver implements Driver {
     return {
       plane: 'fake',
       kinds: [...this.#kinds],
-      linkTypes: ['wireguard', 'tun'],
+      linkTypes: ['wireguard', 'tun', 'port', 'tap'],
       builtIn: [objectKey(DEFAULT_VRF)],
     };
   }

@@ -9,6 +9,7 @@ import { encodeFrame, FrameDecoder } from '@vrouter/engine/control/frame.ts';
 import { said } from '@vrouter/engine/control/said.testing.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
 import { Engine, type EngineSurroundings } from '@vrouter/engine/engine.ts';
+import { MemoryEthernets } from '@vrouter/engine/ports/ethernet/memory.ts';
 import { MemoryNetwork } from '@vrouter/engine/ports/memory.ts';
 import { MemoryHost } from '@vrouter/engine/ports/tun/memory.ts';
 import { type EngineInTests, MemoryCrew } from '@vrouter/engine/testing/crew.testing.ts';
@@ -25,6 +26,7 @@ function surroundings(): EngineSurroundings {
     fingerprint,
     openUdp,
     openTun: new MemoryHost().open,
+    openEthernet: new MemoryEthernets().open,
     setAlarm: () => {},
     pause: () => new Promise((resolve) => setImmediate(resolve)),
   };

@@ -7,14 +7,14 @@ import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { RowId } from '@vrouter/engine/control/messages.ts';
 import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
-import type { CountingDriver, NatSessions, PlaneCounters } from '../contract/counters.ts';
+import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '../contract/counters.ts';
 import type { Applied, Capabilities, Change } from '../contract/driver.ts';
 import { actionOf, observedOf, rowIdOf } from './translate.ts';
 
 const capabilities: Capabilities = {
   plane: 'userspace',
   kinds: Object.keys(objectKinds) as ObjectKind[],
-  linkTypes: ['wireguard', 'tun'],
+  linkTypes: ['wireguard', 'tun', 'port', 'tap'],
   builtIn: ['vrf/default' as ObjectKey],
 };
 
@@ -81,6 +81,10 @@ export class UserspaceDriver implements CountingDriver {
 
   async natSessions(limit: number, signal: AbortSignal): Promise<NatSessions> {
     return (await this.#engine(signal)).natSessions(limit);
+  }
+
+  async neighbours(limit: number, signal: AbortSignal): Promise<Neighbours> {
+    return (await this.#engine(signal)).neighbours(limit);
   }
 
   /** Hangs up; the engine goes on. */

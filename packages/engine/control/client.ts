@@ -9,6 +9,7 @@ import {
   type DumpRow,
   type Hello,
   type NatSessionsReply,
+  type NeighboursReply,
   type RowId,
 } from './messages.ts';
 import type { CaptureRow, TraceFilter, TraceRow } from './trace-messages.ts';
@@ -38,7 +39,7 @@ type Body =
   | { readonly method: 'apply'; readonly actions: readonly Action[] }
   | { readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly method: 'counters' }
-  | { readonly method: 'natSessions'; readonly limit: number }
+  | { readonly method: 'natSessions' | 'neighbours'; readonly limit: number }
   | { readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   | { readonly method: 'cancel'; readonly stream: number }
@@ -124,6 +125,13 @@ export class EngineClient {
   async counters(): Promise<CountersReply> {
     const reply = await this.#ask({ method: 'counters' });
     if ('counters' in reply) return reply.counters;
+    throw this.#nonsense();
+  }
+
+  /** Ethernet ports, and at most `limit` (1000) of their neighbours. */
+  async neighbours(limit: number): Promise<NeighboursReply> {
+    const reply = await this.#ask({ method: 'neighbours', limit });
+    if ('neighbours' in reply) return reply.neighbours;
     throw this.#nonsense();
   }
 

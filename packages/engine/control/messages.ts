@@ -20,8 +20,11 @@ export interface Hello {
   readonly epoch: string;
 }
 
-/** What carries a link's packets: WireGuard peers, or the host's own kernel. */
-export type LinkType = 'wireguard' | 'tun';
+/**
+ * What carries a link's packets: WireGuard peers, the host's own kernel (`tun`), or an Ethernet: an interface of the host that is there
+ * (`port`), or one that is made (`tap`).
+ */
+export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap';
 
 /** Changes of the engine's tables, applied in order between two breaths of the graph. */
 export type Action =
@@ -37,6 +40,12 @@ export type Action =
       /** Of a TUN link: addresses of the host, with prefix length, and networks that the host sends into the link. None when left out. */
       readonly hostAddresses?: readonly string[];
       readonly hostRoutes?: readonly string[];
+      /** Of a port or TAP, always: the host's name of that interface. */
+      readonly device?: string;
+      /** Of a port or TAP: another MAC address than the interface's own (a TAP's: than one made for it). */
+      readonly mac?: string | null;
+      /** Of a port: the VLAN whose frames are the link's; null for frames without a tag. */
+      readonly vlanId?: number | null;
       /** Cut the MSS of SYNs in and out to what the MTU holds. On when left out. */
       readonly mssClamp?: boolean;
       /** Whether what comes in must come from where answers would go, RFC 3704. `off` when left out. */
@@ -169,6 +178,39 @@ export interface NatSessionsReply {
   readonly sessions: readonly NatSessionRow[];
 }
 
+/** An Ethernet port as it is. */
+export interface PortRow {
+  readonly link: string;
+  /** The address that it speaks from; null while the link is down. */
+  readonly mac: string | null;
+  /** Frames can pass. */
+  readonly up: boolean;
+  readonly addresses: readonly {
+    readonly address: string;
+    /** Of an IPv6 address: being asked about, ours, or somebody else's. */
+    readonly state: 'tentative' | 'valid' | 'duplicate';
+    /** How often somebody else has claimed it. */
+    readonly conflicts: number;
+  }[];
+}
+
+export interface NeighbourRow {
+  readonly link: string;
+  readonly address: string;
+  /** Null while it is looked for. */
+  readonly mac: string | null;
+  readonly state: 'incomplete' | 'reachable' | 'stale' | 'delay' | 'probe';
+  /** When it last answered us; null when it never did. */
+  readonly confirmedSecondsAgo: number | null;
+}
+
+export interface NeighboursReply {
+  readonly ports: readonly PortRow[];
+  /** How many neighbours there are, shown or not. */
+  readonly total: number;
+  readonly neighbours: readonly NeighbourRow[];
+}
+
 /** Rows of `dump`, shaped like the actions that made them, secrets as fingerprints (SHA-256, hex). */
 export type DumpRow =
   | { readonly is: 'vrf'; readonly name: string; readonly tableId: number }
@@ -182,6 +224,10 @@ export type DumpRow =
       /** Of a TUN link, always; else left out. */
       readonly hostAddresses?: readonly string[];
       readonly hostRoutes?: readonly string[];
+      /** Of a port or TAP, always; else left out. */
+      readonly device?: string;
+      readonly mac?: string | null;
+      readonly vlanId?: number | null;
       readonly index: number;
       readonly operUp: boolean;
       /** Of a TUN link that is up: what crosses to and from the kernel in super-packets. */
@@ -269,6 +315,7 @@ export type ControlRequest =
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
   | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
+  | { readonly id: number; readonly method: 'neighbours'; readonly limit: number }
   | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   /** Ends the trace or capture with the id `stream`; it has its own last piece. */
@@ -308,5 +355,6 @@ export type ControlReply =
     }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly counters: CountersReply }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly natSessions: NatSessionsReply }
+  | { readonly type: 'reply'; readonly id: number; readonly ok: true; readonly neighbours: NeighboursReply }
   | { readonly type: 'reply'; readonly id: number; readonly ok: true }
   | { readonly type: 'reply'; readonly id: number; readonly ok: false; readonly error: Problem };

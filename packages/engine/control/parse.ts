@@ -10,7 +10,7 @@ import { type TraceFilter, traceProtocols } from './trace-messages.ts';
 
 /** Actions in one request; more would make an answer that fits no frame. */
 export const MAX_ACTIONS = 10_000;
-/** NAT sessions in one answer. */
+/** NAT sessions, or neighbours, in one answer. */
 export const MAX_SESSIONS = 1000;
 
 const verbs = [
@@ -52,7 +52,7 @@ export type ParsedRequest =
   | { readonly id: number; readonly method: 'apply'; readonly actions: readonly unknown[] }
   | { readonly id: number; readonly method: 'dump'; readonly only?: readonly RowId[] }
   | { readonly id: number; readonly method: 'counters' }
-  | { readonly id: number; readonly method: 'natSessions'; readonly limit: number }
+  | { readonly id: number; readonly method: 'natSessions' | 'neighbours'; readonly limit: number }
   | { readonly id: number; readonly method: 'trace'; readonly filter: TraceFilter }
   | { readonly id: number; readonly method: 'capture'; readonly filter: TraceFilter; readonly snapLen: number }
   | { readonly id: number; readonly method: 'cancel'; readonly stream: number }
@@ -73,6 +73,7 @@ export function parseRequest(value: unknown): Result<ParsedRequest> {
     'dump',
     'counters',
     'natSessions',
+    'neighbours',
     'trace',
     'capture',
     'cancel',
@@ -95,7 +96,8 @@ export function parseRequest(value: unknown): Result<ParsedRequest> {
       }
       return finish(read, { id, method, only });
     }
-    case 'natSessions': {
+    case 'natSessions':
+    case 'neighbours': {
       const limit = read.number('limit');
       if (!Number.isInteger(limit) || limit < 0 || limit > MAX_SESSIONS)
         return err(problem('input.invalid', `limit is a whole number from 0 to ${MAX_SESSIONS}`, 'limit'));
@@ -138,12 +140,15 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
       return {
         do: verb,
         name: read.text('name'),
-        type: read.oneOf('type', ['wireguard', 'tun'] as const),
+        type: read.oneOf('type', ['wireguard', 'tun', 'port', 'tap'] as const),
         vrf: read.text('vrf'),
         mtu: read.number('mtu'),
         adminUp: read.boolean('adminUp'),
         ...(read.has('hostAddresses') ? { hostAddresses: read.textList('hostAddresses') } : {}),
         ...(read.has('hostRoutes') ? { hostRoutes: read.textList('hostRoutes') } : {}),
+        ...(read.has('device') ? { device: read.text('device') } : {}),
+        ...(read.has('mac') ? { mac: read.textOrNull('mac') } : {}),
+        ...(read.has('vlanId') ? { vlanId: read.isNull('vlanId') ? null : read.number('vlanId') } : {}),
         ...(read.has('mssClamp') ? { mssClamp: read.boolean('mssClamp') } : {}),
         ...(read.has('sourceCheck')
           ? { sourceCheck: read.oneOf('sourceCheck', ['off', 'loose', 'strict'] as const) }

@@ -4,7 +4,16 @@
  */
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import { encodeFrame } from './frame.ts';
-import type { Action, ControlReply, CountersReply, DumpRow, Hello, NatSessionsReply, RowId } from './messages.ts';
+import type {
+  Action,
+  ControlReply,
+  CountersReply,
+  DumpRow,
+  Hello,
+  NatSessionsReply,
+  NeighboursReply,
+  RowId,
+} from './messages.ts';
 import { CONTROL_VERSION } from './messages.ts';
 import { noId, type ParsedRequest, parseAction, parseRequest, requestId } from './parse.ts';
 import type { StreamRequest, Streams } from './streams.ts';
@@ -17,6 +26,7 @@ export interface ControlTarget {
   look(only: readonly RowId[] | undefined, page: (rows: readonly DumpRow[]) => void): Promise<void>;
   counters(): CountersReply;
   natSessions(limit: number): NatSessionsReply | Promise<NatSessionsReply>;
+  neighbours(limit: number): NeighboursReply | Promise<NeighboursReply>;
 }
 
 /** What a session does with a message: replies to send in order, and whether to go on. */
@@ -72,6 +82,11 @@ export class ControlSession {
       case 'natSessions':
         return {
           replies: [{ type: 'reply', id, ok: true, natSessions: await this.#target.natSessions(request.limit) }],
+          next: 'continue',
+        };
+      case 'neighbours':
+        return {
+          replies: [{ type: 'reply', id, ok: true, neighbours: await this.#target.neighbours(request.limit) }],
           next: 'continue',
         };
       case 'trace':

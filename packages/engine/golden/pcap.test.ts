@@ -21,6 +21,10 @@ const SNAP_LEN = 65_535;
 const waiting: { readonly [node: string]: string } = {
   'tun-input': 'what it takes comes from a host, which these worlds do not have: host.txt tells its stories',
   'tun-output': 'what it gives goes to a host: host.txt',
+  'ethernet-input': 'of an Ethernet port, as the next three: ethernet.test.ts',
+  'neighbour-input': 'ethernet.test.ts',
+  'ethernet-output': 'ethernet.test.ts',
+  'neighbour-lost': 'ethernet.test.ts',
 };
 
 interface Story {

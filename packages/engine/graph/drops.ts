@@ -3,6 +3,18 @@ export const dropReasons = [
   'none',
   // tun-input
   'offloadMalformed',
+  // ethernet-input
+  'ethernetShort',
+  'ethernetNotOurs',
+  'ethernetSource',
+  'ethernetVlan',
+  'ethernetType',
+  'ethernetBroadcast',
+  // neighbour-input
+  'neighbourMalformed',
+  'neighbourNotOurs',
+  'neighbourConflict',
+  'neighbourLimited',
   // ip-input
   'ipVersion',
   'ipv4Short',
@@ -48,7 +60,14 @@ export const dropReasons = [
   'madeFull',
   // wireguard-output
   'noPeer',
+  // ethernet-output
+  'neighboursFull',
+  'neighbourQueue',
+  'directedBroadcast',
+  // neighbour-lost
+  'neighbourUnreachable',
   // the socket below a port
+
   'socketFull',
   'workerFull',
 ] as const;

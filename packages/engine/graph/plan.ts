@@ -4,6 +4,10 @@
 export const graphPlan = {
   'wireguard-input': ['ip-input'],
   'tun-input': ['ip-input'],
+  'ethernet-input': ['ip-input', 'neighbour-input'],
+  // What the minds of the ports gave up comes in here.
+  'neighbour-lost': ['icmp-error'],
+  'neighbour-input': [],
   'ip-input': ['source-check', 'ip-lookup'],
   'source-check': ['ip-lookup'],
   'ip-lookup': ['nat-in', 'local', 'ip-rewrite', 'icmp-error'],
@@ -13,20 +17,26 @@ export const graphPlan = {
   local: ['icmp-error', 'ip-lookup'],
   'ip-rewrite': ['nat-out', 'link-output', 'icmp-error'],
   'nat-out': ['link-output'],
-  'link-output': ['wireguard-output', 'tun-output', 'icmp-error'],
+  'link-output': ['wireguard-output', 'tun-output', 'ethernet-output', 'icmp-error'],
   'wireguard-output': ['icmp-error'],
   'tun-output': [],
+  'ethernet-output': ['icmp-error'],
   'icmp-error': ['ip-lookup'],
 } as const;
 
 export type NodeName = keyof typeof graphPlan;
 
 /** Nodes that take what a port has received; where packets enter. */
-export const inputNodes = ['wireguard-input', 'tun-input'] as const satisfies readonly NodeName[];
+export const inputNodes = [
+  'wireguard-input',
+  'tun-input',
+  'ethernet-input',
+  'neighbour-lost',
+] as const satisfies readonly NodeName[];
 export type InputNode = (typeof inputNodes)[number];
 
 /** Nodes that hand packets to a port; where they leave, but for those that an error answers. */
-export const outputNodes = ['wireguard-output', 'tun-output'] as const satisfies readonly NodeName[];
+export const outputNodes = ['wireguard-output', 'tun-output', 'ethernet-output'] as const satisfies readonly NodeName[];
 
 export function isOneOf(names: readonly NodeName[], name: NodeName): boolean {
   return names.includes(name);

@@ -58,7 +58,7 @@ const stations: readonly (readonly [GraphNode, Frame])[] = [
   [new IpLookup(forwarding, counters, local, rewrite, new Frame(), errors), looked],
   [new Local(counters, clock, errors, looked), local],
   [new IpRewrite(forwarding, counters, linkOutput, new Frame(), errors), rewrite],
-  [new LinkOutput(forwarding, counters, 7, out, new Frame(), errors), linkOutput],
+  [new LinkOutput(forwarding, counters, 7, out, new Frame(), new Frame(), errors), linkOutput],
   [new IcmpError(forwarding, counters, clock, 7, looked), errors],
 ];
 

@@ -85,3 +85,41 @@ export interface TunSocket extends FrameSocket {
  * of this name), `plane.failed` (the kernel refuses an address or a route); then there is no device.
  */
 export type OpenTun = (name: string, side: HostSide) => Promise<TunSocket>;
+
+/** Which interface of the machine a port into an Ethernet is. */
+export interface EthernetDevice {
+  /** One that is there already (AF_PACKET), or a TAP device that is made for it. */
+  readonly attach: 'interface' | 'tap';
+  readonly device: string;
+  /** 6 bytes; null takes the interface's own. A TAP needs one, since the device's own is its other side's. */
+  readonly mac: Uint8Array | null;
+  /** Frames with this tag alone, which the graph sees without it; null: those without a tag. */
+  readonly vlan: number | null;
+  /** Bytes of the largest packet: a TAP is made with it, of another interface it is not above what that takes. */
+  readonly mtu: number;
+}
+
+/** A port into an Ethernet: whole frames without their check sequence, finished and of at most the MTU. */
+export interface EthernetSocket extends FrameSocket {
+  /** The address to speak from. */
+  readonly mac: Uint8Array;
+  /**
+   * Packets are at most this long from now on. Rejects with ProblemError, and nothing has changed: `input.invalid` when the interface
+   * takes less.
+   */
+  configure(mtu: number): Promise<void>;
+  /** Frames that came for another VLAN, so far. */
+  readonly otherVlan: number;
+  /** The last `receive` met an error: the interface may have gone down. */
+  readonly failed: boolean;
+  /** Calls back when the interface may have changed, until closed. `lost`: no frame could pass since the last call, however shortly. */
+  onChange(callback: (lost: boolean) => void): void;
+  /** Whether frames can pass now. Asks the kernel: not for the packet path. */
+  isUp(): boolean;
+}
+
+/**
+ * Opens it. Rejects with ProblemError: `port.denied` (needs privileges), `interface.notFound`, `port.inUse` (somebody has a TAP of this
+ * name), `input.invalid` (the interface takes less than the MTU), `plane.failed`.
+ */
+export type OpenEthernet = (device: EthernetDevice) => Promise<EthernetSocket>;

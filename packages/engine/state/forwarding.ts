@@ -2,9 +2,10 @@
 
 import type { LinkType } from '../control/messages.ts';
 import { StrideTrie } from '../fib/stride-trie.ts';
+import type { EthernetPort } from '../ports/ethernet/port.ts';
 import type { TunPort } from '../ports/tun/port.ts';
 import type { WireguardPort } from '../ports/wireguard/port.ts';
-import { AdjacencyTable } from './adjacency.ts';
+import { AdjacencyKind, AdjacencyTable } from './adjacency.ts';
 
 /** Longer than any packet: no MSS is cut. */
 export const NO_CLAMP = 0xffff;
@@ -49,6 +50,8 @@ export class Link {
   wireguard: WireguardPort | null;
   /** Of a link of this type, always; else null. */
   tun: TunPort | null;
+  /** Of a link of this type, always; else null. */
+  ethernet: EthernetPort | null;
   /** The first of its addresses of each family, which errors are sent from; null without. */
   address4: Uint8Array | null;
   address6: Uint8Array | null;
@@ -66,6 +69,7 @@ export class Link {
     this.operUp = false;
     this.wireguard = null;
     this.tun = null;
+    this.ethernet = null;
     this.address4 = null;
     this.address6 = null;
     this.clampMtu = NO_CLAMP;
@@ -78,6 +82,8 @@ export class Forwarding {
   readonly links: (Link | null)[];
   readonly vrfs: (Vrf | null)[];
   readonly adjacencies: AdjacencyTable;
+  /** The row of kind `local`. */
+  readonly ownAdjacency: number;
   /** Whether any NAT rule is there: packets for us go by nat-in then. */
   natIn: boolean;
   /** By link index: 1 when packets that leave by it go by nat-out. */
@@ -87,6 +93,7 @@ export class Forwarding {
     this.links = [];
     this.vrfs = [];
     this.adjacencies = new AdjacencyTable();
+    this.ownAdjacency = this.adjacencies.obtain(AdjacencyKind.local, -1, null);
     this.natIn = false;
     this.natOut = new Uint8Array(0);
   }

@@ -61,6 +61,9 @@ export class Routes {
   routesOver(link: Link): number {
     return this.#routesOver[link.index]!;
   }
+  addressList(link: Link): readonly Prefix[] {
+    return [...this.#addresses[link.index]!.values()];
+  }
   addressesOf(link: Link): number {
     return this.#addresses[link.index]!.size;
   }

@@ -6,10 +6,12 @@
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
-import type { Action, DumpRow, RowId } from '../control/messages.ts';
+import type { Millis } from '@vrouter/core/time.ts';
+import type { Action, DumpRow, NeighboursReply, RowId } from '../control/messages.ts';
 import type { Counters } from '../graph/counters.ts';
 import type { Nat } from '../nat/nat.ts';
 import { type Forwarding, freeIndex, Link, NO_CLAMP, SourceCheck, Vrf } from '../state/forwarding.ts';
+import type { EthernetTable } from './ethernet.ts';
 import { NatTable } from './nat.ts';
 import { Routes } from './routes.ts';
 import type { TunTable } from './tun.ts';
@@ -28,16 +30,25 @@ export class Tables {
   readonly #counters: Counters;
   readonly #wireguard: WireguardTable;
   readonly #tun: TunTable;
+  readonly #ethernet: EthernetTable;
   readonly #routes: Routes;
   readonly nat: NatTable;
   readonly #vrfs: Map<string, Vrf>;
   readonly #links: Map<string, Link>;
 
-  constructor(forwarding: Forwarding, counters: Counters, wireguard: WireguardTable, tun: TunTable, nat: Nat) {
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    wireguard: WireguardTable,
+    tun: TunTable,
+    ethernet: EthernetTable,
+    nat: Nat,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
     this.#tun = tun;
+    this.#ethernet = ethernet;
     this.#routes = new Routes(forwarding);
     this.nat = new NatTable(forwarding, nat, this.#routes);
     this.#vrfs = new Map();
@@ -80,10 +91,17 @@ export class Tables {
         return port === null ? null : this.#wireguard.removePeer(port, action.publicKey);
       }
       case 'address.add':
-        return this.#withLink(action.link, (link) => this.#routes.addAddress(link, action.address));
+        return this.#withLink(action.link, (link) => {
+          const failed = this.#routes.addAddress(link, action.address);
+          this.#tellPort(link);
+          return failed;
+        });
       case 'address.remove': {
         const link = this.#links.get(action.link);
-        return link === undefined ? null : this.#routes.removeAddress(link, action.address);
+        if (link === undefined) return null;
+        const failed = this.#routes.removeAddress(link, action.address);
+        this.#tellPort(link);
+        return failed;
       }
       case 'route.set':
         return this.#setRoute(action);
@@ -153,6 +171,11 @@ export class Tables {
     }
   }
 
+  /** Ethernet ports and at most `limit` of their neighbours. */
+  neighbours(limit: number, now: Millis): NeighboursReply {
+    return this.#ethernet.report(limit, now);
+  }
+
   links(): Iterable<Link> {
     return this.#links.values();
   }
@@ -192,6 +215,7 @@ export class Tables {
       index,
       operUp,
       ...(link.tun === null ? {} : this.#tun.fields(link, link.tun)),
+      ...(link.ethernet === null ? {} : this.#ethernet.fields(link, link.ethernet)),
       mssClamp: link.clampMtu !== NO_CLAMP,
       sourceCheck: sourceChecks[link.sourceCheck],
     };
@@ -238,11 +262,14 @@ export class Tables {
     if (vrf === undefined) return missing(`there is no VRF ${action.vrf}`, 'vrf');
     if (action.type !== 'tun' && (action.hostAddresses ?? action.hostRoutes) !== undefined)
       return problem('input.invalid', 'only a link of type tun has a host side', 'type');
+    const isEthernet = action.type === 'port' || action.type === 'tap';
+    if (!isEthernet && (action.device ?? action.mac ?? action.vlanId) !== undefined)
+      return problem('input.invalid', 'only a link of type port or tap has a device', 'type');
     const known = this.#links.get(action.name);
     if (known === undefined) {
       const index = freeIndex(this.#forwarding.links);
       const link = new Link(index, action.name, vrf.index, action.mtu, action.adminUp, action.type);
-      const failed = action.type === 'tun' ? await this.#tun.create(link, action) : null;
+      const failed = await this.#makePort(link, action);
       if (failed !== null) return failed;
       protect(link, action);
       this.#counters.openLink(link.index);
@@ -255,6 +282,10 @@ export class Tables {
       return problem('object.exists', `link ${known.name} is of type ${known.type}; remove it first`, 'type');
     if (known.tun !== null) {
       const failed = await this.#tun.update(known, known.tun, action);
+      if (failed !== null) return failed;
+      known.adminUp = action.adminUp;
+    } else if (known.ethernet !== null) {
+      const failed = await this.#ethernet.update(known, known.ethernet, action);
       if (failed !== null) return failed;
       known.adminUp = action.adminUp;
     } else if (known.adminUp !== action.adminUp) {
@@ -271,6 +302,16 @@ export class Tables {
     return null;
   }
 
+  async #makePort(link: Link, action: Extract<Action, { do: 'link.set' }>): Promise<Problem | null> {
+    if (action.type === 'tun') return this.#tun.create(link, action);
+    return action.type === 'wireguard' ? null : this.#ethernet.create(link, action);
+  }
+
+  /** An Ethernet port answers for the addresses of its link. */
+  #tellPort(link: Link): void {
+    if (link.ethernet !== null) this.#ethernet.setAddresses(link.ethernet, this.#routes.addressList(link));
+  }
+
   async #removeLink(name: string): Promise<Problem | null> {
     const link = this.#links.get(name);
     if (link === undefined) return null;
@@ -285,6 +326,7 @@ export class Tables {
     const rules = this.nat.rulesOn(link);
     if (rules > 0) return problem('object.dependency', `${rules} NAT rules name ${name}; remove them first`, 'name');
     if (link.tun !== null) await this.#tun.remove(link, link.tun);
+    if (link.ethernet !== null) await this.#ethernet.remove(link, link.ethernet);
     this.#links.delete(name);
     this.#forwarding.links[link.index] = null;
     return null;

@@ -8,7 +8,7 @@ import type { Problem } from '@vrouter/core/problem.ts';
 import { ok, type Result } from '@vrouter/core/result.ts';
 import { type Millis, millis } from '@vrouter/core/time.ts';
 import { NEVER } from '../breath.ts';
-import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '../control/messages.ts';
+import type { Action, CountersReply, DumpRow, NatSessionsReply, NeighboursReply, RowId } from '../control/messages.ts';
 import type { TraceFilter } from '../control/trace-messages.ts';
 import { Engine, type EngineSurroundings, ROWS_PER_PAGE, type TakePage } from '../engine.ts';
 import { countersReply } from '../graph/counters-reply.ts';
@@ -17,10 +17,11 @@ import type { MemoryNetwork } from '../ports/memory.ts';
 import { CaptureJoin, TraceJoin } from '../trace/join.ts';
 import { CaptureWatch, type TraceWatch, Watch } from '../trace/watch.ts';
 import { makeBells } from '../workers/bell.ts';
+import { keeperEthernet, shadowEthernet } from '../workers/ethernet.ts';
 import { joinResults, joinRows } from '../workers/join-rows.ts';
 import { makeRing } from '../workers/ring.ts';
 import { keeperOf } from '../workers/share.ts';
-import { keeperTun, TunOutcomes } from '../workers/tun.ts';
+import { KeeperDoings, keeperTun, TunOutcomes } from '../workers/tun.ts';
 import { ip } from './packets.testing.ts';
 
 /** What tests ask of an engine, on however many workers. */
@@ -32,6 +33,7 @@ export type EngineInTests = Pick<
   | 'look'
   | 'counters'
   | 'natSessions'
+  | 'neighbours'
   | 'trace'
   | 'capture'
   | 'endWatch'
@@ -90,18 +92,24 @@ export class MemoryCrew implements EngineInTests {
     };
     const outcomes = Array.from({ length: workers }, () => new TunOutcomes());
     for (let index = 0; index < workers; index++) {
-      const { openTun } = surroundings;
+      const { openTun, openEthernet } = surroundings;
       const told = (number: number, outcome: Problem | null): void => {
         for (const [other, one] of outcomes.entries()) if (other !== index) one.heard(number, outcome);
       };
-      const tun =
-        index === keeperOf(workers) && openTun !== undefined ? keeperTun(openTun, told) : outcomes[index]!.open;
+      const doings = new KeeperDoings(told);
+      const isKeeper = index === keeperOf(workers);
+      const tun = isKeeper && openTun !== undefined ? keeperTun(openTun, doings) : outcomes[index]!.open;
+      const ethernet =
+        isKeeper && openEthernet !== undefined
+          ? keeperEthernet(openEthernet, doings)
+          : shadowEthernet(outcomes[index]!);
       this.engines.push(
         new Engine(
           {
             ...surroundings,
             openUdp: index === 0 ? first : mutes(),
             openTun: tun,
+            openEthernet: ethernet,
             setAlarm: (at) => this.#setAlarm(index, at),
           },
           this.epoch,
@@ -148,6 +156,10 @@ export class MemoryCrew implements EngineInTests {
       if (index !== keeperOf(this.engines.length))
         assert.equal(engine.natSessions(0).total, 0, 'the keeper alone has any');
     return this.engines.at(-1)!.natSessions(limit);
+  }
+
+  neighbours(limit: number): NeighboursReply {
+    return this.engines.at(-1)!.neighbours(limit);
   }
 
   trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> {

@@ -7,6 +7,7 @@ import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrout
 import { NEVER } from '../breath.ts';
 import type { Action } from '../control/messages.ts';
 import { Engine } from '../engine.ts';
+import { type MemoryEthernet, MemoryEthernets } from '../ports/ethernet/memory.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
 import { MemoryHost, type MemoryTun } from '../ports/tun/memory.ts';
 import { ownerOf } from '../workers/share.ts';
@@ -23,6 +24,7 @@ export class World {
   readonly network = new MemoryNetwork();
   /** The machine that the engine runs on. */
   readonly host = new MemoryHost();
+  readonly ethernets = new MemoryEthernets();
   readonly engine: EngineInTests;
   readonly gatewayKey = generatePrivateKey();
   readonly clients: WireguardClient[] = [];
@@ -42,6 +44,7 @@ export class World {
       fingerprint,
       openUdp: this.network.host(GATEWAY_IP),
       openTun: this.host.open,
+      openEthernet: this.ethernets.open,
       setAlarm: (at: Millis) => {
         this.alarmAt = at;
       },
@@ -94,6 +97,19 @@ export class World {
       { do: 'route.set', vrf: 'default', prefix: 'fd99::1/128', link: 'host0', nextHop: null },
     );
     return this.host.devices.get('host0')!;
+  }
+
+  /** lan in the VRF `default`, the port of eth1: 192.168.1.1/24 and fd88::1/64 are ours, the rest of these networks are neighbours. */
+  async port(): Promise<MemoryEthernet> {
+    this.ethernets.interfaces.set('eth1', Uint8Array.fromHex('02005e000001'));
+    await this.do(
+      { do: 'link.set', name: 'lan', type: 'port', vrf: 'default', mtu: 1500, adminUp: true, device: 'eth1' },
+      { do: 'address.add', link: 'lan', address: '192.168.1.1/24' },
+      { do: 'address.add', link: 'lan', address: 'fd88::1/64' },
+      { do: 'route.set', vrf: 'default', prefix: '192.168.1.0/24', link: 'lan', nextHop: null },
+      { do: 'route.set', vrf: 'default', prefix: 'fd88::/64', link: 'lan', nextHop: null },
+    );
+    return this.ethernets.ports.get('eth1')!;
   }
 
   /** Client n: 10.77.0.(n+1), fd77::(n+1), known to wg0 and ready to send. */

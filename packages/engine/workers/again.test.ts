@@ -12,6 +12,7 @@ const files = [
   'engine.test.ts',
   'tables/tables.test.ts',
   'tables/tun.test.ts',
+  'tables/ethernet.test.ts',
   'trace/tracer.test.ts',
   'control/session.test.ts',
   'control/streams.test.ts',

@@ -1,9 +1,12 @@
 /** What the other workers have for this one: taken out of the rings into rows, copied once, and put where the graph goes on. */
+import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
+import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
 import { BATCH_ROWS, makeRegion, type PacketBatch, ROW_HANDED } from '../batch/packet-batch.ts';
 import type { Counters } from '../graph/counters.ts';
 import { Drop } from '../graph/drops.ts';
 import type { Frames, Graph } from '../graph/graph.ts';
 import type { Region } from '../ports/datagram.ts';
+import { AdjacencyKind } from '../state/adjacency.ts';
 import type { Forwarding } from '../state/forwarding.ts';
 import { Parcel, RingReader } from './ring.ts';
 import type { Share } from './share.ts';
@@ -93,11 +96,24 @@ export class Arrivals {
     }
     batch.egress[row] = index;
     batch.vrf[row] = vrf;
+    // On an Ethernet the route says whom to ask for; what leads elsewhere by now goes to its destination.
+    if (link!.ethernet !== null) batch.adjacency[row] = this.#wayOut(batch, row, index);
     // A packet for a link is at its goal; one that was translated may have to go on, and does so once.
     batch.flags[row] = kind === Parcel.packet ? reader.flags | ROW_HANDED : reader.flags;
     this.#graph.observer?.adopt(batch, row, reader.trace);
     if (kind === Parcel.packet) this.#frames['link-output'].push(row);
     else if (kind === Parcel.natOut) this.#frames['nat-out'].push(row);
     else this.#frames['nat-in'].push(row);
+  }
+
+  #wayOut(batch: PacketBatch, row: number, link: number): number {
+    const { adjacencies, vrfs, links } = this.#forwarding;
+    const vrf = vrfs[batch.vrf[row]!]!;
+    const { bytes } = this.#region;
+    const at = batch.offset[row]!;
+    const four = bytes[at]! >>> 4 === 4;
+    const found = four ? vrf.fib4.lookup4(bytes, at + IPV4_DST_AT) : vrf.fib6.lookup6(bytes, at + IPV6_DST_AT);
+    const leads = adjacencies.kind[found] === AdjacencyKind.link && adjacencies.link[found] === link;
+    return leads ? found : links[link]!.ethernet!.adjacency;
   }
 }

@@ -1,5 +1,5 @@
 /**
- * TUN devices of several workers: the keeper has the descriptors, and all workers do the same actions. What the kernel answered the
+ * TUN devices (and, by ethernet.ts, ports into Ethernets) of several workers: the keeper has the descriptors, and all workers do the same actions. What the kernel answered the
  * keeper is told to the others, who wait for it, so that an action ends alike everywhere. Openings and changes of a device are numbered
  * together: whether one is an opening may look different to the keeper (somebody took the device away), that there is one does not.
  */
@@ -9,23 +9,36 @@ import type { FrameRows, HostSide, Offloads, OpenTun, TunSocket } from '../ports
 /** How a numbered doing ended. */
 export type TunOutcome = Problem | null;
 
-/** The keeper's `openTun`: as `open`, and `tell` hears the outcome of everything that can fail. */
-export function keeperTun(open: OpenTun, tell: (number: number, outcome: TunOutcome) => void): OpenTun {
-  let done = 0;
-  const told = async <T>(doing: () => Promise<T>): Promise<T> => {
-    const number = done++;
+/** What the keeper does with devices of any kind, numbered in one row. */
+export class KeeperDoings {
+  readonly #tell: (number: number, outcome: TunOutcome) => void;
+  #done: number;
+
+  /** `tell` hears the outcome of each. */
+  constructor(tell: (number: number, outcome: TunOutcome) => void) {
+    this.#tell = tell;
+    this.#done = 0;
+  }
+
+  /** Does it, and tells how it ended; ends as it did. */
+  async told<T>(doing: () => Promise<T>): Promise<T> {
+    const number = this.#done++;
     try {
       const result = await doing();
-      tell(number, null);
+      this.#tell(number, null);
       return result;
     } catch (thrown) {
-      tell(number, toProblem(thrown));
+      this.#tell(number, toProblem(thrown));
       throw thrown;
     }
-  };
+  }
+}
+
+/** The keeper's `openTun`: as `open`, and the others hear the outcome of everything that can fail. */
+export function keeperTun(open: OpenTun, doings: KeeperDoings): OpenTun {
   return async (name, side) => {
-    const socket = await told(() => open(name, side));
-    return new KeeperTun(socket, (next) => told(() => socket.configure(next)));
+    const socket = await doings.told(() => open(name, side));
+    return new KeeperTun(socket, (next) => doings.told(() => socket.configure(next)));
   };
 }
 

@@ -9,9 +9,11 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { setLink } from '@vrouter/drivers/linux/netlink/link.ts';
 import { ask } from '@vrouter/drivers/linux/netlink/message.ts';
 import { openNetlink } from '../netlink/netlink.ts';
+import { watchLink } from '../netlink/watch.ts';
 import { makeRegion, type Region } from '../udp/shape.ts';
 import { openPacket } from './packet.ts';
-import { type FrameRows, type FrameSocket, SPARE_BYTES } from './shape.ts';
+import type { PacketSocket } from './packet-socket.ts';
+import { Fate, type FrameRows, type FrameSocket, SPARE_BYTES } from './shape.ts';
 import { openTun } from './tun.ts';
 
 const MARK = 0xb7;
@@ -159,6 +161,8 @@ async function contract(kind: string): Promise<void> {
     await other.close();
   }
 
+  if (kind === 'veth') await ports();
+
   await a.close();
   await a.close();
   assert.equal(a.receive(makeRows(4)), 0);
@@ -172,6 +176,110 @@ async function contract(kind: string): Promise<void> {
     assert.equal(socket.indexOf('a0'), 0, 'the device is gone with its socket');
     socket.close();
   }
+}
+
+/** On a cable that is there: each VLAN hears its own, without its tag; a super-packet and an open checksum come as they are. */
+async function ports(): Promise<void> {
+  const [five, seven, plain] = [5, 7, undefined].map((vlan) =>
+    openPacket({ interface: 'b0', ...(vlan === undefined ? {} : { vlan }) }),
+  ) as [PacketSocket, PacketSocket, PacketSocket];
+  const said = frame('veth', 200, 1);
+  for (const [vlan, hears] of [
+    [5, five],
+    [7, seven],
+    [undefined, plain],
+  ] as const) {
+    const from = openPacket({ interface: 'a0', ...(vlan === undefined ? {} : { vlan }) });
+    assert.equal(from.send(rowsOf([said])), 1);
+    for (const socket of [five, seven, plain]) {
+      const other = socket.counters.otherVlan;
+      let got: readonly Uint8Array[] = [];
+      for (let turn = 0; turn < 200 && got.length === 0 && socket.counters.otherVlan === other; turn++) {
+        got = take(socket, 4);
+        await sleep(2);
+      }
+      assert.deepEqual(got, socket === hears ? [said] : [], `VLAN ${vlan} heard by one of three`);
+    }
+    await from.close();
+  }
+  assert.deepEqual([five.mtu, five.isUp(), five.mac.length], [1500, true, 6]);
+
+  // Behind a virtio_net header: a super-packet in three pieces, with a tag that is put in on its way.
+  const shared = { offloads: true, vlan: 5 };
+  const [from, to] = [openPacket({ interface: 'a0', ...shared }), openPacket({ interface: 'b0', ...shared })];
+  assert.ok(from.vnetHeader && to.vnetHeader);
+  const whole = superPacket();
+  const pieces = [whole.subarray(0, 64), whole.subarray(64, 2000), whole.subarray(2000)];
+  const fates = new Uint8Array(1);
+  from.sendGathered({ frames: 1, firstPiece: Int32Array.of(0, 3), ...rowsOf(pieces) }, fates);
+  assert.deepEqual([...fates], [Fate.taken]);
+  const rows = makeRows(8);
+  let got: Uint8Array | null = null;
+  for (let turn = 0; turn < 500 && got === null; turn++) {
+    to.receive(rows);
+    for (let row = 0; row < rows.count; row++) {
+      const { bytes } = rows.region[row]!;
+      const at = rows.offset[row]!;
+      if (rows.length[row] === whole.length && bytes[at + 22] === 0x08) got = bytes.slice(at, at + whole.length);
+    }
+    await sleep(2);
+  }
+  assert.ok(got !== null, 'the super-packet came whole');
+  const header = new DataView(got.buffer);
+  assert.equal(header.getUint8(1), 1, 'to be cut as TCP over IPv4');
+  assert.equal(header.getUint16(4, true), 1000);
+  assert.deepEqual([header.getUint8(0) & 1, header.getUint16(6, true)], [1, 34], 'the checksum is still to be made');
+  assert.deepEqual(got.subarray(10 + 54), new Uint8Array(3000).fill(0x5a));
+
+  // An interface that goes down fails once, and its socket is told of what comes when it is up again.
+  let calls = 0;
+  plain.onReadable(() => {
+    calls += take(plain, 8).length;
+  });
+  execFileSync('ip', ['link', 'set', 'b0', 'down']);
+  for (let turn = 0; plain.isUp() && turn < 500; turn++) await sleep(2);
+  await sleep(20);
+  let changes = 0;
+  let losses = 0;
+  const watch = watchLink(plain.index, (lost) => {
+    changes++;
+    if (lost) losses++;
+  })!;
+  execFileSync('ip', ['link', 'set', 'b0', 'up']);
+  for (let turn = 0; !plain.isUp() && turn < 500; turn++) await sleep(2);
+  const again = openPacket({ interface: 'a0' });
+  for (let turn = 0; calls === 0 && turn < 500; turn++) {
+    again.send(rowsOf([said]));
+    await sleep(5);
+  }
+  assert.ok(calls > 0, 'readable again');
+  assert.ok(changes > 0, 'told of the change');
+  assert.equal(losses, 0);
+  // A cable that is out for a moment.
+  execFileSync('sh', ['-c', 'ip link set a0 down; ip link set a0 up']);
+  for (let turn = 0; losses === 0 && turn < 1000; turn++) await sleep(2);
+  assert.ok(losses > 0, 'told that the carrier was lost');
+  watch.close();
+  execFileSync('ip', ['link', 'del', 'b0']);
+  assert.deepEqual([plain.isUp(), plain.gone], [false, true]);
+  for (const socket of [five, seven, plain, from, to, again]) await socket.close();
+}
+
+/** TCP of 3,000 bytes to be cut into 1,000 each, behind its virtio_net header. */
+function superPacket(): Uint8Array {
+  const bytes = new Uint8Array(10 + 54 + 3000).fill(0x5a);
+  const view = new DataView(bytes.buffer);
+  bytes.fill(0, 0, 64);
+  bytes.set([1, 1, 54, 0]);
+  view.setUint16(4, 1000, true);
+  view.setUint16(6, 34, true);
+  view.setUint16(8, 16, true);
+  bytes.set([2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 8, 8, 0, 0x45, 0], 10);
+  view.setUint16(10 + 16, 3040);
+  bytes.set([64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], 10 + 22);
+  bytes[10 + 34 + 12] = 5 << 4;
+  bytes[10 + 34 + 13] = 0x10;
+  return bytes;
 }
 
 function code(expected: string): (thrown: unknown) => boolean {

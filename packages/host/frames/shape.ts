@@ -19,6 +19,11 @@ export interface FrameCounters {
   sendLost: number;
 }
 
+export interface PacketCounters extends FrameCounters {
+  /** Frames of another VLAN than the socket's: none of ours. */
+  otherVlan: number;
+}
+
 /** Frames as lists of pieces: frame f is the pieces from `firstPiece[f]` up to `firstPiece[f + 1]`. */
 export interface GatheredFrames {
   readonly frames: number;
@@ -52,6 +57,20 @@ export interface OffloadSocket extends FrameSocket {
   sendGathered(frames: GatheredFrames, fates: Uint8Array): void;
   wake(): void;
 }
+
+/** An interface of an Ethernet; the shape of the engine's. */
+export interface EthernetSocket extends OffloadSocket {
+  readonly counters: PacketCounters;
+  readonly mac: Uint8Array;
+  readonly mtu: number;
+  /** Frames come, and go by `sendGathered`, behind a virtio_net header. */
+  readonly vnetHeader: boolean;
+  readonly failed: boolean;
+  isUp(): boolean;
+}
+
+/** struct virtio_net_hdr without the count of merged buffers, linux/virtio_net.h. */
+export const VNET_HEADER_BYTES = 10;
 
 /** Spare bytes before and behind each frame, for whoever encapsulates in place. */
 export const SPARE_BYTES = 64;

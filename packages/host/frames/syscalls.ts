@@ -28,6 +28,12 @@ export const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: name, then a union. */
 export const IFREQ_LEN = 40;
 export const IFNAMSIZ = 16;
+/** linux/sockios.h and linux/if.h */
+export const SIOCGIFFLAGS = 0x8913;
+export const SIOCGIFMTU = 0x8921;
+export const SIOCGIFHWADDR = 0x8927;
+export const IFF_UP = 0x1;
+export const IFF_RUNNING = 0x40;
 
 export const AF_PACKET = 17;
 export const SOCK_RAW = 3;
@@ -35,7 +41,20 @@ export const SOCK_NONBLOCK = 0o4000;
 export const SOCK_CLOEXEC = 0o2000000;
 export const ETH_P_ALL = 0x0003;
 export const SOL_PACKET = 263;
+export const SOL_SOCKET = 1;
+export const SO_SNDBUF = 7;
+export const SO_RCVBUF = 8;
+export const SO_SNDBUFFORCE = 32;
+export const SO_RCVBUFFORCE = 33;
+export const PACKET_ADD_MEMBERSHIP = 1;
+export const PACKET_AUXDATA = 8;
+export const PACKET_VNET_HDR = 15;
 export const PACKET_FANOUT = 18;
+export const PACKET_MR_ALLMULTI = 2;
+export const PACKET_MR_UNICAST = 3;
+export const TP_STATUS_VLAN_VALID = 1 << 4;
+export const TP_STATUS_VLAN_TPID_VALID = 1 << 6;
+export const ETH_P_8021Q = 0x8100;
 export const PACKET_IGNORE_OUTGOING = 23;
 export const SOCKADDR_LL_LEN = 20;
 /** struct iovec: base and length, 64 bits each. */

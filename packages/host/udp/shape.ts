@@ -72,7 +72,10 @@ export function zeroCounters(): UdpCounters {
 }
 
 /** Throws RangeError when a row points outside of its region: the kernel would send somebody else's memory. */
-export function checkRow(rows: DatagramRows, i: number): void {
+export function checkRow(
+  rows: { readonly region: readonly Region[]; readonly offset: Int32Array; readonly length: Int32Array },
+  i: number,
+): void {
   const offset = rows.offset[i]!;
   const length = rows.length[i]!;
   const room = rows.region[i]!.bytes.length;

@@ -8,6 +8,7 @@ import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
 import { compileNatSettings } from './nat-settings.ts';
 import { compilePeer } from './peer.ts';
+import { compilePort } from './port.ts';
 import { compilePublishedPort } from './published-port.ts';
 import { compileRoute } from './route.ts';
 import { compileVrf } from './vrf.ts';
@@ -17,6 +18,7 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   vrf: 0,
   gatewayInterface: 1,
   hostInterface: 1,
+  port: 1,
   address: 2,
   peer: 2,
   route: 2,
@@ -35,6 +37,8 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileGatewayInterface(intent, context);
     case 'hostInterface':
       return compileHostInterface(intent, context);
+    case 'port':
+      return compilePort(intent, context);
     case 'address':
       return compileAddress(intent, context);
     case 'peer':

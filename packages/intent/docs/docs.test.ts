@@ -20,6 +20,7 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
   { kind: 'vrf', name: 'blue' },
   { kind: 'gatewayInterface', name: 'wg0', listenPort: 1 },
   { kind: 'hostInterface', name: 'host0' },
+  { kind: 'port', name: 'lan', device: 'eth1' },
   { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
   { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },

@@ -297,7 +297,7 @@ export class Desired {
   /** Lets others see what they may of an intent; they are compiled again when that is another than before. */
   #show(entry: Entry, usable: boolean): void {
     const { intent, key } = entry;
-    if (intent.kind !== 'vrf' && intent.kind !== 'gatewayInterface' && intent.kind !== 'hostInterface') return;
+    if (!isReferred(intent)) return;
     if (!usable) {
       this.#hide(key);
       return;
@@ -312,6 +312,12 @@ export class Desired {
     if (this.#visible.delete(key)) this.changed(key);
   }
 }
+
+/** Kinds that other intents name. */
+function isReferred(intent: Intent): intent is Extract<Intent, { kind: (typeof referred)[number] }> {
+  return referred.some((kind) => kind === intent.kind);
+}
+const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port'] as const;
 
 /** Shared by all that have nothing to complain about. */
 const none: readonly never[] = Object.freeze([]);

@@ -47,8 +47,9 @@ export class Recorder implements CompileContext {
 
   anyInterface(name: string): { readonly vrf: string } | null {
     const gateway = this.gatewayInterface(name);
-    // Both are asked in any case: whichever changes, who asked is compiled again.
-    const vrf = this.#look(`hostInterface/${name}`);
+    // All are asked in any case: whichever changes, who asked is compiled again.
+    const host = this.#look(`hostInterface/${name}`);
+    const vrf = this.#look(`port/${name}`) ?? host;
     return gateway ?? (vrf === undefined ? null : { vrf });
   }
 

@@ -52,6 +52,27 @@ export interface HostInterfaceIntent {
   readonly routes: readonly string[];
 }
 
+/**
+ * A port into an Ethernet: an interface of the host that is there (`device`), or one that is made for it (`tap`); exactly one of the two.
+ * Key: name. Its addresses are intents of their own.
+ */
+export interface PortIntent {
+  readonly kind: 'port';
+  readonly name: string;
+  readonly vrf: string;
+  readonly mtu: number;
+  /** The host's name of the interface. */
+  readonly device: string | null;
+  readonly tap: string | null;
+  /** To speak from; null: the interface's own, or one made for the TAP. */
+  readonly mac: string | null;
+  /** The VLAN whose frames are the port's; null: frames without a tag. */
+  readonly vlanId: number | null;
+  readonly mssClamp: MssClamp;
+  /** Of what comes in by the port. */
+  readonly sourceCheck: SourceCheck;
+}
+
 /** Key: interface, address. */
 export interface AddressIntent {
   readonly kind: 'address';
@@ -141,6 +162,7 @@ export type Intent =
   | VrfIntent
   | GatewayInterfaceIntent
   | HostInterfaceIntent
+  | PortIntent
   | AddressIntent
   | PeerIntent
   | RouteIntent
@@ -164,6 +186,7 @@ export function intentKey(intent: Intent): IntentKey {
     case 'gatewayInterface':
     case 'hostInterface':
     case 'natSettings':
+    case 'port':
       return `${intent.kind}/${intent.name}` as IntentKey;
     case 'address':
       return `address/${intent.interface}/${intent.address}` as IntentKey;

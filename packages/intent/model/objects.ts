@@ -20,8 +20,11 @@ export interface VrfObject {
   readonly tableId: number;
 }
 
-/** What carries a link's packets: WireGuard peers, or the host's own kernel on the other side of a TUN device. */
-export type LinkType = 'wireguard' | 'tun';
+/**
+ * What carries a link's packets: WireGuard peers, the host's own kernel on the other side of a TUN device, or an Ethernet: an interface of
+ * the host that is adopted (`port`), or one that is made (`tap`).
+ */
+export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap';
 
 /** A network interface of the plane. Key: name. */
 export interface LinkObject {
@@ -39,6 +42,10 @@ export interface LinkObject {
   /** Of a TUN link, always, else left out: addresses of the host (with prefix length), and networks that it sends into the link. */
   readonly hostAddresses?: readonly string[];
   readonly hostRoutes?: readonly string[];
+  /** Of a port or TAP, always, else left out: the host's name of it; another MAC address than the plane's choice; whose frames it takes. */
+  readonly device?: string;
+  readonly mac?: string | null;
+  readonly vlanId?: number | null;
 }
 
 /** The WireGuard side of a link. Key: link. */
@@ -187,8 +194,11 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       sourceCheck: 'desired',
       hostAddresses: 'desired',
       hostRoutes: 'desired',
+      device: 'desired',
+      mac: 'desired',
+      vlanId: 'desired',
     },
-    fixed: ['type'],
+    fixed: ['type', 'device', 'vlanId'],
     learned: ['index', 'operUp', 'superPackets'],
   },
   wireguardDevice: {

@@ -20,6 +20,9 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     sourceCheck: (before, after) =>
       sourceChecks.indexOf(after.sourceCheck) > sourceChecks.indexOf(before.sourceCheck) ? 'interrupt' : 'none',
     hostAddresses: (before, after) => losing(before.hostAddresses, after.hostAddresses),
+    device: 'interrupt',
+    mac: 'interrupt',
+    vlanId: 'interrupt',
     hostRoutes: (before, after) => losing(before.hostRoutes, after.hostRoutes),
   },
   // Peers notice by themselves that the port or the key is another only when they hear from us: a handshake tells them.

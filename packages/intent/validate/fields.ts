@@ -7,6 +7,7 @@ import { parseKey } from '@vrouter/core/bytes.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { formatMac, parseMac } from '@vrouter/core/mac.ts';
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
@@ -47,6 +48,17 @@ export class FieldReader {
       value === undefined ? 'is missing' : `is a whole number from ${least} to ${most}`,
       least,
     );
+  }
+
+  integerOrNull(name: string, least: number, most: number): number | null {
+    return this.#orNull(name) ? null : this.integer(name, least, most);
+  }
+
+  /** A canonical MAC address of a station. */
+  macOrNull(name: string): string | null {
+    if (this.#orNull(name)) return null;
+    const parsed = parseMac(this.text(name), name);
+    return parsed.ok ? formatMac(parsed.value) : this.#parsed(parsed, '');
   }
 
   name(name: string, fallback?: string): string {

@@ -26,6 +26,8 @@ export const seeds: readonly Uint8Array[] = [
   { kind: 'floatingIp', id: 'f1', address: '198.51.100.9', fixedAddress: '10.77.0.2' },
   { kind: 'natSettings', sessions: 1000, udpSeconds: 120, tcpTransitorySeconds: 240 },
   { kind: 'hostInterface', name: 'host0', addresses: ['10.99.0.1/24', 'fd99::1'], routes: ['10.77.0.0/24'] },
+  { kind: 'port', name: 'lan', device: 'eth1', mac: '02:00:5E:00:00:01', vlanId: 5 },
+  { kind: 'port', name: 'lan', tap: 'lan0', mtu: 9000 },
   { kind: 'address', interface: 'wg0', address: 'fd77::1/64' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1), allowedIps: ['10.0.0.2', 'fd77::/64'], endpoint: '[::1]:5' },
   { kind: 'route', vrf: 'default', prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.0.0.1' },

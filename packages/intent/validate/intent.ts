@@ -6,6 +6,8 @@ import { FieldReader } from './fields.ts';
 
 /** Bytes of the largest inner packet when nobody says otherwise: 1500 minus IPv6, UDP and WireGuard's 32. */
 export const DEFAULT_MTU = 1420;
+/** Of a port into an Ethernet. */
+export const PORT_MTU = 1500;
 export const MTU_MIN = 576;
 export const MTU_MAX = 9216;
 
@@ -39,6 +41,26 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       addresses: f.interfaceAddresses('addresses'),
       routes: f.prefixes('routes'),
     }),
+
+  port: (f) => {
+    const port = {
+      kind: f.literal('kind', 'port'),
+      name: f.interfaceName('name'),
+      vrf: f.name('vrf', 'default'),
+      mtu: f.integer('mtu', MTU_MIN, MTU_MAX, PORT_MTU),
+      device: f.interfaceNameOrNull('device'),
+      tap: f.interfaceNameOrNull('tap'),
+      mac: f.macOrNull('mac'),
+      vlanId: f.integerOrNull('vlanId', 1, 4094),
+      mssClamp: f.oneOf('mssClamp', mssClamps, 'auto'),
+      sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
+    };
+    if ((port.device === null) === (port.tap === null))
+      f.refuse('device', 'a port is an interface that is there ("device") or one to be made ("tap"): say exactly one');
+    if (port.tap !== null && port.vlanId !== null)
+      f.refuse('vlanId', 'a TAP has no VLANs: leave it out, or make a TAP for each');
+    return f.finish(port);
+  },
 
   address: (f) =>
     f.finish({

@@ -10,6 +10,8 @@ export const PCAP_HEADER_LEN = 24;
 export const PCAP_RECORD_LEN = 16;
 /** Packets begin with their IPv4 or IPv6 header. */
 export const LINKTYPE_RAW = 101;
+/** Frames of an Ethernet. */
+export const LINKTYPE_ETHERNET = 1;
 
 const MAGIC_MICRO = 0xa1b2c3d4;
 const MAGIC_NANO = 0xa1b23c4d;

@@ -1,6 +1,7 @@
 /** `vrouterctl show ...`: what a gateway has and does, as vrouterd on this host tells it. */
 import {
   natReply,
+  neighboursReply,
   type PlanReply,
   planReply,
   type StatsReply,
@@ -16,6 +17,7 @@ import type { Schema } from '../clients/reply.ts';
 import { sessionOf, type World } from '../session.ts';
 import { interfacesReply, interfacesText } from './interfaces.ts';
 import { natText } from './nat.ts';
+import { neighboursText } from './neighbours.ts';
 import { peersReply, peersText } from './peers.ts';
 import { routesReply, routesText } from './routes.ts';
 
@@ -38,6 +40,7 @@ export function addShow(program: Command, world: World): void {
   view('peers', 'WireGuard peers: where they are, when they were heard, traffic', peersReply, peersText);
   view('routes', 'routes, and the intent that asked for each', routesReply, routesText);
   view('nat', 'NAT rules and the sessions through them', natReply, natText);
+  view('neighbours', 'Ethernet ports, and who is on their links', neighboursReply, neighboursText);
   view('stats', 'counters: drops by reason, packets by node, what keeps failing', statsReply, statsText);
   view('plan', 'what a reconcile would do now, and what is held back', planReply, planText);
   view('status', 'the daemon: plane, engine, controller, versions', statusReply, statusText);

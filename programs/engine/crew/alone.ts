@@ -2,13 +2,20 @@
 import type { Problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import { millis } from '@vrouter/core/time.ts';
-import type { Action, CountersReply, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type {
+  Action,
+  CountersReply,
+  NatSessionsReply,
+  NeighboursReply,
+  RowId,
+} from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
 import { Engine, type TakePage } from '@vrouter/engine/engine.ts';
 import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { Alarm } from '../alarm.ts';
+import { openEthernet } from '../ethernet.ts';
 import { openTun } from '../tun.ts';
 import type { Machine } from './machine.ts';
 
@@ -28,6 +35,7 @@ export class Alone implements Machine {
         fingerprint,
         openUdp,
         openTun,
+        openEthernet,
         setAlarm: (at) => this.#alarm.set(at),
         pause: () => new Promise((resolve) => setImmediate(resolve)),
       },
@@ -51,6 +59,10 @@ export class Alone implements Machine {
 
   natSessions(limit: number): NatSessionsReply {
     return this.#engine.natSessions(limit);
+  }
+
+  neighbours(limit: number): NeighboursReply {
+    return this.#engine.neighbours(limit);
   }
 
   trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> {

@@ -5,7 +5,14 @@
 import { Worker } from 'node:worker_threads';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
-import type { Action, CountersReply, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type {
+  Action,
+  CountersReply,
+  DumpRow,
+  NatSessionsReply,
+  NeighboursReply,
+  RowId,
+} from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
 import { ROWS_PER_PAGE, type TakePage } from '@vrouter/engine/engine.ts';
 import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
@@ -52,6 +59,7 @@ export class Crew implements Machine {
   /** Rows that have come of dumps that have not ended, by dump and worker. */
   readonly #pages: Map<string, DumpRow[]>;
   readonly #natSessions: Map<number, (reply: NatSessionsReply) => void>;
+  readonly #neighbours: Map<number, (reply: NeighboursReply) => void>;
   readonly #watches: CrewWatches;
   readonly #keeper: number;
   #links: readonly CountedLink[];
@@ -71,6 +79,7 @@ export class Crew implements Machine {
     this.#dumps = new Map();
     this.#pages = new Map();
     this.#natSessions = new Map();
+    this.#neighbours = new Map();
     this.#watches = new CrewWatches({
       workers: options.workers,
       linkExists: (name) => this.#links.some((link) => link.name === name),
@@ -158,6 +167,16 @@ export class Crew implements Machine {
     });
   }
 
+  /** The keeper's, as the ports are. */
+  neighbours(limit: number): Promise<NeighboursReply> {
+    if (this.#closing) return Promise.resolve({ ports: [], total: 0, neighbours: [] });
+    return new Promise((resolve) => {
+      const id = ++this.#id;
+      this.#neighbours.set(id, resolve);
+      this.#workers[this.#keeper]!.postMessage({ do: 'neighbours', id, limit } satisfies Order);
+    });
+  }
+
   trace(filter: TraceFilter, ready: () => void): Result<TraceWatch> | Promise<Result<TraceWatch>> {
     return this.#watches.trace(filter, ready);
   }
@@ -207,6 +226,10 @@ export class Crew implements Machine {
       case 'natSessions':
         this.#natSessions.get(report.id)!(report.reply);
         this.#natSessions.delete(report.id);
+        return;
+      case 'neighbours':
+        this.#neighbours.get(report.id)!(report.reply);
+        this.#neighbours.delete(report.id);
         return;
       case 'tunDone':
         for (const [other, worker] of this.#workers.entries())

@@ -1,6 +1,6 @@
 /** What the main thread and its workers say to each other. Order is kept both ways, so what is said first is done first. */
 import type { Problem } from '@vrouter/core/problem.ts';
-import type { Action, DumpRow, NatSessionsReply, RowId } from '@vrouter/engine/control/messages.ts';
+import type { Action, DumpRow, NatSessionsReply, NeighboursReply, RowId } from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter, TraceRow } from '@vrouter/engine/control/trace-messages.ts';
 import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
 import type { CountedLink } from '@vrouter/engine/graph/counters-reply.ts';
@@ -20,10 +20,10 @@ export type Order =
   /** The keeper answers with all rows, the others with their peers. */
   | { readonly do: 'dump'; readonly id: number; readonly only: readonly RowId[] | null }
   /** For the keeper. */
-  | { readonly do: 'natSessions'; readonly id: number; readonly limit: number }
+  | { readonly do: 'natSessions' | 'neighbours'; readonly id: number; readonly limit: number }
   /** Your share of the sockets that you asked for with this number. */
   | { readonly do: 'opened'; readonly number: number; readonly socket: BoundUdp | Problem }
-  /** How the keeper's doing of this number with a TUN device has ended; for the others. */
+  /** How the keeper's doing of this number with a TUN device or a port has ended; for the others. */
   | { readonly do: 'tunDone'; readonly number: number; readonly outcome: TunOutcome }
   /** Watch; `snapLen` null: a trace, else a capture. */
   | { readonly do: 'watch'; readonly number: number; readonly filter: TraceFilter; readonly snapLen: number | null }
@@ -60,6 +60,7 @@ export type Report =
   /** All but the last of a dump with `more`. */
   | { readonly is: 'rows'; readonly id: number; readonly rows: readonly DumpRow[]; readonly more: boolean }
   | { readonly is: 'natSessions'; readonly id: number; readonly reply: NatSessionsReply }
+  | { readonly is: 'neighbours'; readonly id: number; readonly reply: NeighboursReply }
   /** All workers do the same actions, so they ask for the same sockets in the same order; `number` counts them. */
   | { readonly is: 'open'; readonly number: number; readonly address: string; readonly port: number }
   | { readonly is: 'tunDone'; readonly number: number; readonly outcome: TunOutcome }

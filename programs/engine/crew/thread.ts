@@ -5,11 +5,13 @@ import { millis } from '@vrouter/core/time.ts';
 import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
 import { Bell } from '@vrouter/engine/workers/bell.ts';
+import { keeperEthernet, shadowEthernet } from '@vrouter/engine/workers/ethernet.ts';
 import { keeperOf } from '@vrouter/engine/workers/share.ts';
-import { keeperTun, TunOutcomes } from '@vrouter/engine/workers/tun.ts';
+import { KeeperDoings, keeperTun, TunOutcomes } from '@vrouter/engine/workers/tun.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { adoptUdp, type BoundUdp } from '@vrouter/host/udp/steered.ts';
 import { Alarm } from '../alarm.ts';
+import { openEthernet } from '../ethernet.ts';
 import { openTun } from '../tun.ts';
 import { Lookout } from './lookout.ts';
 import type { Birth, Counted, Order, Report } from './messages.ts';
@@ -40,6 +42,7 @@ function main({ epoch, share }: Birth): void {
   };
   const isKeeper = share.index === keeperOf(share.workers);
   const tuns = new TunOutcomes();
+  const doings = new KeeperDoings((number, outcome) => say({ is: 'tunDone', number, outcome }));
   const engine = new Engine(
     {
       clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
@@ -47,7 +50,8 @@ function main({ epoch, share }: Birth): void {
       rng: systemRng(),
       fingerprint,
       openUdp,
-      openTun: isKeeper ? keeperTun(openTun, (number, outcome) => say({ is: 'tunDone', number, outcome })) : tuns.open,
+      openTun: isKeeper ? keeperTun(openTun, doings) : tuns.open,
+      openEthernet: isKeeper ? keeperEthernet(openEthernet, doings) : shadowEthernet(tuns),
       setAlarm: (at) => alarm.set(at),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     },
@@ -93,6 +97,9 @@ function main({ epoch, share }: Birth): void {
       }
       case 'natSessions':
         say({ is: 'natSessions', id: order.id, reply: engine.natSessions(order.limit) });
+        return;
+      case 'neighbours':
+        say({ is: 'neighbours', id: order.id, reply: engine.neighbours(order.limit) });
         return;
       case 'tunDone':
         tuns.heard(order.number, order.outcome);

@@ -38,8 +38,10 @@ export class IpLookup {
       const bytes = batch.region[row]!.bytes;
       const at = batch.offset[row]!;
       const vrf = vrfs[batch.vrf[row]!]!;
-      const adjacency =
+      let adjacency =
         bytes[at]! >>> 4 === 4 ? vrf.fib4.lookup4(bytes, at + IPV4_DST_AT) : vrf.fib6.lookup6(bytes, at + IPV6_DST_AT);
+      if (bytes[at]! >>> 4 === 6 && bytes[at + IPV6_DST_AT] === 0xfe && (bytes[at + IPV6_DST_AT + 1]! & 0xc0) === 0x80)
+        adjacency = this.#linkLocal(batch, row, adjacency);
       batch.adjacency[row] = adjacency;
       const kind = adjacencies.kind[adjacency];
       if (kind === AdjacencyKind.link) {
@@ -53,5 +55,13 @@ export class IpLookup {
         this.#errors.push(row);
       }
     }
+  }
+
+  /** A link-local address means what it means on the link that the packet came in by; on an Ethernet that is more than routes say. */
+  #linkLocal(batch: PacketBatch, row: number, routed: number): number {
+    const port = this.#forwarding.links[batch.ingress[row]!]!.ethernet;
+    if (port === null || port.station === null) return routed;
+    const ours = port.station.own.find(batch.region[row]!.bytes, batch.offset[row]! + IPV6_DST_AT, 16) !== null;
+    return ours ? this.#forwarding.ownAdjacency : port.adjacency;
   }
 }

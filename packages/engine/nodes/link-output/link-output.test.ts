@@ -21,7 +21,7 @@ test('a link that is down or too small takes nothing', () => {
   const next = new Frame();
   const errors = new Frame();
   for (const egress of [0, 1, 2]) bench.batch.egress[bench.packet(literals.udp4)] = egress;
-  bench.run(new LinkOutput(forwarding, bench.counters, 7, next, new Frame(), errors));
+  bench.run(new LinkOutput(forwarding, bench.counters, 7, next, new Frame(), new Frame(), errors));
   assert.deepEqual(rowsOf(next), [0]);
   assert.deepEqual(bench.drops(), { mtuExceeded: 1, linkDown: 1 });
   assert.deepEqual([...bench.counters.linkDrops.subarray(0, 3)], [0, 1, 1], 'counted where they should have left');
@@ -37,6 +37,6 @@ test('each type of link has its own way out', () => {
   const bench = new Bench();
   const [wireguard, tun] = [new Frame(), new Frame()];
   for (const egress of [0, 1, 0]) bench.batch.egress[bench.packet(literals.udp4)] = egress;
-  bench.run(new LinkOutput(forwarding, bench.counters, 7, wireguard, tun, new Frame()));
+  bench.run(new LinkOutput(forwarding, bench.counters, 7, wireguard, tun, new Frame(), new Frame()));
   assert.deepEqual([rowsOf(wireguard), rowsOf(tun)], [[0, 2], [1]]);
 });

@@ -21,15 +21,25 @@ export class LinkOutput {
   readonly #counters: Counters;
   readonly #wireguard: Frame;
   readonly #tun: Frame;
+  readonly #ethernet: Frame;
   readonly #errors: Frame;
   readonly #fragmenter: Fragmenter;
 
   /** `seed` starts the identifications of packets that we cut ourselves. */
-  constructor(forwarding: Forwarding, counters: Counters, seed: number, wireguard: Frame, tun: Frame, errors: Frame) {
+  constructor(
+    forwarding: Forwarding,
+    counters: Counters,
+    seed: number,
+    wireguard: Frame,
+    tun: Frame,
+    ethernet: Frame,
+    errors: Frame,
+  ) {
     this.#forwarding = forwarding;
     this.#counters = counters;
     this.#wireguard = wireguard;
     this.#tun = tun;
+    this.#ethernet = ethernet;
     this.#errors = errors;
     this.#fragmenter = new Fragmenter(counters, seed);
   }
@@ -53,9 +63,13 @@ export class LinkOutput {
         if (clampMtu !== NO_CLAMP && clampMss(batch, row, clampMtu)) this.#counters.did(Work.mssClamped);
       }
       if (batch.length[row]! > link.mtu) this.#tooLong(batch, row, link);
-      else if (link.tun !== null) this.#tun.push(row);
-      else this.#wireguard.push(row);
+      else this.#outputOf(link).push(row);
     }
+  }
+
+  #outputOf(link: Link): Frame {
+    if (link.tun !== null) return this.#tun;
+    return link.ethernet === null ? this.#wireguard : this.#ethernet;
   }
 
   #tooLong(batch: PacketBatch, row: number, link: Link): void {
@@ -63,7 +77,7 @@ export class LinkOutput {
     const at = batch.offset[row]!;
     const ours = (batch.flags[row]! & ROW_OURS) !== 0;
     if (ours || (ipVersion(view, at) === 4 && !ipv4DontFragment(view, at))) {
-      const reason = this.#fragmenter.cut(batch, row, link.mtu, link.tun === null ? this.#wireguard : this.#tun);
+      const reason = this.#fragmenter.cut(batch, row, link.mtu, this.#outputOf(link));
       if (reason !== Drop.none) this.#counters.drop(reason, link.index);
       return;
     }

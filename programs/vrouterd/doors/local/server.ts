@@ -11,6 +11,9 @@ import { natView } from './nat.ts';
 import { captureRoute, traceRoute } from './trace.ts';
 import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
 
+/** Neighbours in one answer: as many as the engine tells at once. */
+const NEIGHBOURS = 1000;
+
 /** Builds the server; `listen` opens it. */
 export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
   const server = fastify({
@@ -38,6 +41,7 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
   server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
   server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));
   server.get('/v1/nat', () => natView(daemon));
+  server.get('/v1/neighbours', () => daemon.neighbours(NEIGHBOURS));
   server.get('/v1/stats', () => statsReply(daemon));
   server.get('/v1/plan', () => planReply(daemon));
   server.post('/v1/plan/confirm', () => daemon.confirmHeld());

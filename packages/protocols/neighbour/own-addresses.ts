@@ -1,0 +1,157 @@
+/**
+ * The addresses that are ours on a link: whether each may be used, and what is said about it unasked.
+ *
+ *   IPv6:  tentative --(1 s, nobody has it)--> valid           RFC 4862 section 5.4
+ *              '------(somebody has it)-----> duplicate
+ *   IPv4:  valid at once, announced; who claims it hears from us, at most once in 10 s        RFC 5227 section 2.4 (c)
+ *
+ * An IPv4 address is not probed for first: a router that comes back after a crash would keep its link waiting for seconds.
+ */
+import type { Prefix } from '@vrouter/core/prefix.ts';
+import type { Millis } from '@vrouter/core/time.ts';
+import { millis } from '@vrouter/core/time.ts';
+import {
+  ANNOUNCE_INTERVAL_MS,
+  ANNOUNCE_NUM,
+  DEFEND_INTERVAL_MS,
+  DUP_ADDR_DETECT_TRANSMITS,
+  RETRANS_TIMER_MS,
+} from './constants.ts';
+
+export type OwnState = 'tentative' | 'valid' | 'duplicate';
+
+export interface OwnAddress {
+  readonly address: Uint8Array;
+  readonly bits: number;
+  state: OwnState;
+  /** Others that claimed it. */
+  conflicts: number;
+  /** Questions or announcements still to be made, and when the next is due. */
+  left: number;
+  dueAt: Millis;
+  defendedAt: Millis;
+}
+
+export interface OwnHands {
+  /** Asks whether anybody has this address. */
+  probe(address: Uint8Array): void;
+  /** Says to everybody that it is ours. */
+  announce(address: Uint8Array): void;
+}
+
+const NEVER = millis(Number.POSITIVE_INFINITY);
+
+export class OwnAddresses {
+  readonly all: OwnAddress[];
+  readonly #hands: OwnHands;
+
+  constructor(hands: OwnHands) {
+    this.all = [];
+    this.#hands = hands;
+  }
+
+  wakeAt(): Millis {
+    let earliest = NEVER;
+    for (const own of this.all) if (own.dueAt < earliest) earliest = own.dueAt;
+    return earliest;
+  }
+
+  add({ address, bits }: Prefix, now: Millis): void {
+    const own: OwnAddress = {
+      address: address.slice(),
+      bits,
+      state: 'valid',
+      conflicts: 0,
+      left: 0,
+      dueAt: NEVER,
+      defendedAt: millis(Number.NEGATIVE_INFINITY),
+    };
+    this.all.push(own);
+    begin(own, now);
+  }
+
+  remove({ address, bits }: Prefix): void {
+    const at = this.all.findIndex((own) => own.bits === bits && sameBytes(own.address, 0, address));
+    if (at >= 0) this.all.splice(at, 1);
+  }
+
+  /** The link has come up: others may have taken our addresses meanwhile. */
+  restart(now: Millis): void {
+    for (const own of this.all) begin(own, now);
+  }
+
+  /** The one with this address of 4 or 16 bytes, null when it is not ours. */
+  find(bytes: Uint8Array, at: number, addressBytes: number): OwnAddress | null {
+    for (const own of this.all)
+      if (own.address.length === addressBytes && sameBytes(bytes, at, own.address)) return own;
+    return null;
+  }
+
+  /** Whether the address is in a network of ours. */
+  isOnLink(bytes: Uint8Array, at: number, addressBytes: number): boolean {
+    return this.all.some((own) => own.address.length === addressBytes && within(own, bytes, at));
+  }
+
+  /** An address of ours to speak from to this one: one in its network, else any that may be used; null without. */
+  sourceFor(target: Uint8Array): Uint8Array | null {
+    let any: Uint8Array | null = null;
+    for (const own of this.all) {
+      if (own.address.length !== target.length || own.state !== 'valid') continue;
+      if (within(own, target, 0)) return own.address;
+      any ??= own.address;
+    }
+    return any;
+  }
+
+  /** Somebody else says that it has this address. */
+  conflict(own: OwnAddress, now: Millis): void {
+    own.conflicts++;
+    if (own.state === 'tentative') {
+      own.state = 'duplicate';
+      own.dueAt = NEVER;
+    } else if (own.state === 'valid' && now - own.defendedAt >= DEFEND_INTERVAL_MS) {
+      own.defendedAt = now;
+      this.#hands.announce(own.address);
+    }
+  }
+
+  tick(now: Millis): void {
+    for (const own of this.all) if (own.dueAt <= now) this.#due(own, now);
+  }
+
+  #due(own: OwnAddress, now: Millis): void {
+    if (own.state === 'tentative' && own.left > 0) {
+      own.left--;
+      own.dueAt = millis(now + RETRANS_TIMER_MS);
+      this.#hands.probe(own.address);
+      return;
+    }
+    if (own.state === 'tentative') {
+      own.state = 'valid';
+      own.left = ANNOUNCE_NUM;
+    }
+    own.left--;
+    own.dueAt = own.left > 0 ? millis(now + ANNOUNCE_INTERVAL_MS) : NEVER;
+    this.#hands.announce(own.address);
+  }
+}
+
+function begin(own: OwnAddress, now: Millis): void {
+  const four = own.address.length === 4;
+  own.state = four ? 'valid' : 'tentative';
+  own.left = four ? ANNOUNCE_NUM : DUP_ADDR_DETECT_TRANSMITS;
+  own.dueAt = now;
+}
+
+function sameBytes(bytes: Uint8Array, at: number, address: Uint8Array): boolean {
+  for (let i = address.length - 1; i >= 0; i--) if (bytes[at + i] !== address[i]) return false;
+  return true;
+}
+
+function within(own: OwnAddress, bytes: Uint8Array, at: number): boolean {
+  for (let i = 0; i * 8 < own.bits; i++) {
+    const keep = 0xff00 >>> Math.min(8, own.bits - i * 8);
+    if (((bytes[at + i]! ^ own.address[i]!) & keep & 0xff) !== 0) return false;
+  }
+  return true;
+}
