@@ -17,6 +17,7 @@ import {
   PUBLISHED_PORT,
   SERVER,
   SERVER_PORT,
+  throughAPort,
   throughTheHost,
 } from './world.ts';
 
@@ -64,7 +65,7 @@ class Upload {
   }
 }
 
-for (const way of [throughTheHost])
+for (const way of [throughTheHost, throughAPort])
   describe(`NAT out by ${way.name}: lives`, { skip }, () => {
     const world = new NatWorld(way, 'default');
     before(() => world.start(), { timeout: 60_000 });

@@ -4,12 +4,12 @@ import { once } from 'node:events';
 import { after, before, describe, test } from 'node:test';
 import { LAB_NEEDS } from '../wireguard-go/lab.ts';
 import { needs } from '../world/needs.ts';
-import { GATEWAY, NatWorld, OUTSIDE, SERVER, SERVER_PORT, throughTheHost } from './world.ts';
+import { GATEWAY, NatWorld, OUTSIDE, SERVER, SERVER_PORT, throughAPort, throughTheHost } from './world.ts';
 
 const skip = needs(...LAB_NEEDS, 'curl', 'traceroute', 'iperf3');
 const at = (host: string, port: number, path: string): string => `http://${host}:${port}/${path}`;
 
-for (const way of [throughTheHost])
+for (const way of [throughTheHost, throughAPort])
   for (const vrf of ['default', 'blue'])
     describe(`out by ${way.name}, peers in the VRF ${vrf}`, { skip }, () => {
       const world = new NatWorld(way, vrf);

@@ -65,6 +65,23 @@ export const throughTheHost: WayOut = {
   },
 };
 
+/** Straight into the cable, past the gateway's own kernel. The router asks for 192.0.2.5, whose network it is on, and finds 192.0.2.2 there. */
+export const throughAPort: WayOut = {
+  name: 'a port into an Ethernet',
+  link: 'wan',
+  mtu: 1380,
+  intents: [
+    { kind: 'port', name: 'wan', device: 'to-r', mtu: 1380 },
+    { kind: 'address', interface: 'wan', address: `${OUTSIDE}/32` },
+    { kind: 'address', interface: 'wan', address: '192.0.2.5/30' },
+  ],
+  nextHop: '192.0.2.6',
+  hops: [],
+  prepare(world) {
+    world.run('g', 'sysctl', '-qw', 'net.ipv6.conf.to-r.disable_ipv6=1');
+  },
+};
+
 export interface Ran {
   readonly code: number | null;
   /** Standard output, and both. */

@@ -159,7 +159,7 @@ test('a bug behind the session is a reply', async () => {
       throw new Error('bug');
     },
     natSessions: (limit) => target.natSessions(limit),
-    neighbours: () => ({ ports: [], total: 0, neighbours: [] }),
+    neighbours: (limit) => target.neighbours(limit),
     counters: () => target.counters(),
   });
   const { replies } = await ask(session, { id: 4, method: 'dump' });
