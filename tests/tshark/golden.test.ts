@@ -1,12 +1,12 @@
 /** tshark on every packet that the golden stories' gateways emit: nothing malformed, no checksum bad. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { playStory, readStories } from '@vrouter/engine/golden/stories.testing.ts';
-import { LINKTYPE_RAW, pcapHeader, pcapRecord } from '@vrouter/wire/pcap/pcap.ts';
+import { LINKTYPE_ETHERNET, LINKTYPE_RAW, parsePcap, pcapHeader, pcapRecord } from '@vrouter/wire/pcap/pcap.ts';
 import { needs, programPath } from '../world/needs.ts';
 
 const SNAP_LEN = 0xffff;
@@ -21,14 +21,17 @@ const options = [
 ];
 
 /** Frame numbers that tshark finds wrong, and how many frames it read. */
-function judge(packets: readonly Uint8Array[]): { wrong: readonly string[]; frames: number } {
+function judge(
+  packets: readonly Uint8Array[],
+  linkType: number = LINKTYPE_RAW,
+): { wrong: readonly string[]; frames: number } {
   const folder = mkdtempSync(join(tmpdir(), 'vr-tshark-'));
   try {
     const file = join(folder, 'out.pcap');
     const records = packets.map((packet, i) =>
       pcapRecord(1_700_000_000_000 + i, packet, 0, packet.length, packet.length),
     );
-    writeFileSync(file, Buffer.concat([pcapHeader(LINKTYPE_RAW, SNAP_LEN), ...records]));
+    writeFileSync(file, Buffer.concat([pcapHeader(linkType, SNAP_LEN), ...records]));
     const tshark = (...args: readonly string[]): string[] =>
       execFileSync(programPath('tshark')!, ['-r', file, '-n', ...options, ...args], {
         encoding: 'utf8',
@@ -51,6 +54,20 @@ test('everything that the gateways of the golden stories emit', {
   for (const story of readStories()) packets.push(...(await playStory(story)).came.flat());
   assert.ok(packets.length > 50, `${packets.length} packets`);
   assert.deepEqual(judge(packets), { wrong: [], frames: packets.length });
+});
+
+test('everything that an Ethernet port says in its stories', { skip: needs('tshark'), timeout: 60_000 }, () => {
+  const folder = join(import.meta.dirname, '../../packages/engine/golden/ethernet');
+  const frames = readdirSync(folder).flatMap(
+    (node) => parsePcap(readFileSync(join(folder, node, 'out.pcap')))!.packets,
+  );
+  assert.ok(frames.length > 30, `${frames.length} frames`);
+  const said = frames.map(({ data }) => data);
+  assert.deepEqual(judge(said, LINKTYPE_ETHERNET), { wrong: [], frames: said.length });
+  // A neighbour advertisement whose checksum is not right.
+  const spoiled = said.find((frame) => frame[12] === 0x86 && frame[54] === 136)!;
+  spoiled[57]! ^= 0x55;
+  assert.equal(judge(said, LINKTYPE_ETHERNET).wrong.length, 1);
 });
 
 test('the judge does find what is wrong', { skip: needs('tshark'), timeout: 60_000 }, async () => {
