@@ -9,6 +9,7 @@ import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Rng } from '@vrouter/core/rng.ts';
 import { WireguardDevice, type WireguardPeer } from '@vrouter/protocols/wireguard/device.ts';
 import type { DevicePart, WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
+import { InitiationPace } from '@vrouter/protocols/wireguard/turns.ts';
 import type { Action, DumpRow } from '../control/messages.ts';
 import type { BreathClock } from '../graph/breath-clock.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
@@ -48,6 +49,8 @@ export class WireguardTable {
   readonly #records: Map<WireguardPort, DeviceRecord>;
   /** Where minds count packets that they lose without a return value to say so, by WireguardDrop. */
   readonly #silentDrops: Float64Array;
+  /** How often the minds of this thread start handshakes, all together. */
+  readonly #pace: InitiationPace;
   /** Null where there is one worker. */
   readonly #handoff: Handoff | null;
 
@@ -66,6 +69,7 @@ export class WireguardTable {
     this.#readable = readable;
     this.#records = new Map();
     this.#silentDrops = silentDrops;
+    this.#pace = new InitiationPace();
     this.#handoff = handoff;
   }
 
@@ -223,7 +227,14 @@ export class WireguardTable {
 
   #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
     const { crypto, rng, fingerprint } = this.#surroundings;
-    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops);
+    const device = new WireguardDevice(
+      crypto,
+      rng,
+      privateKey,
+      this.#part(link),
+      this.#silentDrops,
+      this.#pace,
+    );
     const port = new WireguardPort(link.index, device, this.#outbox);
     this.#records.set(port, {
       listenPort,
