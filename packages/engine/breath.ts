@@ -22,6 +22,9 @@ import type { Handoff } from './workers/handoff.ts';
 /** Batches of one port before the others have a turn. */
 const BATCHES_PER_BREATH = 8;
 
+/** An alarm this late has slept with the machine: timers stand still in a suspend, which the clock counts. */
+const LATE_MS = 1000;
+
 export const NEVER: Millis = millis(Number.POSITIVE_INFINITY);
 
 /** A port of any kind, as the loop sees it. */
@@ -74,7 +77,7 @@ export class Breath {
       this.#outbox.flush();
       this.#handoff?.publish();
     }
-    this.rearm();
+    this.#rest();
   }
 
   /** Other workers have something for this one; true when there may be more after this turn. */
@@ -87,8 +90,14 @@ export class Breath {
       this.#handoff?.publish();
       turns++;
     }
-    this.rearm();
+    this.#rest();
     return turns === BATCHES_PER_BREATH;
+  }
+
+  /** The end of a breath. */
+  #rest(): void {
+    if (this.#alarmAt < this.#clock.now - LATE_MS) this.alarm();
+    else this.rearm();
   }
 
   /** The alarm rang. */
