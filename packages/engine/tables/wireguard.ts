@@ -34,6 +34,8 @@ export interface WireguardSurroundings {
   openUdp(options: { readonly address: string; readonly port: number }): Promise<DatagramSocket>;
 }
 
+const LABEL = /^[0-9a-f]{24}$/i;
+
 interface DeviceRecord {
   listenPort: number;
   privateKeyFingerprint: string;
@@ -147,6 +149,9 @@ export class WireguardTable {
     }
     const endpoint = typeof action.endpoint === 'string' ? parseEndpoint(action.endpoint, 'endpoint') : null;
     if (endpoint !== null && !endpoint.ok) return endpoint.error;
+    const label = action.handshakeTimestamp ?? null;
+    if (label !== null && !LABEL.test(label))
+      return problem('input.invalid', 'a TAI64N label has 24 hex digits', 'handshakeTimestamp');
     this.#clock.read();
     const known = port.device.peer(publicKey.value);
     const owner = this.#ownerOf(publicKey.value);
@@ -160,6 +165,7 @@ export class WireguardTable {
             allowedIps,
             endpoint: first,
             persistentKeepaliveSeconds: action.persistentKeepalive,
+            receivedTimestamp: label === null ? undefined : Uint8Array.fromHex(label),
           }
         : { publicKey: publicKey.value, allowedIps },
       this.#clock.now,
@@ -217,6 +223,7 @@ export class WireguardTable {
       endpoint: peer.endpoint?.text ?? null,
       persistentKeepalive: peer.persistentKeepaliveSeconds,
       lastHandshakeUnixMs: peer.lastHandshakeUnixMs === null ? null : Math.floor(peer.lastHandshakeUnixMs),
+      handshakeTimestamp: peer.receivedTimestamp.some((byte) => byte !== 0) ? peer.receivedTimestamp.toHex() : null,
       pathMtu: peer.endpoint === null ? null : (port.socket?.pathMtu?.(peer.endpoint) ?? null),
       rxBytes: peer.rxBytes,
       txBytes: peer.txBytes,
