@@ -234,14 +234,7 @@ export class WireguardTable {
 
   #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
     const { crypto, rng, fingerprint } = this.#surroundings;
-    const device = new WireguardDevice(
-      crypto,
-      rng,
-      privateKey,
-      this.#part(link),
-      this.#silentDrops,
-      this.#pace,
-    );
+    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops, this.#pace);
     const port = new WireguardPort(link.index, device, this.#outbox);
     this.#records.set(port, {
       listenPort,
