@@ -1,6 +1,7 @@
 /**
  * The loop that everything else serves: a socket has something, so take a batch, put it through the graph, send what came of it; when
- * nothing has come, sleep. Minds are ticked by one alarm, set to the earliest of their wishes; an idle engine has no other timer.
+ * nothing has come, sleep. Minds are ticked by one alarm, set to the earliest of their wishes; an idle engine has no other timer. A tick
+ * does a bounded amount of work, and what is left wishes for the next: the alarm is a timer, so sockets are looked at in between.
  *
  *   readable(port):  clock -> [ receive 256 -> graph -> send ] x 8 -> alarm
  *   arrivals:        the same with what other workers have handed over
@@ -20,6 +21,9 @@ import type { Handoff } from './workers/handoff.ts';
 
 /** Batches of one port before the others have a turn. */
 const BATCHES_PER_BREATH = 8;
+
+/** An alarm this late has slept with the machine: timers stand still in a suspend, which the clock counts. */
+const LATE_MS = 1000;
 
 export const NEVER: Millis = millis(Number.POSITIVE_INFINITY);
 
@@ -41,6 +45,8 @@ export class Breath {
   /** Null where there is one worker. */
   readonly #handoff: Handoff | null;
   #alarmAt: Millis;
+  /** Link whose mind is ticked first; another each time, since minds share what a tick may do. */
+  #firstLink: number;
 
   /** `setAlarm(at)`: have `alarm()` called at `at`, once, instead of any earlier wish; `NEVER` cancels. */
   constructor(
@@ -60,6 +66,7 @@ export class Breath {
     this.#setAlarm = setAlarm;
     this.#handoff = handoff;
     this.#alarmAt = NEVER;
+    this.#firstLink = 0;
   }
 
   /** Something has come for this port. */
@@ -70,7 +77,7 @@ export class Breath {
       this.#outbox.flush();
       this.#handoff?.publish();
     }
-    this.rearm();
+    this.#rest();
   }
 
   /** Other workers have something for this one; true when there may be more after this turn. */
@@ -83,8 +90,14 @@ export class Breath {
       this.#handoff?.publish();
       turns++;
     }
-    this.rearm();
+    this.#rest();
     return turns === BATCHES_PER_BREATH;
+  }
+
+  /** The end of a breath. */
+  #rest(): void {
+    if (this.#alarmAt < this.#clock.now - LATE_MS) this.alarm();
+    else this.rearm();
   }
 
   /** The alarm rang. */
@@ -96,7 +109,11 @@ export class Breath {
   /** Lets every mind that is due speak, and sets the alarm for the next. Also called after actions, which may have started one. */
   tick(): void {
     this.#clock.read();
-    for (const link of this.#forwarding.links) {
+    const { links } = this.#forwarding;
+    const first = this.#firstLink % Math.max(1, links.length);
+    this.#firstLink = first + 1;
+    for (let i = 0; i < links.length; i++) {
+      const link = links[(first + i) % links.length] ?? null;
       const port = link?.wireguard ?? null;
       if (port !== null && port.device.wakeAt() <= this.#clock.now) port.device.tick(this.#clock, port);
       const ethernet = link?.ethernet ?? null;

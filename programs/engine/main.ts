@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { toProblem } from '@vrouter/core/problem.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
+import { clockBackend } from '@vrouter/host/clock/clock.ts';
 import { cryptoBackend } from '@vrouter/host/crypto/system.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import { udpBackend } from '@vrouter/host/udp/open.ts';
@@ -101,7 +102,10 @@ async function main(): Promise<void> {
   // Asked to end before there was anything to end.
   if (stopping) return server.stop();
   const { pid } = process;
-  log.info({ socket: options.socket, epoch, workers, crypto: cryptoBackend(), udp: udpBackend(), pid }, 'ready');
+  log.info(
+    { socket: options.socket, epoch, workers, crypto: cryptoBackend(), udp: udpBackend(), clock: clockBackend(), pid },
+    'ready',
+  );
 }
 
 await main();

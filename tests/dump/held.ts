@@ -9,10 +9,10 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { millis } from '@vrouter/core/time.ts';
 import type { Action } from '@vrouter/engine/control/messages.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
+import { systemClock } from '@vrouter/host/clock/clock.ts';
 import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import type * as Koffi from 'koffi';
@@ -40,10 +40,11 @@ export class BusyEngine {
   readonly #alarm: Alarm;
 
   constructor() {
-    this.#alarm = new Alarm(() => this.#engine.alarm());
+    const clock = systemClock();
+    this.#alarm = new Alarm(() => this.#engine.alarm(), clock.now);
     this.#engine = new Engine(
       {
-        clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+        clock,
         crypto: systemCrypto(),
         rng: systemRng(),
         fingerprint,

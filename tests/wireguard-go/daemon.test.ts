@@ -6,6 +6,11 @@ import { needs } from '../world/needs.ts';
 import { LAB_NEEDS, Lab, PORT, ping, reaches } from './lab.ts';
 import { Daemon } from './vrouterd.ts';
 
+async function newestLabel(client: EngineClient): Promise<string | null> {
+  const row = (await client.dump()).find((one) => one.is === 'peer');
+  return row?.is === 'peer' ? row.handshakeTimestamp : null;
+}
+
 test('vrouterd with intents of its file: wireguard-go gets through, across kill -9 of the daemon and of the engine', {
   skip: needs(...LAB_NEEDS),
   timeout: 120_000,
@@ -51,10 +56,14 @@ test('vrouterd with intents of its file: wireguard-go gets through, across kill 
     // every few seconds, and whenever somebody asks.
     const [row] = await daemon.api.peers();
     assert.equal(row?.endpoint?.startsWith(`192.168.${number}.2:`), true);
+    const label = await newestLabel(first.client);
+    assert.match(label ?? '', /^40{7}[0-9a-f]{16}$/);
     process.kill(first.pid, 'SIGKILL');
     await first.client.closed;
     first.client.close();
     const second = await daemon.engine();
+    // What was recorded before is old to the new engine too.
+    assert.ok(((await newestLabel(second.client)) ?? '') >= label!);
     last = second.client;
     assert.notEqual(second.pid, first.pid);
     assert.deepEqual(second.publicKey, first.publicKey);

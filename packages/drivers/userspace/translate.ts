@@ -42,6 +42,7 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
         ...(says('presharedKey')
           ? { presharedKey: object.presharedKey === null ? null : reveal(object.presharedKey) }
           : {}),
+        ...(isNew && object.handshakeTimestamp ? { handshakeTimestamp: object.handshakeTimestamp } : {}),
         ...(says('endpoint') ? { endpoint: object.endpoint, ...(isNew ? {} : { moved: true }) } : {}),
       };
     }
@@ -119,11 +120,11 @@ function split(row: DumpRow): [PlaneObject, Learned] {
     }
     case 'peer': {
       const { link, publicKey, allowedIps, endpoint, persistentKeepalive } = row;
-      const { lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets } = row;
+      const { handshakeTimestamp, lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets } = row;
       const presharedKey = row.presharedKeyFingerprint === null ? null : { fingerprint: row.presharedKeyFingerprint };
       return [
         { kind: 'wireguardPeer', link, publicKey, presharedKey, allowedIps, endpoint, persistentKeepalive },
-        { endpoint, lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets },
+        { endpoint, handshakeTimestamp, lastHandshakeUnixMs, pathMtu, rxBytes, txBytes, rxPackets, txPackets },
       ];
     }
     case 'address':

@@ -68,6 +68,8 @@ export type Action =
       readonly endpoint?: string | null;
       /** The endpoint is somebody's explicit word: it is taken over what was learnt. Sessions go on. */
       readonly moved?: boolean;
+      /** `handshakeTimestamp` of a row of an earlier life: initiations up to it are old. One that is not newer changes nothing. */
+      readonly handshakeTimestamp?: string | null;
       readonly persistentKeepalive: number;
     }
   | { readonly do: 'peer.remove'; readonly link: string; readonly publicKey: string }
@@ -254,6 +256,8 @@ export type DumpRow =
       readonly endpoint: string | null;
       readonly persistentKeepalive: number;
       readonly lastHandshakeUnixMs: number | null;
+      /** The greatest TAI64N label of the peer's initiations, 24 hex digits; null before the first. */
+      readonly handshakeTimestamp: string | null;
       /** Bytes of the largest outer packet on the way to the endpoint, as far as the host has learnt; null where it does not tell. */
       readonly pathMtu: number | null;
       readonly rxBytes: number;

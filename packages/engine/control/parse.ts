@@ -172,6 +172,7 @@ function readAction(read: FieldReader, verb: Action['do']): Action {
         allowedIps: read.textList('allowedIps'),
         ...(read.has('endpoint') ? { endpoint: read.textOrNull('endpoint') } : {}),
         ...(read.has('moved') ? { moved: read.boolean('moved') } : {}),
+        ...(read.has('handshakeTimestamp') ? { handshakeTimestamp: read.textOrNull('handshakeTimestamp') } : {}),
         persistentKeepalive: read.number('persistentKeepalive'),
       };
     case 'peer.remove':

@@ -104,6 +104,7 @@ test('what was set is dumped, secrets as fingerprints', async () => {
       endpoint: '[2001:db8::1]:5000',
       persistentKeepalive: 25,
       lastHandshakeUnixMs: null,
+      handshakeTimestamp: null,
       pathMtu: null,
       rxBytes: 0,
       // The first keepalive found no session and asked for one.
@@ -195,6 +196,44 @@ test('an endpoint counts over what was learnt only when it is said to have moved
   const [after] = find(world, 'peer');
   assert.deepEqual([after!.endpoint, after!.lastHandshakeUnixMs], [before!.endpoint, before!.lastHandshakeUnixMs]);
   assert.equal(client.inbox.length, 2);
+});
+
+test('the newest timestamp of a peer is told, and taken back by a new life: what was recorded before is old', async () => {
+  const life = async (gatewayKey: Uint8Array, handshakeTimestamp: string | null) => {
+    const world = new World();
+    world.gatewayKey.set(gatewayKey);
+    await world.gateway();
+    const client = await world.client(1);
+    const { publicKey } = client;
+    const set = (label: string | null): Action => peer(publicKey, { handshakeTimestamp: label });
+    await world.do(set(handshakeTimestamp));
+    const told = (): string | null => {
+      const row = rows(world).find((one) => one.is === 'peer');
+      assert.ok(row?.is === 'peer');
+      return row.handshakeTimestamp;
+    };
+    return { world, client, set, told };
+  };
+  const { world, client, set, told } = await life(new Uint8Array(32).fill(9), null);
+  assert.equal(told(), null);
+  client.send(echoPacket({ src: '10.77.0.2', dst: '10.77.0.1' }));
+  world.settle();
+  const label = told();
+  assert.match(label ?? '', /^40{7}[0-9a-f]{16}$/);
+  // Never backwards, and what is no label changes nothing.
+  await world.do(set('400000000000000000000001'));
+  assert.equal(told(), label);
+  for (const bad of ['', '40', 'g'.repeat(24), `${label}00`])
+    assert.deepEqual(
+      (await world.engine.apply([set(bad)])).map((one) => [one?.code, one?.field]),
+      [['input.invalid', 'handshakeTimestamp']],
+    );
+  const next = await life(new Uint8Array(32).fill(9), '40000000ffffffff00000000');
+  assert.equal(next.told(), '40000000ffffffff00000000');
+  next.client.send(echoPacket({ src: '10.77.0.2', dst: '10.77.0.1' }));
+  next.world.settle();
+  assert.deepEqual(next.world.drops(), { 'wireguard.oldTimestamp': 1 });
+  assert.equal(next.client.inbox.length, 0);
 });
 
 test('removing what is not there is done already', async () => {

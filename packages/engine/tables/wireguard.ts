@@ -9,6 +9,7 @@ import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Rng } from '@vrouter/core/rng.ts';
 import { WireguardDevice, type WireguardPeer } from '@vrouter/protocols/wireguard/device.ts';
 import type { DevicePart, WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
+import { InitiationPace } from '@vrouter/protocols/wireguard/turns.ts';
 import type { Action, DumpRow } from '../control/messages.ts';
 import type { BreathClock } from '../graph/breath-clock.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
@@ -33,6 +34,8 @@ export interface WireguardSurroundings {
   openUdp(options: { readonly address: string; readonly port: number }): Promise<DatagramSocket>;
 }
 
+const LABEL = /^[0-9a-f]{24}$/i;
+
 interface DeviceRecord {
   listenPort: number;
   privateKeyFingerprint: string;
@@ -48,6 +51,8 @@ export class WireguardTable {
   readonly #records: Map<WireguardPort, DeviceRecord>;
   /** Where minds count packets that they lose without a return value to say so, by WireguardDrop. */
   readonly #silentDrops: Float64Array;
+  /** How often the minds of this thread start handshakes, all together. */
+  readonly #pace: InitiationPace;
   /** Null where there is one worker. */
   readonly #handoff: Handoff | null;
 
@@ -66,6 +71,7 @@ export class WireguardTable {
     this.#readable = readable;
     this.#records = new Map();
     this.#silentDrops = silentDrops;
+    this.#pace = new InitiationPace();
     this.#handoff = handoff;
   }
 
@@ -143,6 +149,9 @@ export class WireguardTable {
     }
     const endpoint = typeof action.endpoint === 'string' ? parseEndpoint(action.endpoint, 'endpoint') : null;
     if (endpoint !== null && !endpoint.ok) return endpoint.error;
+    const label = action.handshakeTimestamp ?? null;
+    if (label !== null && !LABEL.test(label))
+      return problem('input.invalid', 'a TAI64N label has 24 hex digits', 'handshakeTimestamp');
     this.#clock.read();
     const known = port.device.peer(publicKey.value);
     const owner = this.#ownerOf(publicKey.value);
@@ -156,6 +165,7 @@ export class WireguardTable {
             allowedIps,
             endpoint: first,
             persistentKeepaliveSeconds: action.persistentKeepalive,
+            receivedTimestamp: label === null ? undefined : Uint8Array.fromHex(label),
           }
         : { publicKey: publicKey.value, allowedIps },
       this.#clock.now,
@@ -213,6 +223,7 @@ export class WireguardTable {
       endpoint: peer.endpoint?.text ?? null,
       persistentKeepalive: peer.persistentKeepaliveSeconds,
       lastHandshakeUnixMs: peer.lastHandshakeUnixMs === null ? null : Math.floor(peer.lastHandshakeUnixMs),
+      handshakeTimestamp: peer.receivedTimestamp.some((byte) => byte !== 0) ? peer.receivedTimestamp.toHex() : null,
       pathMtu: peer.endpoint === null ? null : (port.socket?.pathMtu?.(peer.endpoint) ?? null),
       rxBytes: peer.rxBytes,
       txBytes: peer.txBytes,
@@ -223,7 +234,7 @@ export class WireguardTable {
 
   #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
     const { crypto, rng, fingerprint } = this.#surroundings;
-    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops);
+    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops, this.#pace);
     const port = new WireguardPort(link.index, device, this.#outbox);
     this.#records.set(port, {
       listenPort,

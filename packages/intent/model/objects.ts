@@ -67,6 +67,8 @@ export interface WireguardPeerObject {
   /** Canonical prefixes, sorted. */
   readonly allowedIps: readonly string[];
   readonly endpoint: string | null;
+  /** The newest TAI64N label of its initiations that is known from an earlier life of the plane, hex. Nobody says it; left out: none. */
+  readonly handshakeTimestamp?: string | null;
   /** Seconds; 0 is off. */
   readonly persistentKeepalive: number;
 }
@@ -216,10 +218,20 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       presharedKey: 'writeOnly',
       allowedIps: 'desired',
       endpoint: 'initial',
+      handshakeTimestamp: 'initial',
       persistentKeepalive: 'desired',
     },
     fixed: [],
-    learned: ['endpoint', 'lastHandshakeUnixMs', 'pathMtu', 'rxBytes', 'txBytes', 'rxPackets', 'txPackets'],
+    learned: [
+      'endpoint',
+      'handshakeTimestamp',
+      'lastHandshakeUnixMs',
+      'pathMtu',
+      'rxBytes',
+      'txBytes',
+      'rxPackets',
+      'txPackets',
+    ],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
   natSettings: {

@@ -47,6 +47,17 @@ export const LOAD_QUEUE = 512;
 /** ... until this long after. */
 export const LOAD_STICKY_MS = 1_000;
 
+/** Ours: handshakes that a thread starts per second once it has started some; at 0.3 ms each a seventh of a core. */
+export const INITIATIONS_PER_SECOND = 500;
+/** Ours: those that it starts at once; packets wait no longer than these take. */
+export const INITIATIONS_AT_ONCE = 8;
+/** Ours: while peers wait for their turn, this many go together. */
+export const INITIATIONS_PER_WAKE = 4;
+/** Ours: turns of peers with something to lose, before one without has its own. */
+export const URGENT_IN_A_ROW = 3;
+/** Ours: peers whose timers one tick looks at; packets have a turn before it goes on. */
+export const PEERS_PER_TICK = 256;
+
 /** Linux: packets kept for a peer while there is no session; the oldest go first. */
 export const STAGED_PACKETS = 128;
 /** 5.4.6: packets are padded with zeros to a multiple of this. */

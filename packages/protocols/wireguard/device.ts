@@ -16,6 +16,7 @@ import {
   DATA_HEADER_BYTES,
   KEEPALIVE_TIMEOUT_MS,
   KEY_BYTES,
+  PEERS_PER_TICK,
   REJECT_AFTER_MESSAGES_HIGH,
   REJECT_AFTER_MESSAGES_LOW,
   REJECT_AFTER_TIME_MS,
@@ -26,10 +27,13 @@ import { Handshakes } from './handshakes.ts';
 import { IndexTable } from './index-table.ts';
 import { innerLength } from './inner.ts';
 import { confirmNext, dropSessions, expireSending, type Keypair } from './keypair.ts';
+import { eraseRemote } from './noise.ts';
 import { Outbox } from './outbox.ts';
 import { type PeerUpdate, WireguardPeer } from './peer.ts';
 import type { DevicePart, WireguardCrypto, WireguardSink } from './ports.ts';
+import { isLater } from './tai64n.ts';
 import { DeadlineHeap, PeerTimers, Timer } from './timers.ts';
+import { InitiationPace, Turns } from './turns.ts';
 
 export type { PeerConfig, PeerUpdate } from './peer.ts';
 export { WireguardPeer } from './peer.ts';
@@ -50,13 +54,14 @@ export class WireguardDevice {
   readonly #allowedIps = new AllowedIps<WireguardPeer>();
   readonly #indices: IndexTable<WireguardPeer, Keypair>;
   readonly #heap = new DeadlineHeap<WireguardPeer>();
+  readonly #turns: Turns<WireguardPeer>;
   readonly #timers: PeerTimers;
   readonly #handshakes: Handshakes;
   readonly #outbox: Outbox;
 
   /**
    * `privateKey`: 32 bytes, copied. `rng` makes keys: the system's, except in tests. `part`: which one of a divided device this is;
-   * null for a whole one. `silentDrops`: where these are counted, which may be shared with others.
+   * null for a whole one. `silentDrops`: where these are counted; `pace`: how often handshakes are started. Both may be shared with others.
    */
   constructor(
     crypto: WireguardCrypto,
@@ -64,13 +69,24 @@ export class WireguardDevice {
     privateKey: Uint8Array,
     part: DevicePart | null = null,
     silentDrops: Float64Array = new Float64Array(WIREGUARD_DROPS),
+    pace: InitiationPace = new InitiationPace(),
   ) {
     checkKey(privateKey);
     this.silentDrops = silentDrops;
     this.#indices =
       part === null ? new IndexTable(rng) : new IndexTable(rng, { bits: part.indexBits, value: part.index });
+    this.#turns = new Turns(pace);
     this.#timers = new PeerTimers(this.#heap, rng);
-    this.#handshakes = new Handshakes(crypto, rng, privateKey, this.#peers, this.#indices, this.#timers, part);
+    this.#handshakes = new Handshakes(
+      crypto,
+      rng,
+      privateKey,
+      this.#peers,
+      this.#indices,
+      this.#timers,
+      this.#turns,
+      part,
+    );
     this.#outbox = new Outbox(this.#handshakes, this.#timers, this.silentDrops);
   }
 
@@ -88,9 +104,9 @@ export class WireguardDevice {
     this.removePeer(this.publicKey);
     for (const peer of this.#peers.values()) {
       expireSending(peer);
-      this.#handshakes.forget(peer);
+      this.#handshakes.stop(peer);
       this.#timers.disarm(peer, Timer.retransmit);
-      peer.remote = null;
+      dropRemote(peer);
       if (peer.persistentKeepaliveSeconds > 0 && peer.endpoint !== null)
         this.#timers.arm(peer, Timer.persistentKeepalive, now);
     }
@@ -111,6 +127,8 @@ export class WireguardDevice {
       this.#peers.set(name, peer);
     }
     if (update.presharedKey !== undefined) this.#setPresharedKey(peer, update.presharedKey, now);
+    if (update.receivedTimestamp !== undefined && isLater(update.receivedTimestamp, peer.receivedTimestamp))
+      peer.receivedTimestamp.set(update.receivedTimestamp);
     if (update.allowedIps !== undefined) this.#allowedIps.replace(peer, update.allowedIps);
     const first = peer.endpoint === null;
     if (update.endpoint) peer.endpoint = update.endpoint;
@@ -132,13 +150,14 @@ export class WireguardDevice {
     if (peer === undefined) return false;
     this.#peers.delete(name);
     this.#allowedIps.removeOwner(peer);
-    this.#handshakes.forget(peer);
+    this.#handshakes.stop(peer);
     dropSessions(peer, this.#indices);
     this.#outbox.purge(peer);
     this.#heap.remove(peer);
     peer.presharedKey?.fill(0);
     peer.presharedKey = null;
-    peer.remote = null;
+    dropRemote(peer);
+    peer.cookie?.fill(0);
     peer.cookie = null;
     peer.alive = false;
     if (this.receivedFrom === peer) this.receivedFrom = null;
@@ -226,7 +245,8 @@ export class WireguardDevice {
         this.#outbox.flush(peer, clock, sink);
       }
     }
-    if (pair.initiator && !peer.refreshTried && pair.needsRefresh(now)) {
+    // Asked of the session that sends, not of the one that this came by: a straggler on an old one wants no new one.
+    if (!peer.refreshTried && peer.current?.needsRefresh(now) === true) {
       peer.refreshTried = true;
       this.#handshakes.initiate(peer, clock, sink, false);
     }
@@ -275,20 +295,26 @@ export class WireguardDevice {
     return this.#outbox.send(peer, buffer, view, at, length, mtu, clock, sink);
   }
 
-  /** Does what is due. Cheap when nothing is. */
+  /**
+   * Does what is due, but no more than PEERS_PER_TICK timers and INITIATIONS_AT_ONCE handshakes: whoever calls lets packets have a turn
+   * before it calls again, at `wakeAt`. Cheap when nothing is due.
+   */
   tick(clock: WireguardNow, sink: WireguardSink): void {
-    const now = clock.now;
-    for (;;) {
-      const peer = this.#heap.takeDue(now);
-      if (peer === null) return;
+    for (let looked = 0; looked < PEERS_PER_TICK; looked++) {
+      const peer = this.#heap.takeDue(clock.now);
+      if (peer === null) break;
       this.#run(peer, clock, sink);
       this.#heap.settle(peer);
     }
+    this.#handshakes.takeTurns(clock, sink);
   }
 
-  /** When `tick` must be called next; Infinity when nothing waits. It may be early, and then that tick does nothing. */
+  /**
+   * When `tick` must be called next; Infinity when nothing waits, and past when the last one had too much to do. It may be early, and
+   * then that tick does nothing.
+   */
   wakeAt(): Millis {
-    return millis(this.#heap.earliest());
+    return millis(Math.min(this.#heap.earliest(), this.#turns.wakeAt()));
   }
 
   /** Erases every key of the device and its peers. No call may follow. */
@@ -300,8 +326,10 @@ export class WireguardDevice {
   #run(peer: WireguardPeer, clock: WireguardNow, sink: WireguardSink): void {
     const timers = this.#timers;
     const now = clock.now;
+    const zeroAt = peer.deadlines[Timer.zeroKeys]!;
     if (timers.takeDue(peer, Timer.zeroKeys, now)) {
-      this.#handshakes.forget(peer);
+      // After a suspend a packet may have started a handshake before this: that one is new.
+      if (peer.lastInitiationSentAt < zeroAt) this.#handshakes.forget(peer);
       dropSessions(peer, this.#indices);
     }
     if (timers.takeDue(peer, Timer.retransmit, now)) {
@@ -337,6 +365,11 @@ export class WireguardDevice {
     this.#handshakes.forget(peer);
     if (known) this.greet(peer, now);
   }
+}
+
+function dropRemote(peer: WireguardPeer): void {
+  if (peer.remote !== null) eraseRemote(peer.remote);
+  peer.remote = null;
 }
 
 function checkKey(key: Uint8Array): void {

@@ -33,6 +33,7 @@ import {
   type Identity,
   makeIdentity,
   makeRemote,
+  type OpenedInitiation,
   openInitiation,
   openResponse,
   openTimestamp,
@@ -45,6 +46,7 @@ import type { WireguardPeer } from './peer.ts';
 import type { DevicePart, WireguardCrypto, WireguardSink } from './ports.ts';
 import { isLater, nextLabel, tai64n } from './tai64n.ts';
 import { type PeerTimers, Timer } from './timers.ts';
+import type { Turns } from './turns.ts';
 
 const NO_MAC = new Uint8Array(WG_MAC_LEN);
 
@@ -58,6 +60,7 @@ export class Handshakes {
   readonly #peers: ReadonlyMap<string, WireguardPeer>;
   readonly #indices: IndexTable<WireguardPeer, Keypair>;
   readonly #timers: PeerTimers;
+  readonly #turns: Turns<WireguardPeer>;
   readonly #part: DevicePart | null;
   readonly #checker: CookieChecker;
   readonly #out: Uint8Array = new Uint8Array(INITIATION_LEN);
@@ -70,6 +73,7 @@ export class Handshakes {
     peers: ReadonlyMap<string, WireguardPeer>,
     indices: IndexTable<WireguardPeer, Keypair>,
     timers: PeerTimers,
+    turns: Turns<WireguardPeer>,
     part: DevicePart | null,
   ) {
     this.#crypto = crypto;
@@ -77,6 +81,7 @@ export class Handshakes {
     this.#peers = peers;
     this.#indices = indices;
     this.#timers = timers;
+    this.#turns = turns;
     this.#part = part;
     this.#checker = new CookieChecker(crypto, rng);
     this.identity = makeIdentity(crypto, privateKey);
@@ -91,8 +96,9 @@ export class Handshakes {
   }
 
   /**
-   * Sends an initiation, unless the last one is too young; then the retry timer does it. `retry`: the attempt goes on; otherwise
-   * somebody wants to send now, and the time after which it is given up starts anew (section 6.4).
+   * Sends an initiation, unless the last one is too young; then the retry timer does it. Where too many are started the peer stands in
+   * a queue until `takeTurns` comes to it. `retry`: the attempt goes on; otherwise somebody wants to send now, and the time after
+   * which it is given up starts anew (section 6.4).
    */
   initiate(peer: WireguardPeer, clock: WireguardNow, sink: WireguardSink, retry: boolean): void {
     const now = clock.now;
@@ -104,6 +110,18 @@ export class Handshakes {
         this.#timers.arm(peer, Timer.retransmit, earliest);
       return;
     }
+    const urgent = peer.staged.length > 0 || peer.current?.canSend(now) === true;
+    if (this.#turns.ask(peer, now, urgent)) this.#initiateNow(peer, clock, sink);
+  }
+
+  /** Starts the handshakes that waited and whose time has come. */
+  takeTurns(clock: WireguardNow, sink: WireguardSink): void {
+    for (let peer = this.#turns.next(clock.now); peer !== null; peer = this.#turns.next(clock.now))
+      this.#initiateNow(peer, clock, sink);
+  }
+
+  #initiateNow(peer: WireguardPeer, clock: WireguardNow, sink: WireguardSink): void {
+    const now = clock.now;
     peer.lastInitiationSentAt = now;
     this.#timers.handshakeInitiated(peer, now);
     this.forget(peer);
@@ -120,7 +138,7 @@ export class Handshakes {
     peer.pending = written.pending;
     const message: Initiation = { ...written.message, mac1: NO_MAC, mac2: NO_MAC };
     emitInitiation(message, this.#outView, 0);
-    this.#sendHandshake(peer, remote, INITIATION_LEN, now, sink);
+    this.#sendHandshake(peer, remote, INITIATION_LEN, peer.endpoint!, now, sink);
   }
 
   /** Whether an attempt that got no answer goes on. */
@@ -130,9 +148,15 @@ export class Handshakes {
 
   /** Both ends have the session. */
   complete(peer: WireguardPeer, clock: WireguardNow): void {
-    this.forget(peer);
+    this.stop(peer);
     peer.lastHandshakeUnixMs = clock.unixMs;
     this.#timers.handshakeComplete(peer);
+  }
+
+  /** No handshake is wanted any more: neither the unanswered one nor one that waits for its turn. */
+  stop(peer: WireguardPeer): void {
+    this.#turns.leave(peer);
+    this.forget(peer);
   }
 
   /** Erases our unanswered handshake, if any. */
@@ -206,6 +230,20 @@ export class Handshakes {
   ): WireguardDrop {
     const opened = openInitiation(this.#crypto, this.identity, message);
     if (typeof opened === 'number') return opened;
+    const verdict = this.#answer(opened, message, bytes, from, clock, sink);
+    // However it ended: with what is in it the transcript could be read.
+    opened.state.erase();
+    return verdict;
+  }
+
+  #answer(
+    opened: OpenedInitiation,
+    message: Initiation,
+    bytes: Uint8Array,
+    from: Endpoint,
+    clock: WireguardNow,
+    sink: WireguardSink,
+  ): WireguardDrop {
     const peer = this.#peers.get(opened.staticKey.toBase64());
     if (peer === undefined) return WireguardDrop.unknownPeer;
     if (peer.owner >= 0) {
@@ -222,7 +260,10 @@ export class Handshakes {
     if (now - peer.lastInitiationReceivedAt < INITIATION_SPACING_MS) return WireguardDrop.initiationFlood;
     peer.receivedTimestamp.set(timestamp);
     peer.lastInitiationReceivedAt = now;
-    this.#heard(peer, from, INITIATION_LEN, now);
+    // The answer goes where the question came from. Packets go on to where the peer is known to be until it has used the new session:
+    // an initiation is no proof of being there, since one that was recorded before our memory begins is as good as a new one.
+    peer.endpoint ??= from;
+    this.#heard(peer, INITIATION_LEN, now);
 
     const index = this.#indices.reserve(peer);
     const written = writeResponse(this.#crypto, opened, message, peer.presharedKey, this.#ephemeral(), index);
@@ -235,7 +276,7 @@ export class Handshakes {
     installAsResponder(peer, pair, this.#indices);
     this.#timers.sessionDerived(peer, now);
     emitResponse({ ...written.message, mac1: NO_MAC, mac2: NO_MAC }, this.#outView, 0);
-    this.#sendHandshake(peer, remote, RESPONSE_LEN, now, sink);
+    this.#sendHandshake(peer, remote, RESPONSE_LEN, from, now, sink);
     return WireguardDrop.none;
   }
 
@@ -246,7 +287,9 @@ export class Handshakes {
     const keys = openResponse(this.#crypto, this.identity, pending, message, peer.presharedKey);
     if (typeof keys === 'number') return keys;
     const now = clock.now;
-    this.#heard(peer, from, RESPONSE_LEN, now);
+    // Bound to our initiation, so it is fresh: the peer is where it came from (roaming, section 2.1).
+    peer.endpoint = from;
+    this.#heard(peer, RESPONSE_LEN, now);
     const pair = this.#keypair(peer, pending.index, message.sender, keys, true, now);
     erasePending(pending);
     peer.pending = null;
@@ -257,20 +300,26 @@ export class Handshakes {
     return WireguardDrop.none;
   }
 
-  /** Authentic words from the peer: it is where they came from (roaming, section 2.1). */
-  #heard(peer: WireguardPeer, from: Endpoint, length: number, now: Millis): void {
-    peer.endpoint = from;
+  /** Authentic words from the peer. */
+  #heard(peer: WireguardPeer, length: number, now: Millis): void {
     peer.countRx(length, 0);
     this.#timers.authenticatedReceived(peer);
     this.#timers.authenticatedTraversal(peer, now);
   }
 
-  #sendHandshake(peer: WireguardPeer, remote: RemoteStatic, length: number, now: Millis, sink: WireguardSink): void {
+  #sendHandshake(
+    peer: WireguardPeer,
+    remote: RemoteStatic,
+    length: number,
+    to: Endpoint,
+    now: Millis,
+    sink: WireguardSink,
+  ): void {
     writeMacs(this.#crypto, peer, remote, this.#out.subarray(0, length), now);
     peer.countTx(length, 0);
     this.#timers.authenticatedSent(peer);
     this.#timers.authenticatedTraversal(peer, now);
-    sink.datagram(peer.endpoint!, this.#out, 0, length);
+    sink.datagram(to, this.#out, 0, length);
   }
 
   #keypair(

@@ -109,6 +109,63 @@ test('a replayed initiation is silent', () => {
   assert.deepEqual(b.sent, []);
 });
 
+test('an initiation recorded earlier takes no traffic after a restart, and is old once the timestamp is given back', () => {
+  const { net, a, b } = couple();
+  a.say(fromA());
+  net.at(1000);
+  const { bytes } = a.sent.find((one) => one.type === 1)!;
+  const timestamp = b.device.peer(a.device.publicKey)!.receivedTimestamp.slice();
+
+  // It remembers nothing but where a was, and greets it there.
+  b.restart();
+  let ba = b.knows(a, ['10.0.0.1/32', 'fd00::1/128']);
+  b.device.greet(ba, b.now);
+  b.quiet();
+  net.at(1100);
+  assert.ok(ba.current);
+  assert.equal(b.hear(bytes, stranger), 0, 'to us it is new');
+  b.say(fromB());
+  assert.deepEqual(b.sent.at(-1)?.to, a.endpoint.text);
+  net.at(1200);
+  assert.equal(a.delivered.length, 1);
+
+  // Before the greeting is answered it is the same.
+  b.restart();
+  ba = b.knows(a, ['10.0.0.1/32', 'fd00::1/128']);
+  assert.equal(b.hear(bytes, stranger), 0);
+  assert.equal(b.say(fromB()), 0);
+  net.at(1300);
+  assert.equal(a.delivered.length, 2);
+  assert.equal(ba.endpoint?.text, a.endpoint.text);
+
+  b.restart();
+  const receivedTimestamp = timestamp;
+  ba = b.device.setPeer({ publicKey: a.device.publicKey, receivedTimestamp }, b.now)!;
+  assert.equal(b.hear(bytes, stranger), -WireguardDrop.oldTimestamp);
+  assert.equal(ba.endpoint, null);
+  // An older one takes nothing back, and the next true one is heard.
+  b.device.setPeer({ publicKey: a.device.publicKey, receivedTimestamp: new Uint8Array(12) }, b.now);
+  assert.equal(b.hear(bytes, stranger), -WireguardDrop.oldTimestamp);
+  a.device.greet(a.device.peer(b.device.publicKey)!, a.now);
+  net.at(8000);
+  assert.ok(ba.current);
+});
+
+test('a peer that moves and starts anew from there is followed with the first packet of the new session', () => {
+  const { net, a, b, ba } = couple();
+  a.say(fromA());
+  net.at(10_000);
+  a.endpoint = endpoint('192.0.2.111:11');
+  a.device.greet(a.device.peer(b.device.publicKey)!, a.now);
+  net.at(10_001);
+  assert.equal(ba.endpoint?.text, '192.0.2.1:1001');
+  net.at(10_010);
+  assert.equal(ba.endpoint?.text, a.endpoint.text);
+  b.say(fromB());
+  net.at(10_020);
+  assert.equal(a.delivered.length, 1);
+});
+
 test('a replayed response does nothing', () => {
   const { net, a, b, ab } = couple();
   a.say(fromA());

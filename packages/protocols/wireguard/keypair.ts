@@ -63,9 +63,9 @@ export class Keypair {
     );
   }
 
-  /** Whether receiving should renew it; only its initiator asks. Section 6.2. */
+  /** Whether receiving should renew it; only its initiator asks, and not for one that has ended. Section 6.2. */
   needsRefresh(now: Millis): boolean {
-    return this.initiator && now - this.createdAt >= REFRESH_ON_RECEIVE_MS;
+    return this.initiator && this.maySend && now - this.createdAt >= REFRESH_ON_RECEIVE_MS;
   }
 
   countSent(): void {

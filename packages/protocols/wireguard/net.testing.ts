@@ -119,8 +119,10 @@ export class Net {
         const host = this.#hosts.find(({ endpoint }) => endpoint.text === flight.to.text);
         if (host?.asleep === false) host.hear(flight.bytes, flight.from);
       } else {
-        waker.device.tick(waker.clock, waker);
-        assert.ok(waker.wakeAt() > this.now, 'a tick must do all that is due');
+        for (let ticks = 0; waker.wakeAt() <= this.now; ticks++) {
+          assert.ok(ticks < 10_000, 'ticks must come to an end');
+          waker.device.tick(waker.clock, waker);
+        }
       }
     }
     this.now = time;
@@ -180,8 +182,9 @@ export class Host implements WireguardSink {
     this.asleep = true;
   }
 
-  wake(): void {
-    if (this.asleep) this.#behindMs += this.net.now - this.#sleptAt;
+  /** `counted`: its clock is one that went on meanwhile, as CLOCK_BOOTTIME does. */
+  wake(counted = false): void {
+    if (this.asleep && !counted) this.#behindMs += this.net.now - this.#sleptAt;
     this.asleep = false;
   }
 

@@ -53,6 +53,11 @@ export function makeRemote(crypto: NoiseCrypto, identity: Identity, publicKey: U
   };
 }
 
+/** Erases the secret. The facts may not be used again. */
+export function eraseRemote(remote: RemoteStatic): void {
+  remote.staticStatic?.fill(0);
+}
+
 function publicFacts(crypto: NoiseCrypto, publicKey: Uint8Array): PublicFacts {
   const initial = crypto.blake2s(crypto.blake2s(CONSTRUCTION), IDENTIFIER);
   return {
@@ -172,7 +177,7 @@ export interface SessionKeys {
 
 type Sealed<T> = Omit<T, 'mac1' | 'mac2'>;
 
-/** Section 5.4.2. Null when a key of the peer makes a secret of zeros. `ephemeralPrivate` is the caller's until erased. */
+/** Section 5.4.2. `ephemeralPrivate` is kept in what is returned. Null, and that is erased: a key of the peer makes a secret of zeros. */
 export function writeInitiation(
   crypto: NoiseCrypto,
   identity: Identity,
@@ -182,7 +187,11 @@ export function writeInitiation(
   timestamp: Uint8Array,
 ): { message: Sealed<Initiation>; pending: PendingInitiation } | null {
   const shared = crypto.sharedSecret(ephemeralPrivate, remote.publicKey);
-  if (shared === null || remote.staticStatic === null) return null;
+  if (shared === null || remote.staticStatic === null) {
+    shared?.fill(0);
+    ephemeralPrivate.fill(0);
+    return null;
+  }
   const state = new SymmetricState(crypto, identity.chain, remote.hash);
   const ephemeral = crypto.publicKey(ephemeralPrivate);
   state.mixHash(ephemeral);
@@ -196,7 +205,7 @@ export function writeInitiation(
   };
 }
 
-/** An initiation whose sender is known, but not yet that it is no replay. */
+/** An initiation whose sender is known, but not yet that it is no replay. Whoever opened it erases the state. */
 export interface OpenedInitiation {
   readonly staticKey: Uint8Array;
   readonly state: SymmetricState;
@@ -215,7 +224,9 @@ export function openInitiation(
   state.mixChain(message.ephemeral);
   const staticKey = state.openOnce(state.mixKey(shared), message.encryptedStatic);
   shared.fill(0);
-  return staticKey === null ? WireguardDrop.notAuthentic : { staticKey, state };
+  if (staticKey !== null) return { staticKey, state };
+  state.erase();
+  return WireguardDrop.notAuthentic;
 }
 
 /** The second half: proves that the sender has that static key, and gives its timestamp, 12 bytes; null when it does not. */
@@ -239,6 +250,8 @@ export function writeResponse(
   const withStatic = crypto.sharedSecret(ephemeralPrivate, opened.staticKey);
   ephemeralPrivate.fill(0);
   if (withEphemeral === null || withStatic === null) {
+    withEphemeral?.fill(0);
+    withStatic?.fill(0);
     state.erase();
     return null;
   }
@@ -260,7 +273,11 @@ export function openResponse(
 ): SessionKeys | WireguardDrop {
   const withEphemeral = crypto.sharedSecret(pending.ephemeralPrivate, message.ephemeral);
   const withStatic = crypto.sharedSecret(identity.privateKey, message.ephemeral);
-  if (withEphemeral === null || withStatic === null) return WireguardDrop.weakKey;
+  if (withEphemeral === null || withStatic === null) {
+    withEphemeral?.fill(0);
+    withStatic?.fill(0);
+    return WireguardDrop.weakKey;
+  }
   const state = pending.state.copy();
   mixResponse(state, message.ephemeral, withEphemeral, withStatic);
   if (state.openOnce(state.mixPresharedKey(psk), message.encryptedEmpty) === null) {

@@ -5,6 +5,7 @@ import type { AllowedNode } from './allowed-ips.ts';
 import type { Keypair } from './keypair.ts';
 import type { PendingInitiation, RemoteStatic } from './noise.ts';
 import { TIMERS } from './timers.ts';
+import { Place, type Queued } from './turns.ts';
 
 export interface PeerConfig {
   /** 32 bytes. */
@@ -27,6 +28,8 @@ export interface PeerUpdate {
   readonly allowedIps?: readonly Prefix[] | undefined;
   readonly endpoint?: Endpoint | null | undefined;
   readonly persistentKeepaliveSeconds?: number | undefined;
+  /** 12 bytes: a TAI64N label that the peer has used, as `WireguardPeer.receivedTimestamp` was before. Initiations up to it are old. */
+  readonly receivedTimestamp?: Uint8Array | undefined;
 }
 
 /** A packet that waits for a session: a copy, with the MTU that bounds its padding. */
@@ -40,7 +43,7 @@ const TX_BYTES = 1;
 const RX_PACKETS = 2;
 const TX_PACKETS = 3;
 
-export class WireguardPeer {
+export class WireguardPeer implements Queued<WireguardPeer> {
   readonly publicKey: Uint8Array;
   /** The configured one until an authenticated message came from elsewhere. */
   endpoint: Endpoint | null = null;
@@ -80,6 +83,10 @@ export class WireguardPeer {
   // Timers: deadlines in Millis, Infinity when off; the place in the device's heap.
   readonly deadlines: Float64Array = new Float64Array(TIMERS).fill(Number.POSITIVE_INFINITY);
   heapIndex = -1;
+  // Its place among those who wait for their turn to start a handshake.
+  place: Place = Place.none;
+  ahead: WireguardPeer | null = null;
+  behind: WireguardPeer | null = null;
   /** Jitter of the silence timer, drawn per session, since packets are too many to throw dice for each. */
   silenceJitterMs = 0;
   keepaliveAgain = false;

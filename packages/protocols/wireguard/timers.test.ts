@@ -139,6 +139,38 @@ test('an initiator that only listens renews at 165 s, once', () => {
   assert.deepEqual(a.timesOf(1), [338_001]);
 });
 
+test('a packet that comes late by a session already renewed asks for no new one', () => {
+  const { net, a, b, ab } = ready();
+  net.at(166_000);
+  assert.ok(b.say(fromB('late')) > 0);
+  const late = b.sent.at(-1)!;
+  net.clear();
+  a.say(fromA());
+  net.at(167_000);
+  assert.deepEqual(a.timesOf(1), [166_000]);
+  assert.ok(ab.current!.createdAt >= 166_000 && ab.previous !== null);
+  a.quiet();
+  assert.ok(a.hear(late.bytes, b.endpoint) > 0);
+  net.at(175_000);
+  assert.deepEqual([a.timesOf(1), ab.refreshTried], [[], false]);
+});
+
+test('ten minutes of sleep, told by a clock that counts them: no key of before is used', () => {
+  for (const counted of [true, false]) {
+    const { net, a, b, ab } = ready();
+    net.at(2000);
+    a.sleep();
+    net.at(602_000);
+    a.wake(counted);
+    a.quiet();
+    // A clock that stands still meanwhile seals with keys that the other end has thrown away: why the engine reads another one.
+    assert.equal(a.say(fromA()) > 0, !counted);
+    net.at(603_000);
+    assert.equal(b.delivered.length, counted ? 1 : 0);
+    assert.equal(ab.current!.createdAt > 600_000, counted);
+  }
+});
+
 test('no key is used after 180 s, for sending or receiving', () => {
   const { net, a, b, ba } = ready();
   net.at(179_000);

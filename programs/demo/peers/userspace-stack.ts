@@ -2,7 +2,7 @@
 import type { Endpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, type IpBytes, parseIp } from '@vrouter/core/ip.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { millis } from '@vrouter/core/time.ts';
+import { systemClock } from '@vrouter/host/clock/clock.ts';
 import { systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { type DatagramRows, makeRegion, type UdpSocket } from '@vrouter/host/udp/shape.ts';
@@ -24,6 +24,7 @@ export class UserspaceStack implements InnerStack, WireguardSink {
   readonly #own: readonly IpBytes[];
   readonly #mtu: number;
   readonly #socket: UdpSocket;
+  readonly #clock = systemClock();
   readonly #device: WireguardDevice;
   readonly #build = makeRegion(16_384);
   readonly #incoming = makeRows(ROWS);
@@ -39,7 +40,7 @@ export class UserspaceStack implements InnerStack, WireguardSink {
     this.#mtu = file.mtu;
     this.#socket = socket;
     this.#device = new WireguardDevice(systemCrypto(), systemRng(), file.privateKey);
-    for (const peer of file.peers) this.#device.setPeer(peer, millis(performance.now()));
+    for (const peer of file.peers) this.#device.setPeer(peer, this.#clock.now());
   }
 
   static async open(file: WgQuickFile): Promise<UserspaceStack> {
@@ -142,7 +143,7 @@ export class UserspaceStack implements InnerStack, WireguardSink {
   }
 
   #now(): WireguardNow {
-    return { now: millis(performance.now()), unixMs: Date.now() };
+    return { now: this.#clock.now(), unixMs: this.#clock.unixMs() };
   }
 
   #tick(): void {
@@ -153,7 +154,7 @@ export class UserspaceStack implements InnerStack, WireguardSink {
   #schedule(): void {
     clearTimeout(this.#timer);
     const at = this.#device.wakeAt();
-    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.#tick(), Math.max(0, at - performance.now()));
+    if (Number.isFinite(at)) this.#timer = setTimeout(() => this.#tick(), Math.max(0, at - this.#clock.now()));
   }
 }
 

@@ -1,7 +1,6 @@
 /** The engine on the main thread: what there was before there were workers, and still is where one is enough. */
 import type { Problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
-import { millis } from '@vrouter/core/time.ts';
 import type {
   Action,
   CountersReply,
@@ -12,6 +11,7 @@ import type {
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
 import { Engine, type TakePage } from '@vrouter/engine/engine.ts';
 import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
+import { systemClock } from '@vrouter/host/clock/clock.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { Alarm } from '../alarm.ts';
@@ -26,10 +26,11 @@ export class Alone implements Machine {
 
   constructor(epoch: string) {
     this.epoch = epoch;
-    this.#alarm = new Alarm(() => this.#engine.alarm());
+    const clock = systemClock();
+    this.#alarm = new Alarm(() => this.#engine.alarm(), clock.now);
     this.#engine = new Engine(
       {
-        clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+        clock,
         crypto: systemCrypto(),
         rng: systemRng(),
         fingerprint,

@@ -1,13 +1,13 @@
 /** A worker: an engine on a thread of its own, which hears from the main thread what to do and from the other workers by bell and ring. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import { millis } from '@vrouter/core/time.ts';
 import type { DumpRow } from '@vrouter/engine/control/messages.ts';
 import { Engine } from '@vrouter/engine/engine.ts';
 import { Bell } from '@vrouter/engine/workers/bell.ts';
 import { keeperEthernet, shadowEthernet } from '@vrouter/engine/workers/ethernet.ts';
 import { keeperOf } from '@vrouter/engine/workers/share.ts';
 import { KeeperDoings, keeperTun, TunOutcomes } from '@vrouter/engine/workers/tun.ts';
+import { systemClock } from '@vrouter/host/clock/clock.ts';
 import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import { adoptUdp, type BoundUdp } from '@vrouter/host/udp/steered.ts';
 import { Alarm } from '../alarm.ts';
@@ -28,7 +28,8 @@ function say(report: Report): void {
 }
 
 function main({ epoch, share }: Birth): void {
-  const alarm = new Alarm(() => engine.alarm());
+  const clock = systemClock();
+  const alarm = new Alarm(() => engine.alarm(), clock.now);
   const opening = new Map<number, (socket: Extract<Order, { do: 'opened' }>['socket']) => void>();
   let opened = 0;
   let closed = false;
@@ -45,7 +46,7 @@ function main({ epoch, share }: Birth): void {
   const doings = new KeeperDoings((number, outcome) => say({ is: 'tunDone', number, outcome }));
   const engine = new Engine(
     {
-      clock: { now: () => millis(performance.now()), unixMs: () => Date.now() },
+      clock,
       crypto: systemCrypto(),
       rng: systemRng(),
       fingerprint,

@@ -1,21 +1,33 @@
 /**
  * What the plane has told us and would be missed if it died: where peers were last heard, and the routes it carries. A peer's endpoint
  * is its own business once the peer exists; a new one is created with the place where it was last heard, so that the plane can greet
- * it instead of waiting to be found.
+ * it instead of waiting to be found, and with the newest timestamp of its handshakes, so that a recorded one is no news to it.
  */
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import type { Observed } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
-import type { InterfaceRecord, Store } from '../store/store.ts';
+import type { HandshakeTimestamp, InterfaceRecord, Store } from '../store/store.ts';
+
+/** Timestamps that are remembered, those of peers that were taken away among them: they may come back, and recordings with them. */
+const MOST_TIMESTAMPS = 100_000;
+/** A label further ahead of our clock is not remembered: its peer's clock was wrong, and once mended it would be locked out for ever. */
+const AHEAD_MS = 24 * 3_600_000;
+/** TAI64: seconds from 2^62 on, of which 10 came before Unix time began. */
+const TAI_SECONDS_AT = 2n ** 62n + 10n;
 
 export class LastHeard {
   readonly #store: Store;
+  readonly #unixMs: () => number;
+  readonly #timestamps = new Map<string, string>();
   readonly #endpoints = new Map<string, string>();
   readonly #links = new Map<string, Pick<InterfaceRecord, 'index' | 'type'>>();
   #unsaved = false;
 
-  constructor(store: Store) {
+  constructor(store: Store, unixMs: () => number = Date.now) {
     this.#store = store;
+    this.#unixMs = unixMs;
+    for (const { link, publicKey, label } of store.handshakeTimestamps(MOST_TIMESTAMPS))
+      this.#timestamps.set(`${link} ${publicKey}`, label);
     for (const { name, endpoints } of store.interfaces())
       for (const [publicKey, endpoint] of Object.entries(endpoints))
         this.#endpoints.set(`${name} ${publicKey}`, endpoint);
@@ -24,13 +36,29 @@ export class LastHeard {
   /** The step with the peer's last endpoint, where it creates a peer that was heard before. */
   prepare(step: Step): Step {
     if (step.op !== 'create' || step.object.kind !== 'wireguardPeer') return step;
-    const endpoint = this.#endpoints.get(`${step.object.link} ${step.object.publicKey}`);
-    return endpoint === undefined ? step : { ...step, object: { ...step.object, endpoint } };
+    const name = `${step.object.link} ${step.object.publicKey}`;
+    const endpoint = this.#endpoints.get(name);
+    const handshakeTimestamp = this.#timestamps.get(name);
+    if (endpoint === undefined && handshakeTimestamp === undefined) return step;
+    return {
+      ...step,
+      object: {
+        ...step.object,
+        ...(endpoint === undefined ? {} : { endpoint }),
+        ...(handshakeTimestamp === undefined ? {} : { handshakeTimestamp }),
+      },
+    };
   }
 
   /** Notes the interfaces and endpoints that the plane tells of; writes only when something is new. */
   save(rows: Iterable<Observed>): void {
+    const labels: HandshakeTimestamp[] = [];
     for (const { object, learned } of rows) {
+      if (object.kind === 'wireguardPeer' && typeof learned.handshakeTimestamp === 'string') {
+        const { link, publicKey } = object;
+        if (this.#isNews(link, publicKey, learned.handshakeTimestamp))
+          labels.push({ link, publicKey, label: learned.handshakeTimestamp });
+      }
       if (object.kind === 'link') {
         const index = typeof learned.index === 'number' ? learned.index : null;
         if (this.#links.get(object.name)?.index === index) continue;
@@ -42,6 +70,8 @@ export class LastHeard {
       } else continue;
       this.#unsaved = true;
     }
+    for (const { link, publicKey, label } of labels) this.#timestamps.set(`${link} ${publicKey}`, label);
+    this.#store.saveHandshakeTimestamps(labels);
     if (!this.#unsaved) return;
     this.#store.saveInterfaces(this.#records());
     this.#unsaved = false;
@@ -54,7 +84,13 @@ export class LastHeard {
     this.#unsaved = true;
   }
 
-  /** A peer that is gone for good is not remembered. */
+  #isNews(link: string, publicKey: string, label: string): boolean {
+    if (label <= (this.#timestamps.get(`${link} ${publicKey}`) ?? '')) return false;
+    const unixSeconds = Number(BigInt(`0x${label.slice(0, 16)}`) - TAI_SECONDS_AT);
+    return unixSeconds * 1000 <= this.#unixMs() + AHEAD_MS;
+  }
+
+  /** Where a peer was that is gone for good is not remembered. */
   forget(link: string, publicKey: string): void {
     if (this.#endpoints.delete(`${link} ${publicKey}`)) this.#unsaved = true;
   }

@@ -28,6 +28,9 @@ const migrations: readonly string[] = [
    CREATE TABLE allocations (
      kind TEXT NOT NULL, name TEXT NOT NULL, number INTEGER NOT NULL, PRIMARY KEY (kind, name), UNIQUE (kind, number)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE handshake_timestamps (
+     link TEXT NOT NULL, public_key TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (link, public_key)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A database that ends with the process, for tests. */

@@ -43,6 +43,13 @@ export interface InterfaceRecord {
   readonly endpoints: { readonly [publicKey: string]: string };
 }
 
+/** A TAI64N label as hex, which sorts as the times do. */
+export interface HandshakeTimestamp {
+  readonly link: string;
+  readonly publicKey: string;
+  readonly label: string;
+}
+
 export class Store implements Disposable {
   readonly #db: DatabaseSync;
   readonly #putIntent: StatementSync;
@@ -50,6 +57,7 @@ export class Store implements Disposable {
   readonly #putSync: StatementSync;
   readonly #putRoute: StatementSync;
   readonly #removeRoute: StatementSync;
+  readonly #putTimestamp: StatementSync;
 
   constructor(db: DatabaseSync) {
     this.#db = db;
@@ -62,6 +70,9 @@ export class Store implements Disposable {
     );
     this.#putRoute = db.prepare('INSERT OR REPLACE INTO routes (vrf, prefix, next_hop) VALUES (?, ?, ?)');
     this.#removeRoute = db.prepare('DELETE FROM routes WHERE vrf = ? AND prefix = ?');
+    this.#putTimestamp = db.prepare(
+      'INSERT OR REPLACE INTO handshake_timestamps (link, public_key, label) VALUES (?, ?, ?)',
+    );
   }
 
   enrolment(): Enrolment | null {
@@ -173,6 +184,27 @@ export class Store implements Disposable {
         'INSERT INTO interfaces (name, sw_if_index, type, endpoints) VALUES (?, ?, ?, ?)',
       );
       for (const r of records) insert.run(r.name, r.index, r.type, JSON.stringify(r.endpoints));
+    });
+  }
+
+  /** The newest label of each peer's initiations, also of peers that were taken away; at most `most`, the oldest are dropped. */
+  handshakeTimestamps(most: number): HandshakeTimestamp[] {
+    this.#db
+      .prepare(
+        `DELETE FROM handshake_timestamps WHERE (link, public_key) IN
+           (SELECT link, public_key FROM handshake_timestamps ORDER BY label DESC LIMIT -1 OFFSET ?)`,
+      )
+      .run(most);
+    return this.#db
+      .prepare('SELECT * FROM handshake_timestamps')
+      .all()
+      .map((row) => ({ link: String(row.link), publicKey: String(row.public_key), label: String(row.label) }));
+  }
+
+  saveHandshakeTimestamps(changes: readonly HandshakeTimestamp[]): void {
+    if (changes.length === 0) return;
+    transaction(this.#db, () => {
+      for (const { link, publicKey, label } of changes) this.#putTimestamp.run(link, publicKey, label);
     });
   }
 

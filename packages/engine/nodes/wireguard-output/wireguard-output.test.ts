@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { udpPacket } from '../../testing/packets.testing.ts';
 import { World } from '../../testing/world.testing.ts';
+import { DESTINATION_BURST } from '../icmp-error/rate-limit.ts';
 
 const data = new Uint8Array(40).fill(7);
 
@@ -13,6 +14,28 @@ test('a peer of whom nobody knows where it is: the mind says so', async () => {
   a.send(udpPacket({ src: '10.77.0.2', dst: '10.77.0.3' }, data));
   world.settle();
   assert.deepEqual(world.drops(), { 'wireguard.noEndpoint': 1 });
+});
+
+test('and the sender is told, but not without end', async () => {
+  const world = new World();
+  await world.gateway();
+  const a = await world.client(1);
+  await world.client(2);
+  const four = udpPacket({ src: '10.77.0.2', dst: '10.77.0.3' }, data);
+  const six = udpPacket({ src: 'fd77::2', dst: 'fd77::3' }, data);
+  a.send(four);
+  a.send(six);
+  world.settle();
+  // Destination unreachable, host; and for IPv6 address. Each quotes what was sent, as it arrived but for its TTL.
+  const [told4, told6] = a.inbox;
+  assert.deepEqual([told4?.[9], told4?.[20], told4?.[21]], [1, 3, 1]);
+  assert.deepEqual(told4?.subarray(28 + 12), four.subarray(12));
+  assert.deepEqual([told6?.[6], told6?.[40], told6?.[41]], [58, 1, 3]);
+  assert.deepEqual(told6?.subarray(48 + 8), six.subarray(8));
+  for (let i = 0; i < 100; i++) a.send(four);
+  world.settle();
+  assert.equal(a.inbox.length, 2 + DESTINATION_BURST - 1);
+  assert.deepEqual(world.drops(), { 'wireguard.noEndpoint': 102 });
 });
 
 test('packets for a peer that does not answer wait, and are counted when given up', async () => {

@@ -1,8 +1,10 @@
 /**
  * wireguard-output: finds the peer by allowed IPs, seals in place and puts the datagram into the outbox. Without a session the mind
  * keeps a copy and starts a handshake; that counts as sent. A packet for a peer of another worker is handed over before it is sealed.
- * In: link-output. Out: the sockets, by way of the outbox; icmp-error when no peer has the destination.
+ * In: link-output. Out: the sockets, by way of the outbox; icmp-error when no peer has the destination, or nobody knows where
+ * that peer is.
  */
+import { WireguardDrop } from '@vrouter/protocols/wireguard/drops.ts';
 import { IPV4_DST_AT } from '@vrouter/wire/ipv4/ipv4.ts';
 import { IPV6_DST_AT } from '@vrouter/wire/ipv6/ipv6.ts';
 import { type PacketBatch, ROW_HANDED } from '../../batch/packet-batch.ts';
@@ -78,6 +80,11 @@ export class WireguardOutput {
       const sealed = port.device.send(peer, region.bytes, region.view, at, length, link.mtu, this.#clock, port);
       if (sealed < 0) {
         this.#counters.dropWireguard(-sealed, egress);
+        // Linux tells the sender the same for EDESTADDRREQ as for ENOKEY (wg_xmit in drivers/net/wireguard/device.c).
+        if (-sealed === WireguardDrop.noEndpoint) {
+          batch.error[row] = IcmpCause.hostUnreachable;
+          this.#errors.push(row);
+        }
         continue;
       }
       this.#counters.sent(egress, length);
