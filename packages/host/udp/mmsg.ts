@@ -37,6 +37,10 @@ export class MmsgSocket implements UdpSocket {
     this.#sender = new MmsgSender(native, fd, family, runs, endpoints, this.counters);
   }
 
+  get refused(): number {
+    return this.#sender.refused;
+  }
+
   receive(into: DatagramRows): number {
     if (this.#fd < 0) {
       into.count = 0;
@@ -115,6 +119,9 @@ export function bindUdp(native: sys.SocketNative, options: UdpOptions, joins: bo
       return calls.setsockopt(fd, level, name, at + 32, 4) === 0;
     };
     if (family === AF_INET6) set(sys.IPPROTO_IPV6, sys.IPV6_V6ONLY, 0);
+    // Each message tells which of our addresses it was sent to; on an IPv6 socket this tells mapped IPv4 addresses too.
+    if (family === AF_INET6) set(sys.IPPROTO_IPV6, sys.IPV6_RECVPKTINFO, 1);
+    else set(sys.IPPROTO_IP, sys.IP_PKTINFO, 1);
     if (joins) set(sys.SOL_SOCKET, sys.SO_REUSEPORT, 1);
     const receiveBytes = options.receiveBufferBytes ?? DEFAULT_BUFFER_BYTES;
     // The forced forms need CAP_NET_ADMIN and pass over the system's limit; the plain ones are cut to it.
