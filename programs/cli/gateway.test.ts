@@ -170,7 +170,7 @@ const replies: { readonly [path: string]: unknown } = {
     version: '0.1.0',
     pid: 42,
     plane: 'userspace',
-    engine: { pid: 43, epoch: 'e1' },
+    engine: { pid: 43, epoch: 'e1', machine: { udp: 'dgram', crypto: 'openssl-ffi', workers: 2 } },
     gatewayId: 'g1',
     name: 'edge-1',
     controller: {
