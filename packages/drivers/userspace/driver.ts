@@ -84,7 +84,7 @@ export class UserspaceDriver implements CountingDriver {
   }
 
   async neighbours(limit: number, signal: AbortSignal): Promise<Neighbours> {
-    return (await this.#engine(signal)).neighbours(limit);
+    return within((await this.#engine(signal)).neighbours(limit), signal);
   }
 
   /** Hangs up; the engine goes on. */
