@@ -17,8 +17,8 @@ export interface Endpoint {
   readonly address: IpBytes;
   readonly port: number;
   /**
-   * Where answers come from: the address that was asked. Null: the system chooses. A socket sets it to null when the address is no
-   * longer ours; nobody else changes it.
+   * Where answers come from: the address that was asked. Null: the system chooses. Set to null by a socket when the address is no
+   * longer ours, and by WireGuard when nobody answers; a socket that is asked there again puts it back.
    */
   source: LocalAddress | null;
 }

@@ -5,6 +5,7 @@
  */
 import type { Endpoint, LocalAddress } from '@vrouter/core/endpoint.ts';
 import { writeSource } from './control.ts';
+import type { BoundUdp } from './mmsg.ts';
 import { checkRow, type DatagramRows, type UdpCounters } from './shape.ts';
 import { type EndpointTable, SOCKADDR_ROOM, writeSockaddr } from './sockaddr.ts';
 import * as sys from './syscalls.ts';
@@ -29,6 +30,8 @@ export class MmsgSender {
   readonly #native: sys.SocketNative;
   readonly #fd: number;
   readonly #family: number;
+  /** Endpoints may say where to send from. A socket with an address of its own sends from that, whatever another one has heard. */
+  readonly #anyAddress: boolean;
   readonly #counters: UdpCounters;
   readonly #endpoints: EndpointTable;
   readonly #arena = new ArrayBuffer(ARENA_LEN);
@@ -41,16 +44,15 @@ export class MmsgSender {
 
   constructor(
     native: sys.SocketNative,
-    fd: number,
-    family: number,
-    segmentation: boolean,
+    { fd, family, runs, anyAddress }: BoundUdp,
     endpoints: EndpointTable,
     counters: UdpCounters,
   ) {
     this.#native = native;
     this.#fd = fd;
     this.#family = family;
-    this.#segmentation = segmentation;
+    this.#segmentation = runs;
+    this.#anyAddress = anyAddress;
     this.#endpoints = endpoints;
     this.#counters = counters;
     this.#base = native.addresses.of(this.#arena);
@@ -101,7 +103,7 @@ export class MmsgSender {
         this.#counters.sendUnbundled++;
         continue;
       }
-      if (to.source !== null && mayBeTheSource(errno)) {
+      if (to.source !== null && this.#anyAddress && mayBeTheSource(errno)) {
         // Was the address taken from us? Then the system chooses another, until a packet of the peer says what it should be.
         without = to.source;
         to.source = null;
@@ -169,7 +171,8 @@ export class MmsgSender {
     const header = message * sys.MMSGHDR_WORDS;
     const control = CONTROLS_AT + message * CONTROL_ROOM;
     const info = control + SEGMENT_SPACE;
-    const end = endpoint.source === null ? info : info + writeSource(this.#view, info, endpoint.source);
+    const { source } = endpoint;
+    const end = source === null || !this.#anyAddress ? info : info + writeSource(this.#view, info, source);
     if (segment > 0) this.#view.setUint16(control + sys.CMSG_HEADER_LEN, segment, true);
     const from = segment > 0 ? control : info;
     sys.setLong(this.#words, header + sys.CONTROL, end === from ? 0 : this.#base + from);

@@ -41,7 +41,7 @@ export class EngineWatch {
 
   /** Looks from now on. Idempotent. */
   start(): void {
-    this.#timer ??= setInterval(() => this.#look(), this.#patience.lookMs);
+    this.#timer ??= setInterval(() => this.#look(), this.#patience.lookMs).unref();
   }
 
   stop(): void {
