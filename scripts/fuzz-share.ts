@@ -1,9 +1,11 @@
 /** What the fuzzing worker and its watcher share: the input at hand, and a count that stands still when a parser does. */
 
 export interface FuzzOrder {
-  readonly name: string;
+  /** Of the fuzzer's file. */
+  readonly path: string;
   readonly seed: number;
-  readonly turnMs: number;
+  /** When the turn ends, by the clock of the machine: what a worker takes to start is of its turn. */
+  readonly endsAtUnixMs: number;
   readonly share: SharedArrayBuffer;
 }
 
@@ -34,4 +36,9 @@ export function tellInput(share: SharedArrayBuffer, input: Uint8Array): void {
 export function toldInput(share: SharedArrayBuffer): { readonly count: number; readonly input: Uint8Array } {
   const head = new Int32Array(share, 0, 2);
   return { count: Atomics.load(head, 0), input: Uint8Array.from(new Uint8Array(share, HEAD, head[1])) };
+}
+
+/** How long the next turn may be, ms: its part of the time that is left for `waiting` parsers, `mostMs` at most. */
+export function turnOf(leftMs: number, waiting: number, mostMs: number): number {
+  return Math.max(0, Math.min(mostMs, leftMs / waiting));
 }

@@ -1,6 +1,7 @@
 /** A short form of `npm run fuzz`, the same on every machine: each parser meets 2,000 inputs of a fixed seed. */
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { turnOf } from './fuzz-share.ts';
 import { type Fuzzer, fuzz, loadFuzzers } from './fuzzing.ts';
 
 const ROUNDS = 2000;
@@ -16,6 +17,20 @@ for (const fuzzer of await loadFuzzers()) {
     assert.equal(outcome.rounds, ROUNDS);
   });
 }
+
+test('time is shared among all that wait, none is left out', () => {
+  for (const seconds of [1, 30, 60, 600]) {
+    let leftMs = seconds * 1000;
+    const turns: number[] = [];
+    for (let i = 0; i < 25; i++) {
+      turns.push(turnOf(leftMs, 25 - i, 2000));
+      leftMs -= turns[i]!;
+    }
+    assert.ok(Math.min(...turns) >= Math.min(2000, seconds * 40) - 1e-6, `${seconds} s: ${turns}`);
+    assert.ok(leftMs >= -1e-6);
+  }
+  assert.equal(turnOf(-5, 3, 2000), 0);
+});
 
 test('a bug is found from noise and from a seed, and found again', () => {
   const noisy: Fuzzer = {

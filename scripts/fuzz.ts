@@ -5,7 +5,7 @@
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { type FuzzOrder, type FuzzOutcome, newShare, toldInput } from './fuzz-share.ts';
+import { type FuzzOrder, type FuzzOutcome, newShare, toldInput, turnOf } from './fuzz-share.ts';
 import { type Fuzzer, loadFuzzers, saveInput } from './fuzzing.ts';
 
 /** How long one parser is fuzzed before the next has its turn, ms. */
@@ -25,10 +25,11 @@ async function fuzzInTurns(all: readonly Fuzzer[]): Promise<void> {
   const endAt = performance.now() + options.seconds * 1000;
   const rounds = new Map(all.map((fuzzer) => [fuzzer.name, 0]));
   for (let seed = options.seed; performance.now() < endAt; seed++) {
-    for (const { name } of all) {
-      const turnMs = Math.min(TURN_MS, endAt - performance.now());
-      if (turnMs <= 0) break;
-      const outcome = await turn({ name, seed, turnMs, share: newShare() });
+    for (const [i, { name, path: file }] of all.entries()) {
+      const turnMs = turnOf(endAt - performance.now(), all.length - i, TURN_MS);
+      // In the first turns everybody is asked, even when the machine is too slow for all of them in the time that there is.
+      if (turnMs <= 0 && seed !== options.seed) break;
+      const outcome = await turn({ path: file!, seed, endsAtUnixMs: Date.now() + turnMs, share: newShare() });
       if (outcome.input !== undefined) {
         const path = saveInput(name, outcome.input);
         console.error(`${name}: seed ${seed}, round ${outcome.rounds}, ${outcome.input.length} bytes kept in ${path}`);
@@ -42,7 +43,11 @@ async function fuzzInTurns(all: readonly Fuzzer[]): Promise<void> {
       process.stderr.write(`\rseed ${seed}, ${Math.ceil((endAt - performance.now()) / 1000)} s left `);
   }
   for (const [name, count] of rounds)
-    console.log(`${name.padEnd(24)} ${count} rounds from seed ${options.seed}, nothing thrown`);
+    if (count > 0) console.log(`${name.padEnd(24)} ${count} rounds from seed ${options.seed}, nothing thrown`);
+    else {
+      console.log(`${name.padEnd(24)} not run: give it more --seconds`);
+      process.exitCode = 1;
+    }
 }
 
 /** One turn in a worker, because a parser that never comes back is a bug to be found too. */

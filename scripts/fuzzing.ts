@@ -7,6 +7,8 @@ import { filesBelow, root } from './files.ts';
 
 export interface Fuzzer {
   readonly name: string;
+  /** Of its file, absolute; set when it is loaded from one. */
+  readonly path?: string;
   /** Parses and checks what it can; a throw is a bug. Must be quick and leave no state behind. */
   fuzzOne(bytes: Uint8Array): void;
   /** Legal inputs to start from: mutations of these get further than noise. */
@@ -26,7 +28,8 @@ export async function loadFuzzers(filter = ''): Promise<Fuzzer[]> {
     const fuzzer = (await import(join(root, path))) as Partial<Fuzzer>;
     if (typeof fuzzer.name !== 'string' || typeof fuzzer.fuzzOne !== 'function')
       throw new TypeError(`${path} does not export name and fuzzOne`);
-    if (path.includes(filter) || fuzzer.name.includes(filter)) found.push(fuzzer as Fuzzer);
+    if (path.includes(filter) || fuzzer.name.includes(filter))
+      found.push({ ...(fuzzer as Fuzzer), path: join(root, path) });
   }
   return found;
 }

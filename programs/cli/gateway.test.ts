@@ -170,7 +170,7 @@ const replies: { readonly [path: string]: unknown } = {
     version: '0.1.0',
     pid: 42,
     plane: 'userspace',
-    engine: { pid: 43, epoch: 'e1' },
+    engine: { pid: 43, epoch: 'e1', machine: { udp: 'dgram', crypto: 'openssl-ffi', workers: 2 } },
     gatewayId: 'g1',
     name: 'edge-1',
     controller: {
@@ -239,6 +239,7 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
   ],
   ['plan', /update +link\/wg0 +mtu +none/, /held: version 8 would remove 12/, /vrouterctl plan confirm/],
   ['status', /name: +edge-1/, /version 7 applied, 8 stored/, /last poll: +5 min ago/, /ends in 3 d/, /started 2 h ago/],
+  ['status', /UDP: +dgram \(slow: recvmmsg was not to be had\)/, /cipher: +openssl-ffi\n/, /workers: +2\n/],
   ['version', /vrouterd: +0\.1\.0\nnode: +v26\npid: +42/],
 ];
 

@@ -1,6 +1,7 @@
 /** vrouter-engine: the packet engine as a process of its own, driven over a unix socket. Everything is introduced to everything here. */
 import { randomBytes } from 'node:crypto';
 import { toProblem } from '@vrouter/core/problem.ts';
+import { slowBackends } from '@vrouter/engine/control/machine.ts';
 import { ControlSession, hello } from '@vrouter/engine/control/session.ts';
 import { clockBackend } from '@vrouter/host/clock/clock.ts';
 import { cryptoBackend } from '@vrouter/host/crypto/system.ts';
@@ -58,7 +59,9 @@ async function main(): Promise<void> {
   const engine: Machine =
     workers === 1 ? new Alone(epoch) : new Crew({ epoch, workers, onFailure: (thrown) => fail(thrown) });
   const session = new ControlSession(engine);
-  const greeting = hello(version(), process.pid, engine.epoch);
+  const machine = { udp: udpBackend(), crypto: cryptoBackend(), workers };
+  for (const what of slowBackends(machine)) log.warn(machine, what);
+  const greeting = hello(version(), process.pid, engine.epoch, machine);
 
   let stopping = false;
   const stop = async (why: string): Promise<void> => {
@@ -102,10 +105,7 @@ async function main(): Promise<void> {
   // Asked to end before there was anything to end.
   if (stopping) return server.stop();
   const { pid } = process;
-  log.info(
-    { socket: options.socket, epoch, workers, crypto: cryptoBackend(), udp: udpBackend(), clock: clockBackend(), pid },
-    'ready',
-  );
+  log.info({ socket: options.socket, epoch, ...machine, clock: clockBackend(), pid }, 'ready');
 }
 
 await main();

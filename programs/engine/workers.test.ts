@@ -41,6 +41,9 @@ class Roaming implements DatagramSocket {
   get localPort(): number {
     return this.#socket.localPort;
   }
+  get refused(): number {
+    return this.#socket.refused;
+  }
   receive(into: DatagramRows): number {
     return this.#socket.receive(into);
   }

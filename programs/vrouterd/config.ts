@@ -3,7 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { MAX_WORKERS } from '@vrouter/engine/control/messages.ts';
-import { parse, YAMLParseError } from 'yaml';
+import { parse } from 'yaml';
 import { z } from 'zod';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -28,6 +28,8 @@ const configFile = z.strictObject({
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
+
+export type ConfigFile = z.infer<typeof configFile>;
 
 export interface Options {
   readonly bootstrap?: boolean;
@@ -97,14 +99,19 @@ export function readConfig(options: Options): Config {
   };
 }
 
-function readConfigFile(path: string): z.infer<typeof configFile> {
+function readConfigFile(path: string): ConfigFile {
   if (!existsSync(path)) throw invalid(`there is no ${path}`);
+  return parseConfigFile(readFileSync(path, 'utf8'), path);
+}
+
+/** The text of a configuration file. Throws ProblemError `config.invalid`, with the path of the field; `path` is for the message. */
+export function parseConfigFile(text: string, path: string): ConfigFile {
   let raw: unknown;
   try {
-    raw = parse(readFileSync(path, 'utf8')) ?? {};
+    raw = parse(text, { logLevel: 'error' }) ?? {};
   } catch (thrown) {
-    if (thrown instanceof YAMLParseError) throw invalid(`${path}: ${thrown.message}`);
-    throw thrown;
+    // Besides what is no YAML: aliases that would grow beyond measure, and what its own tags make of a value.
+    throw invalid(`${path}: ${(thrown as Error).message}`);
   }
   const parsed = configFile.safeParse(raw);
   if (parsed.success) return parsed.data;

@@ -22,6 +22,7 @@ import type { EngineSupervisor } from './children/engine.ts';
 import type { Allow, Config } from './config.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
+import { coveredAddresses } from './reconcile/covered.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import type { Store } from './store/store.ts';
@@ -206,10 +207,23 @@ export class Daemon implements ReconcileObserver {
     this.#lastHeard.applied(results, steps);
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
     this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
+    this.#tellCovered(steps);
     for (const [index, step] of steps.entries()) {
       const result = results[index];
       const outcome = result?.ok === false ? `failed: ${result.error.message} (${result.error.code})` : 'done';
       this.events.emit(result?.ok === false ? 'problem' : 'step', `${step.op} ${step.key} [${step.effect}] ${outcome}`);
+    }
+  }
+
+  /** wg takes an allowed IP that is an address of our own, and so do we; but what goes there never reaches the peer. */
+  #tellCovered(steps: readonly Step[]): void {
+    const said = steps.map((step) => (step.op === 'delete' ? null : step.object));
+    const peers = said.filter((object) => object?.kind === 'wireguardPeer');
+    if (peers.length === 0) return;
+    for (const { key, publicKey, allowedIp, link } of coveredAddresses(peers, this.reconciler.observed().values())) {
+      const what = `${allowedIp} is an address of this gateway: packets to it end here and do not reach the peer`;
+      this.#log.warn({ link, peer: publicKey, allowedIp }, what);
+      this.events.emit('problem', `${key} ${what}`);
     }
   }
 

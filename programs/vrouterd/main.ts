@@ -82,6 +82,7 @@ async function main(): Promise<void> {
   await wg.stop();
   await daemon.stop();
   await driver.close();
+  engine.close();
 }
 
 /** SIGHUP: the configuration file is read again. A bad one is told and changes nothing. */

@@ -160,6 +160,37 @@ test('a client that changes its port, its address, its family, is followed', { s
   }),
 );
 
+test(
+  'answers come from the address of ours that was asked, also when another is asked',
+  { skip, timeout: 120_000 },
+  () =>
+    withPair(async (pair) => {
+      const { go, lab, number } = pair;
+      ip('-n', lab.hub, 'addr', 'add', `192.168.${number}.77/24`, 'dev', `c${number - 100}`);
+      ip('-n', lab.hub, 'addr', 'add', `fd00:${number}::77/64`, 'dev', `c${number - 100}`, 'nodad');
+      await introduceThem(pair);
+      for (const [family, host] of [
+        [4, 77],
+        [4, 1],
+        [6, 77],
+        [6, 1],
+        [4, 77],
+      ] as const) {
+        const asked = endpointOf(number, family, host, PORT);
+        await go.set(...introduceUs(pair), `endpoint=${asked}`);
+        await bothInside(pair);
+        // wireguard-go sends to where the newest answer came from.
+        assert.equal((await go.get()).get('endpoint'), asked);
+      }
+      // A handshake that we begin follows what was asked last.
+      assert.equal((await pair.ours.peer(go.publicKey)).endpoint, endpointOf(number, 4, 2, THEIR_PORT));
+      ip('-n', lab.hub, 'addr', 'del', `192.168.${number}.77/24`, 'dev', `c${number - 100}`);
+      await go.set(...introduceUs(pair), `endpoint=${endpointOf(number, 4, 1, PORT)}`);
+      await bothInside(pair);
+      assert.equal((await go.get()).get('endpoint'), endpointOf(number, 4, 1, PORT));
+    }),
+);
+
 test('either end is killed and comes back: one handshake, and packets pass', { skip, timeout: 120_000 }, () =>
   withPair(async (pair) => {
     const { go, namespace, ours } = pair;

@@ -171,7 +171,14 @@ export const statusReply = z.object({
   version: z.string(),
   pid: z.number(),
   plane: z.string(),
-  engine: z.object({ pid: z.number(), epoch: z.string() }).nullable(),
+  engine: z
+    .object({
+      pid: z.number(),
+      epoch: z.string(),
+      /** What it found on its machine; null when it does not tell. */
+      machine: z.object({ udp: z.string(), crypto: z.string(), workers: z.number() }).nullable().default(null),
+    })
+    .nullable(),
   gatewayId: z.string().nullable(),
   name: z.string().nullable(),
   controller: z.object({

@@ -2,7 +2,7 @@
  * The userspace plane: our own engine, over its socket. Everything in the engine is ours, so everything that it tells is observed.
  * Whoever makes this driver hands in how to get a connection; a lost one is asked for anew with the next call.
  */
-import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { RowId } from '@vrouter/engine/control/messages.ts';
 import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
@@ -38,9 +38,9 @@ export class UserspaceDriver implements CountingDriver {
   async observe(scope: 'all' | readonly ObjectKey[], signal: AbortSignal): Promise<readonly Observed[]> {
     signal.throwIfAborted();
     const client = await this.#engine(signal);
-    if (scope === 'all') return (await client.dump()).map(observedOf);
+    if (scope === 'all') return (await within(client.dump(), signal)).map(observedOf);
     const ids = scope.map(rowIdOf).filter((id): id is RowId => id !== null);
-    return ids.length === 0 ? [] : (await client.dump(ids)).map(observedOf);
+    return ids.length === 0 ? [] : (await within(client.dump(ids), signal)).map(observedOf);
   }
 
   async apply(batch: readonly Step[], signal: AbortSignal): Promise<readonly Applied[]> {
@@ -76,15 +76,15 @@ export class UserspaceDriver implements CountingDriver {
   }
 
   async counters(signal: AbortSignal): Promise<PlaneCounters> {
-    return (await this.#engine(signal)).counters();
+    return within((await this.#engine(signal)).counters(), signal);
   }
 
   async natSessions(limit: number, signal: AbortSignal): Promise<NatSessions> {
-    return (await this.#engine(signal)).natSessions(limit);
+    return within((await this.#engine(signal)).natSessions(limit), signal);
   }
 
   async neighbours(limit: number, signal: AbortSignal): Promise<Neighbours> {
-    return (await this.#engine(signal)).neighbours(limit);
+    return within((await this.#engine(signal)).neighbours(limit), signal);
   }
 
   /** Hangs up; the engine goes on. */
@@ -101,7 +101,7 @@ export class UserspaceDriver implements CountingDriver {
     this.#connecting ??= this.#connect(signal).finally(() => {
       this.#connecting = null;
     });
-    const client = await this.#connecting;
+    const client = await within(this.#connecting, signal);
     if (this.#client === client) return client;
     this.#client = client;
     void client.closed.then(() => {
@@ -111,6 +111,16 @@ export class UserspaceDriver implements CountingDriver {
     });
     return client;
   }
+}
+
+/** An engine that is there and does not answer holds nobody longer than they said. */
+function within<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const cut = (): void => reject(new ProblemError(problem('timeout', 'the engine has not answered in time')));
+    signal.addEventListener('abort', cut, { once: true });
+    if (signal.aborted) cut();
+    void work.then(resolve, reject).finally(() => signal.removeEventListener('abort', cut));
+  });
 }
 
 const aborted: Problem = problem('timeout', 'cut off before this step was begun');

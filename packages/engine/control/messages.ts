@@ -18,6 +18,18 @@ export interface Hello {
   readonly pid: number;
   /** Another value means another life of the engine: counters start anew and nothing configured is left. */
   readonly epoch: string;
+  /** Left out by engines of before. */
+  readonly machine?: MachineFacts;
+}
+
+/** What the engine found on its machine, and with that how fast it is. */
+export interface MachineFacts {
+  /** How datagrams come and go: `recvmmsg`, or `dgram` where that is not to be had. */
+  readonly udp: string;
+  /** Who seals and opens: `openssl-ffi`, or `node-crypto` where that is not to be had. */
+  readonly crypto: string;
+  /** Threads that move packets. */
+  readonly workers: number;
 }
 
 /**

@@ -10,6 +10,7 @@ import type {
   CountersReply,
   DumpRow,
   Hello,
+  MachineFacts,
   NatSessionsReply,
   NeighboursReply,
   RowId,
@@ -38,8 +39,9 @@ export interface Outcome {
 }
 
 /** What the engine says first to everybody. */
-export function hello(version: string, pid: number, epoch: string): Hello {
-  return { type: 'hello', controlVersion: CONTROL_VERSION, version, pid, epoch };
+export function hello(version: string, pid: number, epoch: string, machine?: MachineFacts): Hello {
+  const greeting = { type: 'hello', controlVersion: CONTROL_VERSION, version, pid, epoch } as const;
+  return machine === undefined ? greeting : { ...greeting, machine };
 }
 
 export class ControlSession {

@@ -69,6 +69,7 @@ export const dropReasons = [
   // the socket below a port
 
   'socketFull',
+  'sendRefused',
   'workerFull',
 ] as const;
 

@@ -32,6 +32,11 @@ export interface DatagramSocket {
   /** Sends the rows; their bytes may be overwritten when it returns. Returns how many the kernel took; the others are lost. */
   send(rows: DatagramRows): number;
   /**
+   * Of the rows that the last `send` did not take, those that the system refused for what they are (no route, a broadcast address): they
+   * would be refused again. The others met a full buffer.
+   */
+  readonly refused: number;
+  /**
    * Bytes of the largest IP packet that goes to this endpoint in one piece, as far as the system has learnt; null where it does not
    * tell. Not for the packet path.
    */

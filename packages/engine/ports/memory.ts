@@ -70,6 +70,7 @@ class MemorySocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly queue: Datagram[];
   callback: (() => void) | null;
+  readonly refused: number;
   readonly #network: MemoryNetwork;
   readonly #region: Region;
   readonly #forget: () => void;
@@ -78,6 +79,7 @@ class MemorySocket implements DatagramSocket {
     this.local = local;
     this.queue = [];
     this.callback = null;
+    this.refused = 0;
     this.#network = network;
     this.#region = makeRegion(REGION_BYTES);
     this.#forget = forget;

@@ -248,6 +248,7 @@ export class MemoryCrew implements EngineInTests {
 /** A socket that only sends. */
 function mute(network: MemoryNetwork, address: string, port: number): DatagramSocket {
   return {
+    refused: 0,
     localPort: port,
     receive: (rows) => {
       rows.count = 0;

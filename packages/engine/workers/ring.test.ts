@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { type Endpoint, parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { ok } from '@vrouter/core/result.ts';
 import { seededRng } from '@vrouter/core/rng.ts';
 import { Bell, makeBells } from './bell.ts';
 import { makeRing, Parcel, RingReader, RingWriter } from './ring.ts';
@@ -23,6 +24,12 @@ test('records come as they went, when published and not before', () => {
   const writer = new RingWriter(memory);
   const reader = new RingReader(memory);
   const from = ['192.0.2.7:51820', '[2001:db8::7]:65535'].map((text) => parseEndpoint(text));
+  // Where they want to be answered from goes along.
+  const sources = [
+    { address: Uint8Array.of(192, 0, 2, 77), interfaceIndex: 0 },
+    { address: bytes(16, 0xfe), interfaceIndex: 7 },
+  ];
+  for (const [i, source] of sources.entries()) from.push(ok({ ...(from[i] as { value: Endpoint }).value, source }));
   assert.equal(writer.publish(), false);
   for (const endpoint of from) {
     assert.ok(endpoint.ok);

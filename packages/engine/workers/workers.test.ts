@@ -37,6 +37,7 @@ class Pair {
     ];
     const mute: DatagramSocket = {
       localPort: PORT,
+      refused: 0,
       receive: () => 0,
       send: (rows) => {
         for (let row = 0; row < rows.count; row++) {

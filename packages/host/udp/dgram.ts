@@ -1,7 +1,7 @@
 /** The same socket over node:dgram, for machines without the system calls: every datagram is copied, in and out. */
 import { createSocket, type RemoteInfo, type Socket } from 'node:dgram';
 import { type Endpoint, makeEndpoint } from '@vrouter/core/endpoint.ts';
-import { formatIp, type IpBytes, parseIp } from '@vrouter/core/ip.ts';
+import { formatIp, type IpBytes, parseIp, unmapped } from '@vrouter/core/ip.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { bindProblem } from './problems.ts';
 import {
@@ -28,6 +28,7 @@ export class DgramSocket implements UdpSocket {
   readonly backend = 'dgram';
   readonly localPort: number;
   readonly counters = zeroCounters();
+  refused = 0;
   readonly #socket: Socket;
   readonly #ipv6: boolean;
   readonly #queueBytes: number;
@@ -78,12 +79,15 @@ export class DgramSocket implements UdpSocket {
   send(rows: DatagramRows): number {
     if (this.#closed) return 0;
     let taken = 0;
+    this.refused = 0;
     for (let i = 0; i < rows.count; i++) {
       checkRow(rows, i);
-      if (this.#sendOne(rows, i)) taken++;
+      if (this.#isRefused(rows, i)) this.refused++;
+      else if (this.#sendOne(rows, i)) taken++;
     }
     this.counters.sent += taken;
-    this.counters.sendLost += rows.count - taken;
+    this.counters.sendRefused += this.refused;
+    this.counters.sendFull += rows.count - taken - this.refused;
     return taken;
   }
 
@@ -106,21 +110,25 @@ export class DgramSocket implements UdpSocket {
     return new Promise((resolve) => this.#socket.close(resolve));
   }
 
+  /** What can be told before; the rest of what the kernel refuses comes with the callback, too late for `refused`. */
+  #isRefused(rows: DatagramRows, i: number): boolean {
+    const { address, port } = rows.endpoint[i]!;
+    return port === 0 || rows.length[i]! >= MAX_DATAGRAM_BYTES || (address.length !== 4 && !this.#ipv6);
+  }
+
   #sendOne(rows: DatagramRows, i: number): boolean {
     const { address, port } = rows.endpoint[i]!;
     const length = rows.length[i]!;
-    const v4 = address.length === 4;
     // libuv keeps what the kernel does not take at once, without end: here as much waits as the kernel's own buffer would hold.
-    const full = this.#socket.getSendQueueSize() + length > DEFAULT_BUFFER_BYTES;
-    if (full || port === 0 || length >= MAX_DATAGRAM_BYTES || (!v4 && !this.#ipv6)) return false;
+    if (this.#socket.getSendQueueSize() + length > DEFAULT_BUFFER_BYTES) return false;
     const offset = rows.offset[i]!;
     const copy = rows.region[i]!.bytes.slice(offset, offset + length);
-    const host = v4 && this.#ipv6 ? `::ffff:${formatIp(address)}` : formatIp(address);
+    const host = address.length === 4 && this.#ipv6 ? `::ffff:${formatIp(address)}` : formatIp(address);
     try {
       this.#socket.send(copy, port, host, (error) => {
         if (error === null) return;
         this.counters.sent--;
-        this.counters.sendLost++;
+        this.counters.sendRefused++;
       });
       return true;
     } catch {
@@ -163,10 +171,7 @@ export class DgramSocket implements UdpSocket {
 function addressOf(text: string): IpBytes {
   const parsed = parseIp(text.replace(/%.*$/, ''));
   if (!parsed.ok) throw new ProblemError(parsed.error);
-  const bytes = parsed.value;
-  const mapped =
-    bytes.length === 16 && bytes[10] === 0xff && bytes[11] === 0xff && bytes.subarray(0, 10).every((b) => b === 0);
-  return mapped ? bytes.slice(12) : bytes;
+  return unmapped(parsed.value);
 }
 
 /** Opens and binds. Rejects with ProblemError: `port.inUse`, `port.denied`, `address.invalid`. */

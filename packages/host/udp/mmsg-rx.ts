@@ -1,12 +1,14 @@
 /** The receiving half: one recvmmsg fills many slots, and what the kernel coalesced (UDP_GRO) is handed out row by row. */
 
+import { noControl, readControl } from './control.ts';
 import { type DatagramRows, MAX_DATAGRAM_BYTES, makeRegion, SPARE_BYTES, type UdpCounters } from './shape.ts';
 import type { EndpointTable } from './sockaddr.ts';
 import { SOCKADDR_IN6_LEN, SOCKADDR_ROOM } from './sockaddr.ts';
 import * as sys from './syscalls.ts';
 
 const SLOTS = 128;
-const CONTROL_ROOM = 64;
+/** UDP_GRO and the longer one of the two PKTINFOs take 64. */
+const CONTROL_ROOM = 96;
 const STRIDE = SPARE_BYTES + MAX_DATAGRAM_BYTES + SPARE_BYTES;
 
 const NAMES_AT = SLOTS * sys.MMSGHDR_LEN;
@@ -24,6 +26,7 @@ export class MmsgReceiver {
   /** Pages are touched only as far as datagrams reach, so most of this stays unbacked. */
   readonly #region = makeRegion(SLOTS * STRIDE);
   readonly #words: Uint32Array;
+  readonly #control = noControl();
   readonly #headersAt: number;
   /** Messages of the last call, the next one to hand out, and how far into it we are: rows may run out in the middle of one. */
   #messages = 0;
@@ -95,9 +98,12 @@ export class MmsgReceiver {
   #handOut(into: DatagramRows): void {
     const i = this.#message;
     const total = this.#words[i * sys.MMSGHDR_WORDS + sys.MSG_LEN]!;
-    const segment = this.#segmentOf(i, total);
+    const control = this.#control;
+    const controlBytes = Math.min(this.#words[i * sys.MMSGHDR_WORDS + sys.CONTROL_LEN]!, CONTROL_ROOM);
+    readControl(this.#words, (CONTROLS_AT + i * CONTROL_ROOM) / 4, controlBytes, control);
+    const segment = control.segment > 0 ? control.segment : total;
     const from = i * STRIDE + SPARE_BYTES;
-    const endpoint = this.#endpoints.at(NAMES_AT + i * SOCKADDR_ROOM);
+    const endpoint = this.#endpoints.at(NAMES_AT + i * SOCKADDR_ROOM, control.local);
     if (this.#taken === 0 && segment < total) this.#counters.coalesced++;
     // A datagram may be empty, and is a row even so.
     do {
@@ -112,15 +118,5 @@ export class MmsgReceiver {
     if (this.#taken < total) return;
     this.#taken = 0;
     this.#message++;
-  }
-
-  /** How long each datagram in the message is, the last one apart: what the kernel says, or the whole. */
-  #segmentOf(i: number, total: number): number {
-    const words = this.#words;
-    if (words[i * sys.MMSGHDR_WORDS + sys.CONTROL_LEN]! < sys.CMSG_HEADER_LEN + 4) return total;
-    const control = (CONTROLS_AT + i * CONTROL_ROOM) / 4;
-    if (words[control + 2] !== sys.SOL_UDP || words[control + 3] !== sys.UDP_GRO) return total;
-    const segment = words[control + 4]!;
-    return segment > 0 ? segment : total;
   }
 }

@@ -3,7 +3,9 @@
  * or the card, cuts up again (UDP_SEGMENT, udp(7)); its rows are gathered from where they lie. Rows that lie end to end, as those of a
  * run do that came as one and changed in place, are one piece of memory to the kernel.
  */
-import type { Endpoint } from '@vrouter/core/endpoint.ts';
+import type { Endpoint, LocalAddress } from '@vrouter/core/endpoint.ts';
+import { writeSource } from './control.ts';
+import type { BoundUdp } from './mmsg.ts';
 import { checkRow, type DatagramRows, type UdpCounters } from './shape.ts';
 import { type EndpointTable, SOCKADDR_ROOM, writeSockaddr } from './sockaddr.ts';
 import * as sys from './syscalls.ts';
@@ -13,7 +15,9 @@ const IOVS = 512;
 /** UDP_MAX_SEGMENTS of kernels before 6.9, and what fits into an IPv4 packet with room for the headers. */
 const RUN_ROWS = 64;
 const RUN_BYTES = 65_000;
-const CONTROL_ROOM = 32;
+/** UDP_SEGMENT, and behind it the longer one of the two PKTINFOs. */
+const CONTROL_ROOM = 64;
+const SEGMENT_SPACE = sys.CMSG_HEADER_LEN + 8;
 
 const NAMES_AT = MESSAGES * sys.MMSGHDR_LEN;
 const IOVS_AT = NAMES_AT + MESSAGES * SOCKADDR_ROOM;
@@ -21,9 +25,13 @@ const CONTROLS_AT = IOVS_AT + IOVS * sys.IOVEC_LEN;
 const ARENA_LEN = CONTROLS_AT + MESSAGES * CONTROL_ROOM;
 
 export class MmsgSender {
+  /** Rows of the last `send` that the system refused for their own sake. */
+  refused = 0;
   readonly #native: sys.SocketNative;
   readonly #fd: number;
   readonly #family: number;
+  /** Endpoints may say where to send from. A socket with an address of its own sends from that, whatever another one has heard. */
+  readonly #anyAddress: boolean;
   readonly #counters: UdpCounters;
   readonly #endpoints: EndpointTable;
   readonly #arena = new ArrayBuffer(ARENA_LEN);
@@ -36,16 +44,15 @@ export class MmsgSender {
 
   constructor(
     native: sys.SocketNative,
-    fd: number,
-    family: number,
-    segmentation: boolean,
+    { fd, family, runs, anyAddress }: BoundUdp,
     endpoints: EndpointTable,
     counters: UdpCounters,
   ) {
     this.#native = native;
     this.#fd = fd;
     this.#family = family;
-    this.#segmentation = segmentation;
+    this.#segmentation = runs;
+    this.#anyAddress = anyAddress;
     this.#endpoints = endpoints;
     this.#counters = counters;
     this.#base = native.addresses.of(this.#arena);
@@ -60,13 +67,16 @@ export class MmsgSender {
   send(rows: DatagramRows): number {
     for (let i = 0; i < rows.count; i++) checkRow(rows, i);
     let row = 0;
-    let lost = 0;
+    let full = 0;
+    let refused = 0;
+    // What the endpoint of `row` is without, to see whether it goes then.
+    let without: LocalAddress | null = null;
     // Rows below this are sent one by one, since the path refused their run.
     let singlesBelow = 0;
     while (row < rows.count) {
       if (this.#unreachable(rows.endpoint[row]!)) {
         row++;
-        lost++;
+        refused++;
         continue;
       }
       const messages = this.#build(rows, row, singlesBelow);
@@ -74,13 +84,16 @@ export class MmsgSender {
       if (sent > 0) {
         // A message that failed behind these reports its error when it comes first.
         row = this.#firstRow[sent]!;
+        without = null;
         continue;
       }
       const errno = this.#native.native.koffi.errno();
       const next = this.#firstRow[1]!;
+      const to = rows.endpoint[row]!;
       if (errno === sys.errno.EINTR) continue;
       if (errno === sys.errno.EAGAIN || errno === sys.errno.ENOBUFS || errno === sys.errno.ENOMEM) {
-        lost += rows.count - row;
+        full = rows.count - row;
+        if (without !== null) to.source = without;
         break;
       }
       if (next - row > 1 && mayBeTheRun(errno)) {
@@ -90,12 +103,25 @@ export class MmsgSender {
         this.#counters.sendUnbundled++;
         continue;
       }
-      lost += next - row;
+      if (to.source !== null && this.#anyAddress && mayBeTheSource(errno)) {
+        // Was the address taken from us? Then the system chooses another, until a packet of the peer says what it should be.
+        without = to.source;
+        to.source = null;
+        continue;
+      }
+      if (without !== null) {
+        // It was not the address. Put back, it is not looked at again for these rows.
+        to.source = without;
+        without = null;
+      }
+      refused += next - row;
       row = next;
     }
-    this.#counters.sendLost += lost;
-    this.#counters.sent += rows.count - lost;
-    return rows.count - lost;
+    this.refused = refused;
+    this.#counters.sendRefused += refused;
+    this.#counters.sendFull += full;
+    this.#counters.sent += rows.count - full - refused;
+    return rows.count - full - refused;
   }
 
   #unreachable(endpoint: Endpoint): boolean {
@@ -124,11 +150,7 @@ export class MmsgSender {
       sys.setLong(words, header + sys.NAME, this.#base + nameAt);
       words[header + sys.NAME_LEN] = nameLength;
       sys.setLong(words, header + sys.IOV, this.#base + IOVS_AT + iov * sys.IOVEC_LEN);
-      if (end - row > 1) this.#segment(message, rows.length[row]!);
-      else {
-        sys.setLong(words, header + sys.CONTROL, 0);
-        sys.setLong(words, header + sys.CONTROL_LEN, 0);
-      }
+      this.#control(message, endpoint, end - row > 1 ? rows.length[row]! : 0);
       this.#firstRow[message++] = row;
       const pieces = this.#gather(iov, rows, row, end);
       sys.setLong(words, header + sys.IOV_COUNT, pieces);
@@ -144,13 +166,17 @@ export class MmsgSender {
     return writeSockaddr(this.#view, at, this.#family, endpoint.address, endpoint.port, scope);
   }
 
-  #segment(message: number, length: number): void {
+  /** What goes with the message: the length to cut it up to, 0 for one datagram, and the address that it is to come from. */
+  #control(message: number, endpoint: Endpoint, segment: number): void {
     const header = message * sys.MMSGHDR_WORDS;
     const control = CONTROLS_AT + message * CONTROL_ROOM;
-    this.#view.setUint16(control + sys.CMSG_HEADER_LEN, length, true);
-    sys.setLong(this.#words, header + sys.CONTROL, this.#base + control);
-    // CMSG_SPACE(2): the data padded to eight bytes.
-    sys.setLong(this.#words, header + sys.CONTROL_LEN, sys.CMSG_HEADER_LEN + 8);
+    const info = control + SEGMENT_SPACE;
+    const { source } = endpoint;
+    const end = source === null || !this.#anyAddress ? info : info + writeSource(this.#view, info, source);
+    if (segment > 0) this.#view.setUint16(control + sys.CMSG_HEADER_LEN, segment, true);
+    const from = segment > 0 ? control : info;
+    sys.setLong(this.#words, header + sys.CONTROL, end === from ? 0 : this.#base + from);
+    sys.setLong(this.#words, header + sys.CONTROL_LEN, end - from);
   }
 
   /** Lays out the rows from `row` up to `end` as pieces of memory, from `iov` on; returns how many pieces. */
@@ -199,4 +225,15 @@ function endOfRun(rows: DatagramRows, row: number): number {
 /** Errors that a run can meet where its datagrams one by one would not. */
 function mayBeTheRun(errno: number): boolean {
   return errno === sys.errno.EIO || errno === sys.errno.EINVAL || errno === sys.errno.EMSGSIZE;
+}
+
+/**
+ * Errors of an address that is not ours any more, or is none to send from, and of an interface that has gone: EINVAL over IPv6 and from
+ * older kernels, ENETUNREACH over IPv4 (Linux 6.18), which can as well be about the way there.
+ */
+function mayBeTheSource(errno: number): boolean {
+  const { EINVAL, ENETUNREACH, EHOSTUNREACH, EADDRNOTAVAIL, ENODEV } = sys.errno;
+  return (
+    errno === EINVAL || errno === ENETUNREACH || errno === EHOSTUNREACH || errno === EADDRNOTAVAIL || errno === ENODEV
+  );
 }

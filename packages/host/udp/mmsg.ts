@@ -24,8 +24,9 @@ export class MmsgSocket implements UdpSocket {
   #fd: number;
   #poll: ReadablePoll | null = null;
 
-  /** Takes over the bound descriptor. `runs`: the kernel knows UDP_SEGMENT. */
-  constructor(native: sys.SocketNative, fd: number, family: number, localPort: number, runs: boolean) {
+  /** Takes over the bound descriptor. */
+  constructor(native: sys.SocketNative, bound: BoundUdp) {
+    const { fd, localPort } = bound;
     this.#native = native;
     this.#fd = fd;
     this.localPort = localPort;
@@ -34,7 +35,11 @@ export class MmsgSocket implements UdpSocket {
     this.#endpoints = endpoints;
     this.#pathMtu = new PathMtuProbe(native);
     this.#receiver = new MmsgReceiver(native, fd, arena, endpoints, this.counters);
-    this.#sender = new MmsgSender(native, fd, family, runs, endpoints, this.counters);
+    this.#sender = new MmsgSender(native, bound, endpoints, this.counters);
+  }
+
+  get refused(): number {
+    return this.#sender.refused;
   }
 
   receive(into: DatagramRows): number {
@@ -79,11 +84,13 @@ export interface BoundUdp {
   readonly localPort: number;
   /** The kernel knows UDP_SEGMENT. */
   readonly runs: boolean;
+  /** It is bound to no address of its own: who asks chooses, and is answered from there. */
+  readonly anyAddress: boolean;
 }
 
 /** Makes a socket of a descriptor, which is the socket's from now on. */
-export function adoptMmsg(native: sys.SocketNative, { fd, family, localPort, runs }: BoundUdp): MmsgSocket {
-  return new MmsgSocket(native, fd, family, localPort, runs);
+export function adoptMmsg(native: sys.SocketNative, bound: BoundUdp): MmsgSocket {
+  return new MmsgSocket(native, bound);
 }
 
 /** Opens and binds. Throws ProblemError: `port.inUse`, `port.denied`, `address.invalid`. */
@@ -97,6 +104,7 @@ export function bindUdp(native: sys.SocketNative, options: UdpOptions, joins: bo
   const parsed = parseIp(address, 'address');
   if (!parsed.ok) throw new ProblemError(parsed.error);
   const family = parsed.value.length === 4 ? AF_INET : AF_INET6;
+  const anyAddress = parsed.value.every((byte) => byte === 0);
   const { calls } = native;
   const errno = (): number => native.native.koffi.errno();
   const fd = calls.socket(family, sys.SOCK_DGRAM | sys.SOCK_NONBLOCK | sys.SOCK_CLOEXEC, 0);
@@ -115,6 +123,11 @@ export function bindUdp(native: sys.SocketNative, options: UdpOptions, joins: bo
       return calls.setsockopt(fd, level, name, at + 32, 4) === 0;
     };
     if (family === AF_INET6) set(sys.IPPROTO_IPV6, sys.IPV6_V6ONLY, 0);
+    // Each message tells which of our addresses it was sent to; on an IPv6 socket this tells mapped IPv4 addresses too.
+    if (!anyAddress) {
+      // It has one address, and its system sees to that.
+    } else if (family === AF_INET6) set(sys.IPPROTO_IPV6, sys.IPV6_RECVPKTINFO, 1);
+    else set(sys.IPPROTO_IP, sys.IP_PKTINFO, 1);
     if (joins) set(sys.SOL_SOCKET, sys.SO_REUSEPORT, 1);
     const receiveBytes = options.receiveBufferBytes ?? DEFAULT_BUFFER_BYTES;
     // The forced forms need CAP_NET_ADMIN and pass over the system's limit; the plain ones are cut to it.
@@ -127,7 +140,7 @@ export function bindUdp(native: sys.SocketNative, options: UdpOptions, joins: bo
     if (calls.bind(fd, at, length) < 0) throw new ProblemError(bindProblem(errnoName(errno()), address, port));
     view.setInt32(32, SOCKADDR_IN6_LEN, true);
     if (calls.getsockname(fd, at, at + 32) < 0) throw new ProblemError(bindProblem(errnoName(errno()), address, port));
-    return { fd, family, localPort: readEndpoint(view, 0).port, runs };
+    return { fd, family, localPort: readEndpoint(view, 0).port, runs, anyAddress };
   } catch (thrown) {
     calls.close(fd);
     throw thrown;

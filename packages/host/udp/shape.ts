@@ -27,8 +27,10 @@ export interface UdpCounters {
   receiveDropped: number;
   /** Datagrams that the kernel took. */
   sent: number;
-  /** Datagrams that it did not take: buffer full, no route, too long, wrong family. */
-  sendLost: number;
+  /** Datagrams that it had no room for. */
+  sendFull: number;
+  /** Datagrams that it refused for what they are: no route, not allowed, too long, wrong family. */
+  sendRefused: number;
   /** Runs that the path did not take as one (UDP_SEGMENT) and that were sent one by one. */
   sendUnbundled: number;
 }
@@ -37,6 +39,8 @@ export interface UdpSocket {
   readonly localPort: number;
   readonly backend: 'recvmmsg' | 'dgram';
   readonly counters: UdpCounters;
+  /** Rows of the last `send` that the system refused for what they are; the others that it did not take met a full buffer. */
+  readonly refused: number;
   receive(into: DatagramRows): number;
   send(rows: DatagramRows): number;
   /** Bytes of the largest IP packet that goes there in one piece, as far as the kernel has learnt; null where it does not tell. */
@@ -68,7 +72,16 @@ export function makeRegion(byteLength: number): Region {
 }
 
 export function zeroCounters(): UdpCounters {
-  return { received: 0, coalesced: 0, receiveErrors: 0, receiveDropped: 0, sent: 0, sendLost: 0, sendUnbundled: 0 };
+  return {
+    received: 0,
+    coalesced: 0,
+    receiveErrors: 0,
+    receiveDropped: 0,
+    sent: 0,
+    sendFull: 0,
+    sendRefused: 0,
+    sendUnbundled: 0,
+  };
 }
 
 /** Throws RangeError when a row points outside of its region: the kernel would send somebody else's memory. */

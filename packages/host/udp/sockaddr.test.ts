@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { makeEndpoint } from '@vrouter/core/endpoint.ts';
 import fc from 'fast-check';
+import { noControl } from './control.ts';
 import { AF_INET, AF_INET6, EndpointTable, readEndpoint, writeSockaddr } from './sockaddr.ts';
 
 const address = fc.oneof(
@@ -44,7 +45,7 @@ it('the table gives one object per sockaddr, through growth and after many other
   const table = new EndpointTable(view, 0x1234_5678);
   const at = (i: number): ReturnType<EndpointTable['at']> => {
     writeSockaddr(view, 0, AF_INET, Uint8Array.of(10, i >>> 16, i >>> 8, i), 1000 + (i % 3), 0);
-    return table.at(0);
+    return table.at(0, noControl().local);
   };
   const first = Array.from({ length: 5000 }, (_, i) => at(i));
   assert.equal(table.size, 5000);
@@ -57,7 +58,7 @@ it('forged sources cannot make the table grow without end', () => {
   const table = new EndpointTable(view, 1);
   for (let i = 0; i < 150_000; i++) {
     writeSockaddr(view, 0, AF_INET, Uint8Array.of(10, i >>> 16, i >>> 8, i), 1, 0);
-    const { address: bytes } = table.at(0);
+    const { address: bytes } = table.at(0, noControl().local);
     assert.equal((bytes[1]! << 16) | (bytes[2]! << 8) | bytes[3]!, i);
   }
   assert.ok(table.size <= 65_536);
@@ -68,9 +69,9 @@ it('remembers the interface of link-local peers, and of no others', () => {
   const table = new EndpointTable(view, 1);
   const near = Uint8Array.fromHex('fe800000000000000000000000000001');
   writeSockaddr(view, 0, AF_INET6, near, 1, 3);
-  const three = table.at(0);
+  const three = table.at(0, noControl().local);
   writeSockaddr(view, 0, AF_INET6, near, 1, 4);
-  const four = table.at(0);
+  const four = table.at(0, noControl().local);
   assert.deepEqual([table.scopeOf(three), table.scopeOf(four)], [3, 4]);
   assert.equal(table.scopeOf(makeEndpoint(near, 1)), 0);
 });

@@ -5,6 +5,7 @@
  *     sockaddr_in6   0 family | 2 port (BE) | 4 flow label | 8 address | 24 scope (interface)    28 bytes
  */
 import { type Endpoint, makeEndpoint } from '@vrouter/core/endpoint.ts';
+import { isLinkLocal, LOCAL_LENGTH, LOCAL_WORDS, readLocal } from './control.ts';
 
 export const AF_INET = 2;
 export const AF_INET6 = 10;
@@ -19,9 +20,13 @@ const MAPPED_WORD = 0xffff_0000 | 0;
 
 /** More sources than this at once, and the table starts afresh: forged addresses must not fill the memory. */
 const MAX_ENDPOINTS = 65_536;
-const WORDS = 6;
+/** Family, port and first word; four of the address; the interface; and behind it what `LOCAL_WORDS` are. */
+const WORDS = 6 + LOCAL_WORDS;
 
-/** Endpoints by raw sockaddr, so that a source seen before costs no allocation and gives the same object. */
+/**
+ * Endpoints by raw sockaddr and by which of our addresses was asked, so that a pair seen before costs no allocation and gives the same
+ * object. A peer's endpoint thereby names both ends, and follows the newest authentic packet with both.
+ */
 export class EndpointTable {
   readonly #view: DataView;
   readonly #seed: number;
@@ -44,8 +49,8 @@ export class EndpointTable {
     return this.#endpoints.length;
   }
 
-  /** The endpoint of the sockaddr at `at` in the arena. */
-  at(at: number): Endpoint {
+  /** The endpoint of the sockaddr at `at` in the arena; `local` is what `readControl` found of our side. */
+  at(at: number, local: Int32Array): Endpoint {
     const view = this.#view;
     const key = this.#key;
     key[0] = view.getInt32(at, true);
@@ -59,14 +64,18 @@ export class EndpointTable {
       key[4] = view.getInt32(at + 20, true);
       key[5] = view.getInt32(at + 24, true);
     }
-    if (this.#last >= 0 && this.#holds(this.#last)) return this.#endpoints[this.#last]!;
-    return this.#find(at);
+    for (let i = 0; i < LOCAL_WORDS; i++) key[6 + i] = local[i]!;
+    const endpoint = this.#last >= 0 && this.#holds(this.#last) ? this.#endpoints[this.#last]! : this.#find(at);
+    // The address had gone, says the socket, and here it is again.
+    if (endpoint.source === null && local[LOCAL_LENGTH] !== 0) endpoint.source = readLocal(local, endpoint);
+    return endpoint;
   }
 
   scopeOf(endpoint: Endpoint): number {
     const { address } = endpoint;
-    const linkLocal = address.length === 16 && address[0] === 0xfe && (address[1]! & 0xc0) === 0x80;
-    return linkLocal ? (this.#scopes.get(endpoint) ?? 0) : 0;
+    if (!isLinkLocal(address)) return 0;
+    // One that came from another thread's socket has only what it carries.
+    return this.#scopes.get(endpoint) ?? endpoint.source?.interfaceIndex ?? 0;
   }
 
   #holds(index: number): boolean {

@@ -333,15 +333,20 @@ export class WireguardDevice {
       dropSessions(peer, this.#indices);
     }
     if (timers.takeDue(peer, Timer.retransmit, now)) {
-      if (this.#handshakes.mayRetry(peer, now)) this.#handshakes.initiate(peer, clock, sink, true);
-      else {
+      if (this.#handshakes.mayRetry(peer, now)) {
+        forgetSource(peer);
+        this.#handshakes.initiate(peer, clock, sink, true);
+      } else {
         this.#handshakes.forget(peer);
         timers.gaveUp(peer, now);
         this.#outbox.purge(peer);
       }
     }
     // Section 6.5: the peer seems gone, or has lost its keys.
-    if (timers.takeDue(peer, Timer.newHandshake, now)) this.#handshakes.initiate(peer, clock, sink, false);
+    if (timers.takeDue(peer, Timer.newHandshake, now)) {
+      forgetSource(peer);
+      this.#handshakes.initiate(peer, clock, sink, false);
+    }
     if (timers.takeDue(peer, Timer.sendKeepalive, now)) {
       const again = peer.keepaliveAgain;
       this.#outbox.keepalive(peer, clock, sink);
@@ -374,4 +379,9 @@ function dropRemote(peer: WireguardPeer): void {
 
 function checkKey(key: Uint8Array): void {
   if (key.length !== KEY_BYTES) throw new RangeError(`a key has ${KEY_BYTES} bytes, not ${key.length}`);
+}
+
+/** Nobody answers what leaves from there: perhaps the way now leads out elsewhere. The system chooses, as Linux lets it here. */
+function forgetSource(peer: WireguardPeer): void {
+  if (peer.endpoint !== null) peer.endpoint.source = null;
 }

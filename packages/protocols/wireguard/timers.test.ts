@@ -43,6 +43,27 @@ test('a handshake is retried every 5 s and a little, with fresh keys, and given 
   assert.ok(ab.current);
 });
 
+test('the address to send from is let go of when nobody answers: with the first retry, and after 15 s of silence', () => {
+  const source = { address: Uint8Array.of(192, 0, 2, 77), interfaceIndex: 0 };
+  const { net, a, ab } = couple();
+  net.weather = LOST;
+  ab.endpoint = { ...ab.endpoint!, source };
+  a.say(fromA());
+  net.at(4990);
+  assert.equal(ab.endpoint.source, source);
+  net.at(5400);
+  assert.equal(ab.endpoint.source, null);
+
+  const world = ready();
+  world.net.weather = LOST;
+  world.ab.endpoint = { ...world.ab.endpoint!, source };
+  world.a.say(fromA());
+  world.net.at(15_000);
+  assert.equal(world.ab.endpoint.source, source);
+  world.net.at(15_600);
+  assert.equal(world.ab.endpoint.source, null);
+});
+
 test('while somebody keeps sending, the attempt is not given up', () => {
   const { net, a } = couple();
   net.weather = LOST;

@@ -93,6 +93,18 @@ function planText(plan: PlanReply, _nowUnixMs: number): string {
   return `${steps}\n\nheld: version ${version} would remove ${removes} (${plain(reason)})\nif that is right: vrouterctl plan confirm`;
 }
 
+/** How packets come in and who seals them, with a word where a slower way had to do. */
+function machineRows(machine: NonNullable<StatusReply['engine']>['machine']): [string, Cell][] {
+  if (machine === null) return [];
+  const slow = (name: string, usual: string): string =>
+    name === usual ? name : `${name} (slow: ${usual} was not to be had)`;
+  return [
+    ['  UDP', slow(machine.udp, 'recvmmsg')],
+    ['  cipher', slow(machine.crypto, 'openssl-ffi')],
+    ['  workers', machine.workers],
+  ];
+}
+
 function statusText(status: StatusReply, nowUnixMs: number): string {
   const { controller, engine } = status;
   return pairs([
@@ -101,6 +113,7 @@ function statusText(status: StatusReply, nowUnixMs: number): string {
     ['vrouterd', `${status.version}, pid ${status.pid}, started ${whenText(status.startedUnixMs, nowUnixMs)}`],
     ['plane', status.plane],
     ['engine', engine === null ? null : `pid ${engine.pid}, epoch ${engine.epoch}`],
+    ...machineRows(engine?.machine ?? null),
     ['configuration', `version ${status.appliedVersion} applied, ${status.storedVersion} stored`],
     [
       'held back',

@@ -2,7 +2,7 @@
 // @peculiar/x509 will not load before this.
 import 'reflect-metadata';
 import { Pkcs10CertificateRequest, type PublicKey } from '@peculiar/x509';
-import { problem } from '@vrouter/core/problem.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 import { provider, sha256Hex } from './keys.ts';
 
@@ -13,18 +13,34 @@ export interface CertificateRequest {
 }
 
 const CURVES: readonly string[] = ['P-256', 'P-384'];
+const notOne = wrong('this is not a certificate request (PKCS #10, PEM)');
 
 /** Error: `input.invalid` with field `csr`. */
 export async function readRequest(pem: string): Promise<Result<CertificateRequest>> {
-  const wrong = (why: string): Result<CertificateRequest> => err(problem('input.invalid', why, 'csr'));
+  const parsed = parseRequest(pem);
+  if (!parsed.ok) return parsed;
+  const request = parsed.value;
+  try {
+    if (!(await request.verify(provider))) return err(wrong('the request is not signed by its own key'));
+    return ok({ publicKey: request.publicKey, fingerprint: sha256Hex(new Uint8Array(request.rawData)) });
+  } catch {
+    return err(notOne);
+  }
+}
+
+/** The request as it is written, for a key of the right kind; whether it is signed by that key is another question. */
+export function parseRequest(pem: string): Result<Pkcs10CertificateRequest> {
   try {
     const request = new Pkcs10CertificateRequest(pem);
     const algorithm = request.publicKey.algorithm as { readonly name: string; readonly namedCurve?: string };
     if (algorithm.name !== 'ECDSA' || !CURVES.includes(algorithm.namedCurve ?? ''))
-      return wrong('the request must be for an ECDSA key on P-256 or P-384');
-    if (!(await request.verify(provider))) return wrong('the request is not signed by its own key');
-    return ok({ publicKey: request.publicKey, fingerprint: sha256Hex(new Uint8Array(request.rawData)) });
+      return err(wrong('the request must be for an ECDSA key on P-256 or P-384'));
+    return ok(request);
   } catch {
-    return wrong('this is not a certificate request (PKCS #10, PEM)');
+    return err(notOne);
   }
+}
+
+function wrong(why: string): Problem {
+  return problem('input.invalid', why, 'csr');
 }

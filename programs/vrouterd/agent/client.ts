@@ -95,6 +95,13 @@ async function call<S extends z.ZodType>(
     if (signal.aborted) throw thrown;
     throw new ProblemError(problem('controller.unreachable', `${url}: ${describe(thrown)}`));
   }
+  return readReply(url, status, text, reply);
+}
+
+/**
+ * What an answer says. Throws ProblemError: `controller.unreachable` for what nobody can read, `PollRefused`, or the problem that it tells.
+ */
+export function readReply<S extends z.ZodType>(url: string, status: number, text: string, reply: S): z.infer<S> {
   let json: unknown;
   try {
     json = JSON.parse(text);

@@ -6,13 +6,13 @@ import { spawn } from 'node:child_process';
 import { closeSync, openSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts';
-import type { Hello } from '@vrouter/engine/control/messages.ts';
+import { slowBackends } from '@vrouter/engine/control/machine.ts';
+import type { Hello, MachineFacts } from '@vrouter/engine/control/messages.ts';
 import type { Logger } from 'pino';
-
-const engineProgram = fileURLToPath(new URL('../../engine/main.ts', import.meta.url));
+import { engineProgram, findEngine, isEngineOf } from './process.ts';
+import { defaultPatience, EngineWatch, type Patience } from './watch.ts';
 
 /** How long a freshly started engine may take to answer, ms. */
 const START_MS = 10_000;
@@ -38,19 +38,42 @@ export class EngineSupervisor {
   /** Somebody asked for it to be stopped, and it stays so until they ask otherwise. */
   #heldStopped = false;
   #current: { readonly client: EngineClient; readonly hello: Hello } | null = null;
+  /** The connection that asks whether it is well. */
+  #asking: EngineClient | null = null;
+  readonly #watch: EngineWatch;
 
-  constructor(options: EngineOptions, log: Logger) {
+  /** `patience`: how long an engine may be silent before it is replaced. */
+  constructor(options: EngineOptions, log: Logger, patience: Patience = defaultPatience) {
     this.#options = options;
     this.#log = log;
+    this.#watch = new EngineWatch(
+      {
+        ask: () => this.#ask(),
+        silent: (ms) => this.#log.error(this.#named({ silentMs: ms }), 'the engine is there and does not answer'),
+        back: () => this.#log.info(this.#named({}), 'the engine answers again'),
+        giveUp: (ms) => this.#giveUp(ms),
+      },
+      patience,
+    );
   }
 
-  /** The engine that we are connected to. */
-  running(): { readonly pid: number; readonly epoch: string } | null {
-    return this.#current === null ? null : { pid: this.#current.hello.pid, epoch: this.#current.hello.epoch };
+  /** The engine that we are connected to; `machine` is null when it does not tell. */
+  running(): { readonly pid: number; readonly epoch: string; readonly machine: MachineFacts | null } | null {
+    if (this.#current === null) return null;
+    const { pid, epoch, machine = null } = this.#current.hello;
+    return { pid, epoch, machine };
+  }
+
+  /** Looks after the engine no more; it goes on. */
+  close(): void {
+    this.#watch.stop();
+    this.#asking?.close();
+    this.#asking = null;
   }
 
   /** A connection to a running engine, started if there is none. Rejects with ProblemError `engine.unreachable`. */
   async connect(signal: AbortSignal): Promise<EngineClient> {
+    this.#watch.start();
     if (this.#heldStopped) throw unreachable('the engine was stopped by hand; vrouterctl engine start starts it');
     const running = await this.#attach('adopted a running engine');
     if (running !== null) return running;
@@ -92,6 +115,46 @@ export class EngineSupervisor {
     this.#heldStopped = false;
   }
 
+  /** One row of a dump: every worker has to answer. Whoever hangs up, refuses or is not there has answered. */
+  async #ask(): Promise<void> {
+    try {
+      if (this.#asking === null) {
+        const socket = await dial(this.#options.socketPath);
+        if (socket === null) return;
+        const client = new EngineClient(byteStream(socket));
+        this.#asking = client;
+        void client.closed.then(() => {
+          if (this.#asking === client) this.#asking = null;
+        });
+      }
+      await this.#asking.hello;
+      await this.#asking.dump([{ is: 'vrf', name: 'default' }]);
+    } catch {
+      this.#asking?.close();
+      this.#asking = null;
+    }
+  }
+
+  /** Ends an engine that is stuck, as a dead one would have ended: the next `connect` starts another. */
+  #giveUp(ms: number): void {
+    const { start, socketPath } = this.#options;
+    const pid = this.#current?.hello.pid ?? findEngine(socketPath);
+    if (!start || pid === null || !isEngineOf(pid, socketPath)) {
+      this.#log.error(this.#named({ silentMs: ms }), 'the engine does not answer, and is not ours to replace');
+      return;
+    }
+    this.#log.error({ enginePid: pid, silentMs: ms }, 'the engine does not answer: it is killed, and another started');
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch (thrown) {
+      this.#log.error({ enginePid: pid, why: (thrown as Error).message }, 'the engine cannot be killed');
+    }
+  }
+
+  #named<T extends object>(fields: T): T & { readonly enginePid: number | null; readonly socket: string } {
+    return { enginePid: this.#current?.hello.pid ?? null, socket: this.#options.socketPath, ...fields };
+  }
+
   #spawn(): number {
     const log = openSync(this.#options.logPath, 'a', 0o600);
     try {
@@ -119,7 +182,10 @@ export class EngineSupervisor {
       void client.closed.then(() => {
         if (this.#current?.client === client) this.#current = null;
       });
-      this.#log.info({ enginePid: hello.pid, epoch: hello.epoch, version: hello.version }, how);
+      this.#log.info({ enginePid: hello.pid, epoch: hello.epoch, version: hello.version, ...hello.machine }, how);
+      const slow = hello.machine === undefined ? [] : slowBackends(hello.machine);
+      for (const what of slow)
+        this.#log.warn({ enginePid: hello.pid }, `the engine is slower than it could be: ${what}`);
       return client;
     } catch (thrown) {
       client.close();

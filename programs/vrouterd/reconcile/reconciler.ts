@@ -26,6 +26,8 @@ export interface ReconcilerTuning {
 }
 
 const AUDIT = 'audit';
+/** How long the batch in flight may take when the loop is to end, ms. */
+const LAST_BATCH_MS = 5000;
 
 export const defaultTuning: ReconcilerTuning = { batchSteps: 1000, auditMs: 60_000, retryMs: 500, retryMaxMs: 60_000 };
 
@@ -93,11 +95,14 @@ export class Reconciler {
     this.#running = Promise.all([this.#loop(signal), this.#watch(signal)]).then(() => {});
   }
 
-  /** Ends the loop after the batch in flight. What runs on the plane goes on. Idempotent. */
+  /** Ends the loop after the batch in flight, unless the plane does not answer. What runs on the plane goes on. Idempotent. */
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#wake();
-    await this.#running;
+    const enough = Promise.withResolvers<void>();
+    const timer = setTimeout(enough.resolve, LAST_BATCH_MS);
+    await Promise.race([this.#running, enough.promise]);
+    clearTimeout(timer);
     this.#release();
   }
 

@@ -21,6 +21,7 @@ function setup(takes: (count: number) => number = (count) => count) {
   const calls: number[] = [];
   const socket: DatagramSocket = {
     localPort: 1,
+    refused: 0,
     receive: () => 0,
     send(rows) {
       calls.push(rows.count);
@@ -79,14 +80,18 @@ test('a full port and full slabs send early, and nothing is lost or overwritten'
   assert.ok(sent.every((hex, i) => hex === expected[i]));
 });
 
-test('what the kernel does not take, and what has no socket, is counted', () => {
+test('what the kernel has no room for, what it refuses, and what has no socket, is counted apart', () => {
   const { counters, outbox, port } = setup((count) => count - 1);
   const region = makeRegion(4);
+  for (let i = 0; i < 3; i++) outbox.add(port, region, 0, 4, to);
+  outbox.flush();
+  // The one that is not taken is now refused.
+  Object.assign(port.socket!, { refused: 1 });
   for (let i = 0; i < 3; i++) outbox.add(port, region, 0, 4, to);
   outbox.flush();
   port.socket = null;
   for (let i = 0; i < 2; i++) outbox.add(port, region, 0, 4, to);
   outbox.flush();
   const count = (name: (typeof dropReasons)[number]): number => counters.drops[dropReasons.indexOf(name)]!;
-  assert.deepEqual([count('socketFull'), count('linkDown'), counters.linkDrops[0]], [1, 2, 3]);
+  assert.deepEqual([count('socketFull'), count('sendRefused'), count('linkDown'), counters.linkDrops[0]], [1, 1, 2, 4]);
 });

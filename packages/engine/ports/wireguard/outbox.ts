@@ -82,9 +82,15 @@ export class Outbox {
 
   #send(port: WireguardPort): void {
     const { rows, socket } = port;
-    const taken = socket === null ? 0 : socket.send(rows);
-    if (taken < rows.count)
-      this.#counters.drop(socket === null ? Drop.linkDown : Drop.socketFull, port.link, rows.count - taken);
+    if (socket === null) this.#counters.drop(Drop.linkDown, port.link, rows.count);
+    else {
+      const lost = rows.count - socket.send(rows);
+      if (lost > 0) {
+        const { refused } = socket;
+        if (refused > 0) this.#counters.drop(Drop.sendRefused, port.link, refused);
+        if (lost > refused) this.#counters.drop(Drop.socketFull, port.link, lost - refused);
+      }
+    }
     rows.count = 0;
   }
 }

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { pino } from 'pino';
 import { WgSockets } from './sockets.ts';
 
@@ -114,4 +116,36 @@ test('clients are cut off when their interface goes', async (t) => {
   const ended = new Promise((resolve) => client.on('close', resolve));
   await sockets.set([]);
   await ended;
+});
+
+test('clients that stay and do not read keep nobody out: the one that is stuck longest goes', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'vr-wg-'));
+  const folders = { shared: join(folder, 'missing/run'), own: join(folder, 'own') };
+  let serve = (client: Socket): unknown => client;
+  const sockets = new WgSockets(folders, log, (_name, client) => void serve(client));
+  t.after(async () => {
+    await sockets.set([]);
+    rmSync(folder, { recursive: true });
+  });
+  await sockets.set(['wg0']);
+  const path = sockets.place('wg0')!.path;
+  const stuck: { readonly socket: Socket; closed: boolean }[] = [];
+  for (let i = 0; i < 64; i++) {
+    // The first is only silent, the others have not read what they asked for.
+    serve = (client) => i === 0 || client.write(Buffer.alloc(4 << 20));
+    const socket = connect(path);
+    const one = { socket, closed: false };
+    stuck.push(one);
+    socket.pause();
+    socket.on('error', () => {});
+    socket.on('close', () => Object.assign(one, { closed: true }));
+    await once(socket, 'connect');
+  }
+  serve = (client) => client.end('hello');
+  for (let i = 0; i < 3; i++) assert.equal(await greeting(path), 'hello');
+  for (const { socket } of stuck) socket.resume();
+  const gone = (): number[] => stuck.flatMap(({ closed }, i) => (closed ? [i] : []));
+  for (const end = performance.now() + 5000; gone().length === 0 && performance.now() < end; ) await delay(10);
+  assert.equal(gone()[0], 1);
+  for (const { socket } of stuck) socket.destroy();
 });

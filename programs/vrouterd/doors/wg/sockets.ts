@@ -97,12 +97,12 @@ export class WgSockets {
   async #listen(name: string, path: string, link: string | null): Promise<WgPlace | null> {
     const clients = new Set<Socket>();
     const server = createServer({ allowHalfOpen: true }, (client) => {
+      this.#makeRoom(name, clients);
       clients.add(client);
       client.on('error', () => {});
       client.on('close', () => clients.delete(client));
       this.#serve(name, client);
     });
-    server.maxConnections = MAX_CLIENTS;
     try {
       await prepareSocketPath(path);
       await listening(server, path);
@@ -116,6 +116,24 @@ export class WgSockets {
     const place = { path, link };
     this.#open.set(name, { server, clients, place });
     return place;
+  }
+
+  /** Who came first and does not read must not keep out who comes now: of those who do not read, else of all, the first goes. */
+  #makeRoom(name: string, clients: Set<Socket>): void {
+    if (clients.size < MAX_CLIENTS) return;
+    let first: Socket | null = null;
+    for (const client of clients) {
+      first ??= client;
+      if (client.writableLength === 0) continue;
+      first = client;
+      break;
+    }
+    this.#log.warn(
+      { link: name, clients: clients.size },
+      'too many clients of wg at once: the one stuck longest is cut off',
+    );
+    clients.delete(first!);
+    first!.destroy();
   }
 
   /** Ends the clients too; Node takes the file away with the server. */
