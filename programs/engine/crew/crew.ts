@@ -109,7 +109,10 @@ export class Crew implements Machine {
       const birth: Birth = { epoch, share };
       const worker = new Worker(thread, { workerData: birth, name: `worker ${index}` });
       worker.on('message', (report: Report) => this.#heard(index, report));
-      worker.on('error', (thrown) => this.#fail(thrown instanceof Error ? thrown : new Error(String(thrown))));
+      // Said by the thread itself as a rule; a busy machine may tell of its end first.
+      worker.on('error', (thrown) =>
+        this.#failedIn(index, thrown instanceof Error ? thrown : new Error(String(thrown))),
+      );
       const ended = new Promise<void>((resolve) => worker.once('exit', () => resolve()));
       worker.once('exit', (code) => {
         if (!this.#closing) this.#fail(new Error(`worker ${index} ended by itself with code ${code}`));
@@ -249,9 +252,7 @@ export class Crew implements Machine {
         return;
       }
       case 'failed': {
-        const thrown = new Error(`worker ${index}: ${report.message}`);
-        thrown.stack = report.stack;
-        this.#fail(thrown);
+        this.#failedIn(index, report);
         return;
       }
       default:
@@ -284,6 +285,15 @@ export class Crew implements Machine {
     const { workers } = this.#options;
     where.set(id, { answers: new Array<T | null>(workers).fill(null), missing: workers, done });
     return id;
+  }
+
+  #failedIn(
+    index: number,
+    { message, stack }: { readonly message: string; readonly stack?: string | undefined },
+  ): void {
+    const thrown = new Error(`worker ${index}: ${message}`);
+    if (stack !== undefined) thrown.stack = stack;
+    this.#fail(thrown);
   }
 
   #fail(thrown: Error): void {
