@@ -8,6 +8,7 @@ const packages: { readonly [program: string]: string } = {
   ip: 'iproute2',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
+  tcpdump: 'tcpdump',
   traceroute: 'traceroute',
   tshark: 'tshark',
   wg: 'wireguard-tools',

@@ -26,7 +26,7 @@ export interface Hello {
 export interface MachineFacts {
   /** How datagrams come and go: `recvmmsg`, or `dgram` where that is not to be had. */
   readonly udp: string;
-  /** Who seals and opens: `openssl-ffi`, or `node-crypto` where that is not to be had. */
+  /** Who seals and opens: `openssl-direct`; where that is not to be had `openssl-ffi` (EVP), and `node-crypto` at worst. */
   readonly crypto: string;
   /** Threads that move packets. */
   readonly workers: number;

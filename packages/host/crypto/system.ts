@@ -2,24 +2,40 @@
 import { createHash, randomFillSync } from 'node:crypto';
 import type { Rng } from '@vrouter/core/rng.ts';
 import { Secret } from '@vrouter/core/secret.ts';
+import { DirectCipher, loadDirect } from './direct.ts';
 import { NodeCipher } from './node-cipher.ts';
 import { noiseCrypto } from './noise.ts';
 import { loadOpenSsl, OpenSslCipher } from './openssl.ts';
-import { KEY_LEN, type SystemCrypto } from './shape.ts';
+import { KEY_LEN, type SystemCrypto, type TransportCipher } from './shape.ts';
 
-export type CryptoBackend = 'openssl-ffi' | 'node-crypto';
+/** Of the transport cipher, the fastest first. */
+export const CRYPTO_BACKENDS = ['openssl-direct', 'openssl-ffi', 'node-crypto'] as const;
 
-/** Which of the two transport ciphers this machine gets. The handshake is node:crypto's on both. */
+export type CryptoBackend = (typeof CRYPTO_BACKENDS)[number];
+
+/** Which of the transport ciphers this machine gets. The handshake is node:crypto's with all of them. */
 export function cryptoBackend(): CryptoBackend {
-  return loadOpenSsl() === null ? 'node-crypto' : 'openssl-ffi';
+  return CRYPTO_BACKENDS.find((backend) => hasBackend(backend))!;
 }
 
-/** Has the shape of protocols' `WireguardCrypto`. `backend` forces the fallback; asking for a missing one throws. */
+/** Whether this machine has it. */
+export function hasBackend(backend: CryptoBackend): boolean {
+  if (backend === 'node-crypto') return true;
+  return backend === 'openssl-direct' ? loadDirect() !== null : loadOpenSsl() !== null;
+}
+
+/** Has the shape of protocols' `WireguardCrypto`. `backend` forces another; asking for a missing one throws. */
 export function systemCrypto(backend: CryptoBackend = cryptoBackend()): SystemCrypto {
-  if (backend === 'node-crypto') return { ...noiseCrypto, transportCipher: (key) => new NodeCipher(key) };
-  const ssl = loadOpenSsl();
-  if (ssl === null) throw new Error('this node binary has no OpenSSL functions to call');
-  return { ...noiseCrypto, transportCipher: (key) => new OpenSslCipher(ssl, key) };
+  return { ...noiseCrypto, transportCipher: cipherMaker(backend) };
+}
+
+function cipherMaker(backend: CryptoBackend): (key: Uint8Array) => TransportCipher {
+  if (backend === 'node-crypto') return (key) => new NodeCipher(key);
+  const direct = backend === 'openssl-direct' ? loadDirect() : null;
+  if (direct !== null) return (key) => new DirectCipher(direct, key);
+  const ssl = backend === 'openssl-ffi' ? loadOpenSsl() : null;
+  if (ssl !== null) return (key) => new OpenSslCipher(ssl, key);
+  throw new Error(`this node binary has no OpenSSL functions to call for ${backend}`);
 }
 
 /** The system's cryptographic random source. Fit for keys. */

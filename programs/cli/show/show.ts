@@ -96,11 +96,11 @@ function planText(plan: PlanReply, _nowUnixMs: number): string {
 /** How packets come in and who seals them, with a word where a slower way had to do. */
 function machineRows(machine: NonNullable<StatusReply['engine']>['machine']): [string, Cell][] {
   if (machine === null) return [];
-  const slow = (name: string, usual: string): string =>
-    name === usual ? name : `${name} (slow: ${usual} was not to be had)`;
+  const told = (name: string, slow: string, missing: string): string =>
+    name === slow ? `${name} (slow: ${missing} was not to be had)` : name;
   return [
-    ['  UDP', slow(machine.udp, 'recvmmsg')],
-    ['  cipher', slow(machine.crypto, 'openssl-ffi')],
+    ['  UDP', told(machine.udp, 'dgram', 'recvmmsg')],
+    ['  cipher', told(machine.crypto, 'node-crypto', 'OpenSSL by its own functions')],
     ['  workers', machine.workers],
   ];
 }
