@@ -3,13 +3,13 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Clock, Millis } from '@vrouter/core/time.ts';
 import { WIREGUARD_DROPS } from '@vrouter/protocols/wireguard/drops.ts';
+import { PeerRecords } from '@vrouter/protocols/wireguard/records.ts';
 import { BATCH_ROWS, MADE_BYTES, PacketBatch, SPARE_ROWS } from './batch/packet-batch.ts';
 import { Breath } from './breath.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, NeighboursReply, RowId } from './control/messages.ts';
 import type { TraceFilter } from './control/trace-messages.ts';
 import { BreathClock } from './graph/breath-clock.ts';
-import { type CounterColumns, Counters, sharedColumn } from './graph/counters.ts';
-import { type CountedLink, countersReply } from './graph/counters-reply.ts';
+import { Counters } from './graph/counters.ts';
 import { Graph, makeFrames, nodeNames } from './graph/graph.ts';
 import { inputNodes, isOneOf, outputNodes } from './graph/plan.ts';
 import { Nat } from './nat/nat.ts';
@@ -34,6 +34,9 @@ import { WireguardOutput } from './nodes/wireguard-output/wireguard-output.ts';
 import { LostPackets } from './ports/ethernet/lost.ts';
 import { Outbox } from './ports/wireguard/outbox.ts';
 import { Forwarding } from './state/forwarding.ts';
+import { directoryOf, type WhoseStats } from './stats/directory.ts';
+import { type ReadStats, readCounters } from './stats/reader.ts';
+import { StatsSegment } from './stats/segment.ts';
 import { type EthernetSurroundings, EthernetTable } from './tables/ethernet.ts';
 import { Tables } from './tables/tables.ts';
 import { type TunSurroundings, TunTable } from './tables/tun.ts';
@@ -47,6 +50,8 @@ import type { Share } from './workers/share.ts';
 
 /** Actions done before packets have a turn again: about a millisecond's worth. */
 const ACTIONS_PER_BREATH = 256;
+/** Where nobody else looks: room for some thousand peers' records, and others are counted beside it. */
+const PRIVATE_STATS_BYTES = 1 << 20;
 /** Takes a page of rows, which are its own from then on. */
 export type TakePage = (rows: readonly DumpRow[]) => void;
 
@@ -57,6 +62,8 @@ export interface EngineSurroundings extends WireguardSurroundings, TunSurroundin
   readonly clock: Clock;
   /** Knobs of NAT that are not the usual ones. */
   readonly nat?: Partial<NatSettings>;
+  /** Zeros for the counters, perhaps where others can read them (`stats/layout.ts`); private memory, and little of it, if left out. */
+  readonly stats?: ArrayBuffer | SharedArrayBuffer;
   /** Have `Engine.alarm` called at this time, once, instead of at the time asked for before. */
   setAlarm(at: Millis): void;
   /** Lets the event loop serve sockets before going on. */
@@ -68,6 +75,11 @@ export class Engine {
   readonly epoch: string;
   readonly #surroundings: EngineSurroundings;
   readonly #counters: Counters;
+  readonly #segment: StatsSegment;
+  readonly #whose: WhoseStats;
+  /** What the segment's text does not say yet. */
+  #linksChanged: boolean;
+  #pagesTold: number;
   readonly #tables: Tables;
   readonly #breath: Breath;
   readonly #watching: Watching;
@@ -82,7 +94,10 @@ export class Engine {
     this.epoch = epoch;
     this.#surroundings = surroundings;
     const clock = new BreathClock(surroundings.clock);
-    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS, share === null ? undefined : sharedColumn);
+    const segment = new StatsSegment(surroundings.stats ?? new ArrayBuffer(PRIVATE_STATS_BYTES));
+    const counters = new Counters(nodeNames.length, WIREGUARD_DROPS, (length) => segment.column(length));
+    this.#segment = segment;
+    this.#whose = { epoch, worker: share?.index ?? 0, workers: share?.workers ?? 1 };
     const handoff = share === null ? null : new Handoff(share, counters);
     const forwarding = new Forwarding();
     const outbox = new Outbox(counters);
@@ -137,6 +152,7 @@ export class Engine {
       outbox,
       (port) => breath.readable(port),
       counters.wireguardDrops,
+      new PeerRecords(segment),
       handoff,
     );
     const tun = new TunTable(surroundings, (port) => breath.readable(port));
@@ -151,6 +167,9 @@ export class Engine {
     this.#tables = new Tables(forwarding, counters, wireguard, tun, ethernet, nat);
     this.#last = Promise.resolve();
     this.#closed = false;
+    this.#linksChanged = false;
+    this.#pagesTold = 0;
+    this.#tellStats();
   }
 
   /** Does the actions in order, one answer each: null when done, else why not. One that fails changes nothing and stops nothing. */
@@ -228,17 +247,17 @@ export class Engine {
   }
 
   counters(): CountersReply {
-    return countersReply(this.epoch, this.#tables.links(), [this.#counters]);
+    return readCounters([this.readStats])!;
   }
 
-  /** The counters themselves, in shared memory when the engine is a worker. To be asked again after links have changed. */
-  counterColumns(): CounterColumns {
-    return this.#counters.columns();
+  /** Reads the memory that the counters lie in. */
+  get readStats(): ReadStats {
+    return this.#segment.read;
   }
 
-  /** The links that have counters. */
-  links(): readonly CountedLink[] {
-    return [...this.#tables.links()].map(({ name, index }) => ({ name, index }));
+  #tellStats(): void {
+    this.#pagesTold = this.#segment.pageCount;
+    this.#segment.tell(directoryOf(this.#segment, this.#counters, this.#tables.links(), this.#whose));
   }
 
   /** Whether other workers have handed something over. */
@@ -274,16 +293,24 @@ export class Engine {
     await this.#inTurn(() => this.#applyAll(actions));
   }
 
+  #settle(): void {
+    this.#tables.settle();
+    if (!this.#linksChanged && this.#segment.pageCount === this.#pagesTold) return;
+    this.#linksChanged = false;
+    this.#tellStats();
+  }
+
   async #applyAll(actions: readonly Action[]): Promise<(Problem | null)[]> {
     const results: (Problem | null)[] = [];
     for (const action of actions) {
+      if (action.do.startsWith('link.')) this.#linksChanged = true;
       const outcome = this.#tables.apply(action);
       results.push(outcome instanceof Promise ? await outcome : outcome);
       if (results.length % ACTIONS_PER_BREATH !== 0) continue;
-      this.#tables.settle();
+      this.#settle();
       await this.#surroundings.pause();
     }
-    this.#tables.settle();
+    this.#settle();
     // A new peer may have something to say: a keepalive, a handshake.
     if (!this.#closed) this.#breath.tick();
     return results;

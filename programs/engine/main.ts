@@ -14,6 +14,7 @@ import { defaultWorkers, MAX_WORKERS, parseWorkers, possibleWorkers } from './cr
 import { Crew } from './crew/crew.ts';
 import type { Machine } from './crew/machine.ts';
 import { ControlServer } from './server.ts';
+import { makeStats, statsPaths } from './stats.ts';
 import { version } from './version.ts';
 
 const levels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -56,12 +57,13 @@ async function main(): Promise<void> {
       { wanted: options.workers },
       'this system cannot steer datagrams to workers (SO_ATTACH_REUSEPORT_CBPF): one only',
     );
+  const stats = Array.from({ length: workers }, (_, worker) => makeStats(worker));
   const engine: Machine =
-    workers === 1 ? new Alone(epoch) : new Crew({ epoch, workers, onFailure: (thrown) => fail(thrown) });
+    workers === 1 ? new Alone(epoch, stats[0]!) : new Crew({ epoch, stats, onFailure: (thrown) => fail(thrown) });
   const session = new ControlSession(engine);
   const machine = { udp: udpBackend(), crypto: cryptoBackend(), workers };
   for (const what of slowBackends(machine)) log.warn(machine, what);
-  const greeting = hello(version(), process.pid, engine.epoch, machine);
+  const greeting = hello(version(), process.pid, engine.epoch, { machine, stats: statsPaths(process.pid, stats) });
 
   let stopping = false;
   const stop = async (why: string): Promise<void> => {

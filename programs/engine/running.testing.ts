@@ -2,13 +2,14 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { EngineClient } from '@vrouter/engine/control/client.ts';
+import type { ReadStats } from '@vrouter/engine/stats/reader.ts';
 
 const main = new URL('main.ts', import.meta.url).pathname;
 
@@ -67,6 +68,18 @@ export async function dial(path: string): Promise<{ client: EngineClient; socket
     close: () => void socket.destroy(),
   });
   return { client, socket };
+}
+
+/** What the workers of an engine count, as another process reads it. */
+export async function statsReaders(client: EngineClient): Promise<ReadStats[]> {
+  const { stats = [] } = await client.hello;
+  return stats.map((path) => (at, length) => {
+    const fd = openSync(path, 'r');
+    const bytes = new Uint8Array(length);
+    const got = readSync(fd, bytes, 0, length, at);
+    closeSync(fd);
+    return bytes.subarray(0, got);
+  });
 }
 
 export async function within(what: string, condition: () => boolean, ms: number = 5000): Promise<void> {

@@ -8,13 +8,14 @@ import { millis } from '@vrouter/core/time.ts';
 import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { Action, DumpRow } from '@vrouter/engine/control/messages.ts';
 import type { DatagramRows, DatagramSocket } from '@vrouter/engine/ports/datagram.ts';
+import { readCounters, readPeers } from '@vrouter/engine/stats/reader.ts';
 import { echoPacket, udpPacket } from '@vrouter/engine/testing/packets.testing.ts';
 import { WireguardClient } from '@vrouter/engine/testing/wireguard-client.testing.ts';
 import { ownerOf, steeringProgram } from '@vrouter/engine/workers/share.ts';
 import { generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { canSteer } from '@vrouter/host/udp/steered.ts';
-import { dial, Engines, within } from './running.testing.ts';
+import { dial, Engines, statsReaders, within } from './running.testing.ts';
 
 const skip = canSteer(steeringProgram) ? false : 'this system has no SO_ATTACH_REUSEPORT_CBPF';
 const CLIENTS = 8;
@@ -149,6 +150,40 @@ class Net {
   }
 
   /** A ping to the gateway, which brings up the session. */
+  /** At rest, what lies in memory is what the engine says. */
+  async sameFromOutside(): Promise<void> {
+    const files = await statsReaders(this.control);
+    assert.deepEqual(readCounters(files), await this.control.counters());
+    const byKey = new Map(files.flatMap((read) => readPeers(read)!).map((peer) => [peer.publicKey, peer]));
+    const rows = (await this.control.dump()).filter((row) => row.is === 'peer');
+    assert.equal(byKey.size, rows.length);
+    for (const row of rows) {
+      const {
+        link,
+        publicKey,
+        endpoint,
+        lastHandshakeUnixMs,
+        handshakeTimestamp,
+        rxBytes,
+        txBytes,
+        rxPackets,
+        txPackets,
+      } = row;
+      const said = {
+        link,
+        publicKey,
+        endpoint,
+        lastHandshakeUnixMs,
+        handshakeTimestamp,
+        rxBytes,
+        txBytes,
+        rxPackets,
+        txPackets,
+      };
+      assert.deepEqual(byKey.get(publicKey), said);
+    }
+  }
+
   async greet({ n, client }: Member): Promise<void> {
     client.send(echoPacket({ src: four(n), dst: '10.77.0.1' }));
     await within(`client ${n} hears the gateway`, () => client.inbox.length === 1);
@@ -269,6 +304,7 @@ test('all to all over three workers; a peer roams, another restarts; the counter
   assert.deepEqual([sum(rows, 'rxPackets'), sum(rows, 'txPackets')], [packets + pings, packets + pings]);
   assert.equal(nodes['ip-input'], packets + pings, 'every packet is looked at once');
   assert.ok(nodes['wireguard-output']! > packets + pings, 'and some changed their worker');
+  await net.sameFromOutside();
   assert.equal(await net.stop(), 0);
 });
 
@@ -305,7 +341,23 @@ for (const workers of [1, 2, 3])
           await sleep(2);
         }
     };
-    const [packets] = await Promise.all([net.exchange(150, () => done < CHANGES), changes()]);
+    // Somebody reads what is counted, all the time, and never finds it half changed.
+    const files = await statsReaders(net.control);
+    let looks = 0;
+    const look = async (): Promise<void> => {
+      for (; done < CHANGES; await sleep(1)) {
+        for (const read of files) {
+          const keys = readPeers(read)?.map(({ publicKey }) => publicKey) ?? [];
+          assert.equal(new Set(keys).size, keys.length, 'nobody is there twice');
+          for (const key of keys) assert.ok(everybody.has(key), 'everybody is somebody');
+        }
+        looks++;
+      }
+    };
+    const everybody = new Set([...others, ...before.map(({ publicKey }) => publicKey)]);
+    const [packets] = await Promise.all([net.exchange(150, () => done < CHANGES), changes(), look()]);
+    assert.ok(looks > 10);
+    await net.sameFromOutside();
     assert.equal(done, CHANGES);
     t.diagnostic(`${packets} packets of traffic meanwhile`);
     assert.deepEqual((await net.control.counters()).drops, {});

@@ -106,7 +106,7 @@ export class Daemon implements ReconcileObserver {
     this.reconciler.start();
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
-      void this.peers();
+      void this.learn();
       this.#lookForDevices();
     }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
@@ -129,6 +129,23 @@ export class Daemon implements ReconcileObserver {
     await this.reconciler.stop();
     this.#lastHeard.save(this.reconciler.observed().values());
     this.store[Symbol.dispose]();
+  }
+
+  /** What the plane has learnt of every peer, without troubling it; what was known before when it is away. */
+  async learn(): Promise<readonly Observed<WireguardPeerObject>[]> {
+    const facts = await this.#driver.peerFacts(AbortSignal.timeout(2000)).catch(() => []);
+    const byName = new Map(facts.map((fact) => [`${fact.link} ${fact.publicKey}`, fact]));
+    // Looked at only now: what has been applied meanwhile is newer than what was known before.
+    const known = peersOf(this.reconciler.observed().values());
+    const rows = known.map((row) => {
+      const fact = byName.get(`${row.object.link} ${row.object.publicKey}`);
+      if (fact === undefined) return row;
+      const { link: _, publicKey: __, ...learned } = fact;
+      return { ...row, learned: { ...row.learned, ...learned } };
+    });
+    this.reconciler.refresh(rows);
+    this.#lastHeard.save(rows);
+    return rows;
   }
 
   /** Fresh facts about every peer; what was known before when the plane is away. */
@@ -295,9 +312,8 @@ export class Daemon implements ReconcileObserver {
   async #stats(): Promise<GatewayStats | null> {
     try {
       const counters = await this.counters();
-      const peers = peersOf(this.reconciler.observed().values());
-      const turn = peers.length <= STATS_PEERS ? peers : this.#nextTurn(peers);
-      const rows = await this.#refresh(turn);
+      const peers = await this.learn();
+      const rows = peers.length <= STATS_PEERS ? peers : this.#nextTurn(peers);
       return {
         epoch: counters.epoch,
         peers: rows.map(toPeerStats),

@@ -11,6 +11,7 @@ import { Command, CommanderError } from 'commander';
 import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
 import { EngineSupervisor } from './children/engine.ts';
+import { openStats } from './children/stats.ts';
 import { type Options, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { listen, localServer } from './doors/local/server.ts';
@@ -65,7 +66,7 @@ async function main(): Promise<void> {
     },
     log,
   );
-  const driver = new UserspaceDriver((signal) => engine.connect(signal));
+  const driver = new UserspaceDriver((signal) => engine.connect(signal), openStats);
   const daemon = new Daemon({ config, store, identity, privateKey, driver, engine, log });
   const wg = new WgDoor(daemon, log);
   const local = localServer(daemon, new Metrics(), (name) => wg.place(name));

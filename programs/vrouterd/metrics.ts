@@ -39,7 +39,8 @@ export class Metrics {
       this.#set('vrouterd_certificate_expiry_seconds', (status.certificateExpiresUnixMs - Date.now()) / 1000);
     try {
       await this.#plane(daemon);
-      this.#set('vrouter_plane_up', 1);
+      // Counters can be read of an engine that is stuck.
+      this.#set('vrouter_plane_up', daemon.engine.isSilent ? 0 : 1);
     } catch {
       this.#set('vrouter_plane_up', 0);
     }
@@ -47,7 +48,7 @@ export class Metrics {
 
   async #plane(daemon: Daemon): Promise<void> {
     const counters = await daemon.counters();
-    const peers = await daemon.peers();
+    const peers = await daemon.learn();
     const recent = Date.now() - 180_000;
     this.#set('vrouter_peers', peers.length);
     this.#set('vrouter_peers_recent', peers.filter((peer) => Number(peer.learned.lastHandshakeUnixMs) > recent).length);

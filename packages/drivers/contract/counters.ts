@@ -25,6 +25,20 @@ export interface PlaneCounters {
   readonly nodes: { readonly [node: string]: number };
 }
 
+/** What a plane has learnt and counted of a WireGuard peer. */
+export interface PeerFacts {
+  readonly link: string;
+  readonly publicKey: string;
+  readonly endpoint: string | null;
+  readonly lastHandshakeUnixMs: number | null;
+  /** The greatest TAI64N label of the peer's initiations, 24 hex digits; null where there is none, or the plane does not tell. */
+  readonly handshakeTimestamp: string | null;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  readonly rxPackets: number;
+  readonly txPackets: number;
+}
+
 /** A translation that is alive. */
 export interface NatSession {
   readonly rule: string;
@@ -86,6 +100,8 @@ export interface Neighbours {
 export interface CountingDriver extends Driver {
   /** Rejects with ProblemError when the plane is away. */
   counters(signal: AbortSignal): Promise<PlaneCounters>;
+  /** Of every peer, cheaply: it is asked for every few seconds. Rejects with ProblemError when the plane is away. */
+  peerFacts(signal: AbortSignal): Promise<readonly PeerFacts[]>;
   /** NAT sessions, at most `limit` (1000) of them. Rejects with ProblemError when the plane is away. */
   natSessions(limit: number, signal: AbortSignal): Promise<NatSessions>;
   /** Ethernet ports, and at most `limit` (1000) of their neighbours. Rejects with ProblemError when the plane is away. */

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import test from 'node:test';
+import { formatKey } from '@vrouter/core/bytes.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { millis } from '@vrouter/core/time.ts';
 import { type ByteStream, EngineClient } from '@vrouter/engine/control/client.ts';
@@ -39,7 +40,10 @@ function startEngine(workers: number = 1): EngineInTests {
 }
 
 /** A client of an engine in this process; frames go through the codecs as they would over a socket. */
-function clientOf(engine: EngineInTests): { readonly client: EngineClient; hangUp(): void } {
+function clientOf(
+  engine: EngineInTests,
+  stats: readonly string[] = [],
+): { readonly client: EngineClient; hangUp(): void } {
   const session = new ControlSession(engine);
   const decoder = new FrameDecoder();
   let onData: (chunk: Uint8Array) => void = () => {};
@@ -64,7 +68,7 @@ function clientOf(engine: EngineInTests): { readonly client: EngineClient; hangU
     close: () => onClose(),
   };
   const client = new EngineClient(stream);
-  onData(encodeFrame(hello('test', process.pid, engine.epoch)));
+  onData(encodeFrame(hello('test', process.pid, engine.epoch, { stats })));
   return { client, hangUp: () => onClose() };
 }
 
@@ -83,7 +87,7 @@ for (const workers of [1, 3])
 
 test('a lost engine is told by watch, and the next call asks for a new one', async () => {
   const engines = [startEngine(), startEngine()];
-  const connections = engines.map(clientOf);
+  const connections = engines.map((engine) => clientOf(engine));
   let connected = 0;
   const driver = new UserspaceDriver(async () => connections[connected++]!.client);
   const stop = new AbortController();
@@ -105,4 +109,49 @@ test('while no engine answers, calls reject with its problem', async () => {
   const driver = new UserspaceDriver(() => Promise.reject(away));
   await assert.rejects(driver.observe('all', AbortSignal.timeout(1000)), away);
   await assert.rejects(driver.apply([], AbortSignal.timeout(1000)), away);
+});
+
+test('what is counted is read where it lies; files of nobody, or of another engine, are not believed', async () => {
+  const engine = new Engine(surroundings(), 'one');
+  const other = new Engine(surroundings(), 'two');
+  const signal = AbortSignal.timeout(10_000);
+  const closed: string[] = [];
+  const reads: string[] = [];
+  const open = (path: string) => {
+    if (path === 'nowhere') return null;
+    const from = path === 'other' ? other : engine;
+    const read = (at: number, length: number): Uint8Array => {
+      reads.push(path);
+      return from.readStats(at, length);
+    };
+    return { read, close: () => void closed.push(path) };
+  };
+  const key = formatKey(systemCrypto().publicKey(new Uint8Array(32).fill(9)));
+  await engine.apply([
+    { do: 'link.set', name: 'wg0', type: 'wireguard', vrf: 'default', mtu: 1420, adminUp: false },
+    { do: 'wireguard.set', link: 'wg0', listenPort: 0, privateKey: formatKey(new Uint8Array(32).fill(8)) },
+    { do: 'peer.set', link: 'wg0', publicKey: key, allowedIps: [], persistentKeepalive: 0, endpoint: '192.0.2.9:9' },
+  ]);
+  for (const [paths, isRead] of [
+    [['own'], true],
+    [[], false],
+    [['other'], false],
+    [['own', 'nowhere'], false],
+  ] as const) {
+    reads.length = 0;
+    const { client, hangUp } = clientOf(engine, paths);
+    const driver = new UserspaceDriver(async () => client, open);
+    const counters = await driver.counters(signal);
+    assert.deepEqual([counters.epoch, counters.links.map(({ name }) => name)], ['one', ['wg0']]);
+    const before = reads.length;
+    const [peer, ...more] = await driver.peerFacts(signal);
+    assert.deepEqual([peer?.link, peer?.publicKey, peer?.endpoint, more], ['wg0', key, '192.0.2.9:9', []]);
+    assert.equal(reads.length > before, isRead, String(paths));
+    hangUp();
+    await client.closed;
+    await driver.close();
+  }
+  assert.deepEqual(closed.sort(), ['other', 'own', 'own']);
+  await engine.close();
+  await other.close();
 });

@@ -7,8 +7,9 @@ import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { RowId } from '@vrouter/engine/control/messages.ts';
 import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
-import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '../contract/counters.ts';
+import type { CountingDriver, NatSessions, Neighbours, PeerFacts, PlaneCounters } from '../contract/counters.ts';
 import type { Applied, Capabilities, Change } from '../contract/driver.ts';
+import { EngineStats, type OpenStats } from './stats.ts';
 import { actionOf, observedOf, rowIdOf } from './translate.ts';
 
 const capabilities: Capabilities = {
@@ -23,12 +24,17 @@ export type ConnectEngine = (signal: AbortSignal) => Promise<EngineClient>;
 
 export class UserspaceDriver implements CountingDriver {
   readonly #connect: ConnectEngine;
+  readonly #openStats: OpenStats;
   #client: EngineClient | null = null;
+  /** Of the client's engine; null: it has to be asked. */
+  #stats: EngineStats | null = null;
   #connecting: Promise<EngineClient> | null = null;
   #away = Promise.withResolvers<string>();
 
-  constructor(connect: ConnectEngine) {
+  /** `openStats`: how to read the engine's counters without asking it; left out, it is asked. */
+  constructor(connect: ConnectEngine, openStats: OpenStats = () => null) {
     this.#connect = connect;
+    this.#openStats = openStats;
   }
 
   capabilities(): Capabilities {
@@ -76,7 +82,14 @@ export class UserspaceDriver implements CountingDriver {
   }
 
   async counters(signal: AbortSignal): Promise<PlaneCounters> {
-    return within((await this.#engine(signal)).counters(), signal);
+    const client = await this.#engine(signal);
+    return this.#stats?.counters() ?? within(client.counters(), signal);
+  }
+
+  async peerFacts(signal: AbortSignal): Promise<readonly PeerFacts[]> {
+    const client = await this.#engine(signal);
+    const read = this.#stats?.peers() ?? null;
+    return read ?? (await within(client.dump(), signal)).filter((row) => row.is === 'peer');
   }
 
   async natSessions(limit: number, signal: AbortSignal): Promise<NatSessions> {
@@ -103,8 +116,14 @@ export class UserspaceDriver implements CountingDriver {
     });
     const client = await within(this.#connecting, signal);
     if (this.#client === client) return client;
+    const hello = await within(client.hello, signal);
+    if (this.#client !== null) return this.#client;
     this.#client = client;
+    const stats = EngineStats.open(hello, this.#openStats);
+    this.#stats = stats;
     void client.closed.then(() => {
+      stats?.close();
+      if (this.#stats === stats) this.#stats = null;
       if (this.#client !== client) return;
       this.#client = null;
       this.#away.resolve('the engine hung up');

@@ -20,6 +20,8 @@ export interface Hello {
   readonly epoch: string;
   /** Left out by engines of before. */
   readonly machine?: MachineFacts;
+  /** Files with what the workers count (`stats/layout.ts`), for whoever may read them. Left out or empty: ask. */
+  readonly stats?: readonly string[];
 }
 
 /** What the engine found on its machine, and with that how fast it is. */

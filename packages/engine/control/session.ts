@@ -39,9 +39,13 @@ export interface Outcome {
 }
 
 /** What the engine says first to everybody. */
-export function hello(version: string, pid: number, epoch: string, machine?: MachineFacts): Hello {
-  const greeting = { type: 'hello', controlVersion: CONTROL_VERSION, version, pid, epoch } as const;
-  return machine === undefined ? greeting : { ...greeting, machine };
+export function hello(
+  version: string,
+  pid: number,
+  epoch: string,
+  more: { readonly machine?: MachineFacts; readonly stats?: readonly string[] } = {},
+): Hello {
+  return { type: 'hello', controlVersion: CONTROL_VERSION, version, pid, epoch, ...more };
 }
 
 export class ControlSession {

@@ -2,31 +2,11 @@
 import { dropReasons } from './drops.ts';
 import { icmpOutcomes } from './icmp-outcomes.ts';
 
-/** The arrays of counters, for whoever only reads them: made anew when a link needs more room. */
-export interface CounterColumns {
-  readonly drops: Float64Array;
-  readonly nodes: Float64Array;
-  readonly wireguardDrops: Float64Array;
-  readonly icmp: Float64Array;
-  /** SYNs whose MSS was lowered, IP packets that were cut, datagrams to us that were put together. */
-  readonly work: Float64Array;
-  readonly rxPackets: Float64Array;
-  readonly rxBytes: Float64Array;
-  readonly txPackets: Float64Array;
-  readonly txBytes: Float64Array;
-  readonly linkDrops: Float64Array;
-}
-
 /** What is done to packets besides forwarding them: SYNs whose MSS was lowered, packets cut, datagrams to us put together. */
 export const Work = { mssClamped: 0, fragmented: 1, reassembled: 2 } as const;
 export type Work = (typeof Work)[keyof typeof Work];
 
-/** Zeros in memory that other threads may read. */
-export function sharedColumn(length: number): Float64Array {
-  return new Float64Array(new SharedArrayBuffer(8 * length));
-}
-
-export class Counters implements CounterColumns {
+export class Counters {
   /** By drop reason. */
   readonly drops: Float64Array;
   /** Packets that each node has handled, by node number. */
@@ -49,8 +29,8 @@ export class Counters implements CounterColumns {
   readonly #column: (length: number) => Float64Array;
 
   /**
-   * `nodes`: how many nodes the graph has; `wireguardDrops`: how many reasons the WireGuard mind has; `column`: makes zeros, say
-   * `sharedColumn`.
+   * `nodes`: how many nodes the graph has; `wireguardDrops`: how many reasons the WireGuard mind has; `column`: makes zeros,
+   * perhaps where others can read them.
    */
   constructor(
     nodes: number,
@@ -70,12 +50,6 @@ export class Counters implements CounterColumns {
     this.txPackets = column(8);
     this.txBytes = column(8);
     this.linkDrops = column(8);
-  }
-
-  /** The arrays as they are now. */
-  columns(): CounterColumns {
-    const { drops, nodes, wireguardDrops, icmp, work, rxPackets, rxBytes, txPackets, txBytes, linkDrops } = this;
-    return { drops, nodes, wireguardDrops, icmp, work, rxPackets, rxBytes, txPackets, txBytes, linkDrops };
   }
 
   /** Counts one thing done. */

@@ -9,6 +9,7 @@ import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Rng } from '@vrouter/core/rng.ts';
 import { WireguardDevice, type WireguardPeer } from '@vrouter/protocols/wireguard/device.ts';
 import type { DevicePart, WireguardCrypto } from '@vrouter/protocols/wireguard/ports.ts';
+import type { PeerRecords } from '@vrouter/protocols/wireguard/records.ts';
 import { InitiationPace } from '@vrouter/protocols/wireguard/turns.ts';
 import type { Action, DumpRow } from '../control/messages.ts';
 import type { BreathClock } from '../graph/breath-clock.ts';
@@ -53,6 +54,8 @@ export class WireguardTable {
   readonly #silentDrops: Float64Array;
   /** How often the minds of this thread start handshakes, all together. */
   readonly #pace: InitiationPace;
+  /** Where what becomes of peers can be read. */
+  readonly #peerRecords: PeerRecords;
   /** Null where there is one worker. */
   readonly #handoff: Handoff | null;
 
@@ -63,6 +66,7 @@ export class WireguardTable {
     outbox: Outbox,
     readable: (port: WireguardPort) => void,
     silentDrops: Float64Array,
+    records: PeerRecords,
     handoff: Handoff | null = null,
   ) {
     this.#surroundings = surroundings;
@@ -72,6 +76,7 @@ export class WireguardTable {
     this.#records = new Map();
     this.#silentDrops = silentDrops;
     this.#pace = new InitiationPace();
+    this.#peerRecords = records;
     this.#handoff = handoff;
   }
 
@@ -167,11 +172,10 @@ export class WireguardTable {
             persistentKeepaliveSeconds: action.persistentKeepalive,
             receivedTimestamp: label === null ? undefined : Uint8Array.fromHex(label),
           }
-        : { publicKey: publicKey.value, allowedIps },
+        : { publicKey: publicKey.value, allowedIps, owner },
       this.#clock.now,
     );
     if (peer === null) return problem('input.invalid', 'this is the public key of the device itself', 'publicKey');
-    peer.owner = owner;
     if (known === undefined && first !== undefined) port.device.greet(peer, this.#clock.now);
     const fingerprints = this.#records.get(port)!.presharedKeyFingerprints;
     if (presharedKey !== undefined)
@@ -234,7 +238,17 @@ export class WireguardTable {
 
   #create(link: Link, listenPort: number, privateKey: Uint8Array, socket: DatagramSocket | null): void {
     const { crypto, rng, fingerprint } = this.#surroundings;
-    const device = new WireguardDevice(crypto, rng, privateKey, this.#part(link), this.#silentDrops, this.#pace);
+    const part = this.#part(link);
+    const device = new WireguardDevice(
+      crypto,
+      rng,
+      privateKey,
+      part,
+      this.#silentDrops,
+      this.#pace,
+      this.#peerRecords,
+      link.index,
+    );
     const port = new WireguardPort(link.index, device, this.#outbox);
     this.#records.set(port, {
       listenPort,

@@ -11,9 +11,9 @@ import { NEVER } from '../breath.ts';
 import type { Action, CountersReply, DumpRow, NatSessionsReply, NeighboursReply, RowId } from '../control/messages.ts';
 import type { TraceFilter } from '../control/trace-messages.ts';
 import { Engine, type EngineSurroundings, ROWS_PER_PAGE, type TakePage } from '../engine.ts';
-import { countersReply } from '../graph/counters-reply.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
 import type { MemoryNetwork } from '../ports/memory.ts';
+import { readCounters } from '../stats/reader.ts';
 import { CaptureJoin, TraceJoin } from '../trace/join.ts';
 import { CaptureWatch, type TraceWatch, Watch } from '../trace/watch.ts';
 import { makeBells } from '../workers/bell.ts';
@@ -144,11 +144,7 @@ export class MemoryCrew implements EngineInTests {
   }
 
   counters(): CountersReply {
-    return countersReply(
-      this.epoch,
-      this.engines[0]!.links(),
-      this.engines.map((engine) => engine.counterColumns()),
-    );
+    return readCounters(this.engines.map((engine) => engine.readStats))!;
   }
 
   natSessions(limit: number): NatSessionsReply {

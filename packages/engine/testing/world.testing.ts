@@ -10,6 +10,7 @@ import { Engine } from '../engine.ts';
 import { type MemoryEthernet, MemoryEthernets } from '../ports/ethernet/memory.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
 import { MemoryHost, type MemoryTun } from '../ports/tun/memory.ts';
+import type { ReadStats } from '../stats/reader.ts';
 import { ownerOf } from '../workers/share.ts';
 import { type EngineInTests, MemoryCrew } from './crew.testing.ts';
 import { WireguardClient } from './wireguard-client.testing.ts';
@@ -31,6 +32,8 @@ export class World {
   now: Millis = millis(1000);
   alarmAt: Millis = NEVER;
 
+  /** What the workers count, as others read it. */
+  readonly segments: readonly ReadStats[];
   readonly #crew: MemoryCrew | null;
   readonly #workers: number;
 
@@ -52,7 +55,9 @@ export class World {
     };
     this.#crew =
       workers === 1 ? null : new MemoryCrew({ workers, network: this.network, address: GATEWAY_IP, surroundings });
-    this.engine = this.#crew ?? new Engine(surroundings, 'test');
+    const alone = this.#crew === null ? new Engine(surroundings, 'test') : null;
+    this.engine = this.#crew ?? alone!;
+    this.segments = (this.#crew?.engines ?? [alone!]).map((engine) => engine.readStats);
   }
 
   get clock(): Clock {

@@ -7,9 +7,9 @@ import { millis } from '@vrouter/core/time.ts';
 import { fingerprint, generatePrivateKey, systemCrypto, systemRng } from '@vrouter/host/crypto/system.ts';
 import type { Action } from '../control/messages.ts';
 import { Engine } from '../engine.ts';
-import { countersReply } from '../graph/counters-reply.ts';
 import type { DatagramSocket } from '../ports/datagram.ts';
 import { MemoryNetwork } from '../ports/memory.ts';
+import { readCounters } from '../stats/reader.ts';
 import { echoPacket, ip, udpPacket } from '../testing/packets.testing.ts';
 import { WireguardClient } from '../testing/wireguard-client.testing.ts';
 import { makeBells } from './bell.ts';
@@ -116,11 +116,7 @@ class Pair {
   }
 
   counters() {
-    return countersReply(
-      'test',
-      this.engines[0]!.links(),
-      this.engines.map((engine) => engine.counterColumns()),
-    );
+    return readCounters(this.engines.map((engine) => engine.readStats))!;
   }
 }
 

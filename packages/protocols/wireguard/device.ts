@@ -31,6 +31,7 @@ import { eraseRemote } from './noise.ts';
 import { Outbox } from './outbox.ts';
 import { type PeerUpdate, WireguardPeer } from './peer.ts';
 import type { DevicePart, WireguardCrypto, WireguardSink } from './ports.ts';
+import { PeerRecords, placeElsewhere, type RecordPlace } from './records.ts';
 import { isLater } from './tai64n.ts';
 import { DeadlineHeap, PeerTimers, Timer } from './timers.ts';
 import { InitiationPace, Turns } from './turns.ts';
@@ -58,10 +59,14 @@ export class WireguardDevice {
   readonly #timers: PeerTimers;
   readonly #handshakes: Handshakes;
   readonly #outbox: Outbox;
+  readonly #records: PeerRecords;
+  readonly #number: number;
+  readonly #elsewhere: RecordPlace;
 
   /**
    * `privateKey`: 32 bytes, copied. `rng` makes keys: the system's, except in tests. `part`: which one of a divided device this is;
-   * null for a whole one. `silentDrops`: where these are counted; `pace`: how often handshakes are started. Both may be shared with others.
+   * null for a whole one. `silentDrops`: where these are counted; `pace`: how often handshakes are started; `records`: where it is told
+   * what becomes of peers, and `number` is the device's name there. These may be shared with others.
    */
   constructor(
     crypto: WireguardCrypto,
@@ -70,8 +75,13 @@ export class WireguardDevice {
     part: DevicePart | null = null,
     silentDrops: Float64Array = new Float64Array(WIREGUARD_DROPS),
     pace: InitiationPace = new InitiationPace(),
+    records: PeerRecords = new PeerRecords(),
+    number = 0,
   ) {
     checkKey(privateKey);
+    this.#records = records;
+    this.#number = number;
+    this.#elsewhere = placeElsewhere();
     this.silentDrops = silentDrops;
     this.#indices =
       part === null ? new IndexTable(rng) : new IndexTable(rng, { bits: part.indexBits, value: part.index });
@@ -123,12 +133,14 @@ export class WireguardDevice {
     const name = update.publicKey.toBase64();
     let peer = this.#peers.get(name);
     if (peer === undefined) {
-      peer = new WireguardPeer(update.publicKey);
+      const owner = update.owner ?? -1;
+      const record = owner < 0 ? this.#records.take(this.#number, update.publicKey) : this.#elsewhere;
+      peer = new WireguardPeer(update.publicKey, owner, record);
       this.#peers.set(name, peer);
     }
     if (update.presharedKey !== undefined) this.#setPresharedKey(peer, update.presharedKey, now);
     if (update.receivedTimestamp !== undefined && isLater(update.receivedTimestamp, peer.receivedTimestamp))
-      peer.receivedTimestamp.set(update.receivedTimestamp);
+      peer.receive(update.receivedTimestamp);
     if (update.allowedIps !== undefined) this.#allowedIps.replace(peer, update.allowedIps);
     const first = peer.endpoint === null;
     if (update.endpoint) peer.endpoint = update.endpoint;
@@ -160,6 +172,7 @@ export class WireguardDevice {
     peer.cookie?.fill(0);
     peer.cookie = null;
     peer.alive = false;
+    if (peer.record !== this.#elsewhere) this.#records.free(peer.record);
     if (this.receivedFrom === peer) this.receivedFrom = null;
     return true;
   }

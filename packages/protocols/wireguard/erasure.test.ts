@@ -42,11 +42,11 @@ const privateKey = key(0x11);
 const bookKey = key(0x42);
 
 /** A device whose only peer is the book; the secret that both static keys share is made, and not counted. */
-function stage(part: DevicePart | null = null) {
+function stage(part: DevicePart | null = null, owner = -1) {
   const crypto = new WatchedCrypto();
   const device = new WireguardDevice(crypto, seededRng(1), privateKey, part);
   const publicKey = crypto.publicKey(bookKey);
-  const peer = device.setPeer({ publicKey, endpoint: BOOK }, millis(0))!;
+  const peer = device.setPeer({ publicKey, endpoint: BOOK, owner }, millis(0))!;
   const sent: Uint8Array[] = [];
   let now: Millis = millis(0);
   const sink = {
@@ -145,8 +145,7 @@ for (const which of [0, 1])
 
 test('an initiation that is handed over to another part leaves nothing here', () => {
   let handed = 0;
-  const { crypto, peer, hear, initiation } = stage({ index: 0, indexBits: 3, handOver: () => void handed++ });
-  peer.owner = 1;
+  const { crypto, hear, initiation } = stage({ index: 0, indexBits: 3, handOver: () => void handed++ }, 1);
   assert.equal(hear(initiation()), 0);
   assert.deepEqual([handed, crypto.alive], [1, 0]);
 });

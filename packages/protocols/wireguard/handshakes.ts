@@ -258,7 +258,7 @@ export class Handshakes {
     const now = clock.now;
     if (!isLater(timestamp, peer.receivedTimestamp)) return WireguardDrop.oldTimestamp;
     if (now - peer.lastInitiationReceivedAt < INITIATION_SPACING_MS) return WireguardDrop.initiationFlood;
-    peer.receivedTimestamp.set(timestamp);
+    peer.receive(timestamp);
     peer.lastInitiationReceivedAt = now;
     // The answer goes where the question came from. Packets go on to where the peer is known to be until it has used the new session:
     // an initiation is no proof of being there, since one that was recorded before our memory begins is as good as a new one.

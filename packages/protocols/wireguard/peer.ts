@@ -4,6 +4,17 @@ import type { Prefix } from '@vrouter/core/prefix.ts';
 import type { AllowedNode } from './allowed-ips.ts';
 import type { Keypair } from './keypair.ts';
 import type { PendingInitiation, RemoteStatic } from './noise.ts';
+import {
+  LAST_HANDSHAKE,
+  RECORD_DOUBLES,
+  type RecordPlace,
+  RX_BYTES,
+  RX_PACKETS,
+  TX_BYTES,
+  TX_PACKETS,
+  tellEndpoint,
+  tellTimestamp,
+} from './records.ts';
 import { TIMERS } from './timers.ts';
 import { Place, type Queued } from './turns.ts';
 
@@ -30,6 +41,8 @@ export interface PeerUpdate {
   readonly persistentKeepaliveSeconds?: number | undefined;
   /** 12 bytes: a TAI64N label that the peer has used, as `WireguardPeer.receivedTimestamp` was before. Initiations up to it are old. */
   readonly receivedTimestamp?: Uint8Array | undefined;
+  /** Of a new peer of a divided device: the part that has its sessions, -1 (as when left out) for this one. It never changes. */
+  readonly owner?: number | undefined;
 }
 
 /** A packet that waits for a session: a copy, with the MTU that bounds its padding. */
@@ -38,21 +51,12 @@ export interface StagedPacket {
   readonly mtu: number;
 }
 
-const RX_BYTES = 0;
-const TX_BYTES = 1;
-const RX_PACKETS = 2;
-const TX_PACKETS = 3;
-
 export class WireguardPeer implements Queued<WireguardPeer> {
   readonly publicKey: Uint8Array;
-  /** The configured one until an authenticated message came from elsewhere. */
-  endpoint: Endpoint | null = null;
   persistentKeepaliveSeconds = 0;
   presharedKey: Uint8Array | null = null;
-  /** When the last handshake completed, Unix ms of the local clock. */
-  lastHandshakeUnixMs: number | null = null;
   /** In a divided device (DevicePart): the part that has the peer's sessions; -1 when that is this one. */
-  owner = -1;
+  readonly owner: number;
   /** False once the device has dropped the peer. */
   alive = true;
 
@@ -92,37 +96,69 @@ export class WireguardPeer implements Queued<WireguardPeer> {
   keepaliveAgain = false;
   refreshTried = false;
 
-  // Sums live in a typed array: number fields would be boxed again on every packet once they are large.
-  readonly #sums: Float64Array = new Float64Array(4);
+  #endpoint: Endpoint | null = null;
+  /** What others are told. Sums live there and not in fields, which would be boxed again on every packet once they are large. */
+  readonly record: RecordPlace;
+  readonly #sums: Float64Array;
+  readonly #sumsAt: number;
 
-  constructor(publicKey: Uint8Array) {
+  constructor(publicKey: Uint8Array, owner: number, record: RecordPlace) {
     this.publicKey = new Uint8Array(publicKey);
+    this.owner = owner;
+    this.record = record;
+    this.#sums = record.page.doubles;
+    this.#sumsAt = record.row * RECORD_DOUBLES;
+  }
+
+  /** The configured one until an authenticated message came from elsewhere. */
+  get endpoint(): Endpoint | null {
+    return this.#endpoint;
+  }
+  set endpoint(endpoint: Endpoint | null) {
+    if (endpoint === this.#endpoint) return;
+    this.#endpoint = endpoint;
+    tellEndpoint(this.record, endpoint);
+  }
+
+  /** When the last handshake completed, Unix ms of the local clock. */
+  get lastHandshakeUnixMs(): number | null {
+    const at = this.#sums[this.#sumsAt + LAST_HANDSHAKE]!;
+    return at === 0 ? null : at;
+  }
+  set lastHandshakeUnixMs(at: number) {
+    this.#sums[this.#sumsAt + LAST_HANDSHAKE] = at;
+  }
+
+  /** The peer has used this label of 12 bytes; it is later than those before. */
+  receive(timestamp: Uint8Array): void {
+    this.receivedTimestamp.set(timestamp);
+    tellTimestamp(this.record, timestamp);
   }
 
   /** UDP payload bytes of authenticated messages from the peer, handshakes and keepalives included. */
   get rxBytes(): number {
-    return this.#sums[RX_BYTES]!;
+    return this.#sums[this.#sumsAt + RX_BYTES]!;
   }
   /** UDP payload bytes sent to the peer, handshakes and keepalives included. */
   get txBytes(): number {
-    return this.#sums[TX_BYTES]!;
+    return this.#sums[this.#sumsAt + TX_BYTES]!;
   }
   /** Inner packets delivered. */
   get rxPackets(): number {
-    return this.#sums[RX_PACKETS]!;
+    return this.#sums[this.#sumsAt + RX_PACKETS]!;
   }
   /** Inner packets sealed. */
   get txPackets(): number {
-    return this.#sums[TX_PACKETS]!;
+    return this.#sums[this.#sumsAt + TX_PACKETS]!;
   }
 
   countRx(bytes: number, packets: 0 | 1): void {
-    this.#sums[RX_BYTES]! += bytes;
-    this.#sums[RX_PACKETS]! += packets;
+    this.#sums[this.#sumsAt + RX_BYTES]! += bytes;
+    this.#sums[this.#sumsAt + RX_PACKETS]! += packets;
   }
 
   countTx(bytes: number, packets: 0 | 1): void {
-    this.#sums[TX_BYTES]! += bytes;
-    this.#sums[TX_PACKETS]! += packets;
+    this.#sums[this.#sumsAt + TX_BYTES]! += bytes;
+    this.#sums[this.#sumsAt + TX_PACKETS]! += packets;
   }
 }

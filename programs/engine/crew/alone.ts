@@ -16,6 +16,7 @@ import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/syste
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { Alarm } from '../alarm.ts';
 import { openEthernet } from '../ethernet.ts';
+import { openStats, type StatsMemory } from '../stats.ts';
 import { openTun } from '../tun.ts';
 import type { Machine } from './machine.ts';
 
@@ -24,7 +25,7 @@ export class Alone implements Machine {
   readonly #alarm: Alarm;
   readonly #engine: Engine;
 
-  constructor(epoch: string) {
+  constructor(epoch: string, stats: StatsMemory) {
     this.epoch = epoch;
     const clock = systemClock();
     this.#alarm = new Alarm(() => this.#engine.alarm(), clock.now);
@@ -37,6 +38,7 @@ export class Alone implements Machine {
         openUdp,
         openTun,
         openEthernet,
+        stats: openStats(stats),
         setAlarm: (at) => this.#alarm.set(at),
         pause: () => new Promise((resolve) => setImmediate(resolve)),
       },

@@ -9,6 +9,7 @@ import { generatePrivateKey } from '@vrouter/host/crypto/system.ts';
 import { openUdp } from '@vrouter/host/udp/open.ts';
 import { canSteer, closeBound } from '@vrouter/host/udp/steered.ts';
 import { pattern, rowsOf } from '@vrouter/host/udp/testing.ts';
+import { makeStats } from '../stats.ts';
 import { defaultWorkers, parseWorkers } from './count.ts';
 import { Crew } from './crew.ts';
 import { SocketGroups } from './sockets.ts';
@@ -66,7 +67,7 @@ for (const [how, body] of [
     });
     const crew = new Crew({
       epoch: 'test',
-      workers: 2,
+      stats: [makeStats(0), makeStats(1)],
       thread: new URL(`data:text/javascript,${encodeURIComponent(fault)}`),
       onFailure: (thrown) => {
         failures.push(thrown);

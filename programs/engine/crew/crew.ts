@@ -3,7 +3,7 @@
  * their owners, counters are read where they lie. The main thread moves no packets.
  */
 import { Worker } from 'node:worker_threads';
-import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type {
   Action,
@@ -15,17 +15,17 @@ import type {
 } from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter } from '@vrouter/engine/control/trace-messages.ts';
 import { ROWS_PER_PAGE, type TakePage } from '@vrouter/engine/engine.ts';
-import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
-import { type CountedLink, countersReply } from '@vrouter/engine/graph/counters-reply.ts';
 import { defaultNatSettings } from '@vrouter/engine/nat/settings.ts';
+import { type ReadStats, readCounters, readLinkNames } from '@vrouter/engine/stats/reader.ts';
 import { limitsOf } from '@vrouter/engine/tables/nat.ts';
 import type { CaptureWatch, TraceWatch } from '@vrouter/engine/trace/watch.ts';
 import { makeBells } from '@vrouter/engine/workers/bell.ts';
 import { joinResults, joinRows } from '@vrouter/engine/workers/join-rows.ts';
 import { makeRing } from '@vrouter/engine/workers/ring.ts';
 import { keeperOf, RING_BYTES, type Share } from '@vrouter/engine/workers/share.ts';
+import { type StatsMemory, statsReader } from '../stats.ts';
 import type { Machine } from './machine.ts';
-import type { Birth, Counted, Order, Report } from './messages.ts';
+import type { Birth, Order, Report } from './messages.ts';
 import { SocketGroups } from './sockets.ts';
 import { CrewWatches } from './watches.ts';
 
@@ -34,7 +34,8 @@ const ABANDON_MS = 1000;
 
 export interface CrewOptions {
   readonly epoch: string;
-  readonly workers: number;
+  /** Where each of them counts, which also says how many there are. */
+  readonly stats: readonly StatsMemory[];
   /** A worker failed or ended by itself: a bug, after which nobody can vouch for the tables. Called once. */
   readonly onFailure: (thrown: Error) => void;
   /** The program of a worker; tests have others. */
@@ -49,11 +50,13 @@ interface Waiting<T> {
 
 export class Crew implements Machine {
   readonly epoch: string;
+  readonly workers: number;
   readonly #options: CrewOptions;
   readonly #workers: Worker[];
   readonly #ended: Promise<void>[];
   readonly #sockets: SocketGroups;
-  readonly #columns: (CounterColumns | null)[];
+  readonly #stats: readonly ReadStats[];
+  #notReady: number;
   readonly #applies: Map<number, Waiting<readonly (Problem | null)[]>>;
   readonly #dumps: Map<number, Waiting<readonly DumpRow[]>>;
   /** Rows that have come of dumps that have not ended, by dump and worker. */
@@ -62,7 +65,6 @@ export class Crew implements Machine {
   readonly #neighbours: Map<number, (reply: NeighboursReply) => void>;
   readonly #watches: CrewWatches;
   readonly #keeper: number;
-  #links: readonly CountedLink[];
   #id: number;
   #closing: boolean;
   #failed: boolean;
@@ -70,24 +72,25 @@ export class Crew implements Machine {
 
   constructor(options: CrewOptions) {
     this.epoch = options.epoch;
+    this.workers = options.stats.length;
     this.#options = options;
     this.#workers = [];
     this.#ended = [];
-    this.#sockets = new SocketGroups(options.workers);
-    this.#columns = new Array<CounterColumns | null>(options.workers).fill(null);
+    this.#sockets = new SocketGroups(options.stats.length);
+    this.#stats = options.stats.map(statsReader);
+    this.#notReady = options.stats.length;
     this.#applies = new Map();
     this.#dumps = new Map();
     this.#pages = new Map();
     this.#natSessions = new Map();
     this.#neighbours = new Map();
     this.#watches = new CrewWatches({
-      workers: options.workers,
-      linkExists: (name) => this.#links.some((link) => link.name === name),
+      workers: options.stats.length,
+      linkExists: (name) => readLinkNames(this.#stats[this.#keeper]!)?.includes(name) === true,
       tell: (order, worker) => (worker === undefined ? this.#tell(order) : this.#workers[worker]!.postMessage(order)),
       unixMs: () => Date.now(),
     });
-    this.#keeper = keeperOf(options.workers);
-    this.#links = [];
+    this.#keeper = keeperOf(options.stats.length);
     this.#id = 0;
     this.#closing = false;
     this.#failed = false;
@@ -96,7 +99,8 @@ export class Crew implements Machine {
 
   /** Starts the threads; resolves when all of them are ready. */
   async start(): Promise<void> {
-    const { workers, epoch, thread = new URL('thread.ts', import.meta.url) } = this.#options;
+    const { workers } = this;
+    const { stats, epoch, thread = new URL('thread.ts', import.meta.url) } = this.#options;
     const ready = new Promise<void>((resolve) => {
       this.#allReady = resolve;
     });
@@ -106,7 +110,7 @@ export class Crew implements Machine {
     );
     for (let index = 0; index < workers; index++) {
       const share: Share = { index, workers, bells, rings };
-      const birth: Birth = { epoch, share };
+      const birth: Birth = { epoch, share, stats: stats[index]! };
       const worker = new Worker(thread, { workerData: birth, name: `worker ${index}` });
       worker.on('message', (report: Report) => this.#heard(index, report));
       // Said by the thread itself as a rule; a busy machine may tell of its end first.
@@ -137,7 +141,7 @@ export class Crew implements Machine {
   dump(only?: readonly RowId[]): Promise<DumpRow[]> {
     if (this.#closing) return Promise.resolve([]);
     return new Promise((resolve) => {
-      const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.workers)));
+      const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.stats.length)));
       this.#tell({ do: 'dump', id, only: only ?? null });
     });
   }
@@ -150,11 +154,9 @@ export class Crew implements Machine {
 
   /** Asks nobody. */
   counters(): CountersReply {
-    return countersReply(
-      this.epoch,
-      this.#links,
-      this.#columns.filter((columns) => columns !== null),
-    );
+    const counters = readCounters(this.#stats);
+    if (counters === null) throw new ProblemError(problem('timeout', 'the counters are being changed; ask again'));
+    return counters;
   }
 
   /** The keeper's: nobody else has any. */
@@ -216,11 +218,9 @@ export class Crew implements Machine {
   #heard(index: number, report: Report): void {
     switch (report.is) {
       case 'ready':
-        this.#count(index, report.counted);
-        if (this.#columns.every((columns) => columns !== null)) this.#allReady();
+        if (--this.#notReady === 0) this.#allReady();
         return;
       case 'applied':
-        if (report.counted !== null) this.#count(index, report.counted);
         answer(this.#applies, report.id, index, report.results);
         return;
       case 'rows':
@@ -271,18 +271,13 @@ export class Crew implements Machine {
     }
   }
 
-  #count(index: number, counted: Counted): void {
-    this.#columns[index] = counted.columns;
-    if (index === 0) this.#links = counted.links;
-  }
-
   #tell(order: Order): void {
     for (const worker of this.#workers) worker.postMessage(order);
   }
 
   #expect<T>(where: Map<number, Waiting<T>>, done: (answers: readonly T[]) => void): number {
     const id = ++this.#id;
-    const { workers } = this.#options;
+    const { workers } = this;
     where.set(id, { answers: new Array<T | null>(workers).fill(null), missing: workers, done });
     return id;
   }

@@ -2,17 +2,17 @@
 import type { Problem } from '@vrouter/core/problem.ts';
 import type { Action, DumpRow, NatSessionsReply, NeighboursReply, RowId } from '@vrouter/engine/control/messages.ts';
 import type { TraceFilter, TraceRow } from '@vrouter/engine/control/trace-messages.ts';
-import type { CounterColumns } from '@vrouter/engine/graph/counters.ts';
-import type { CountedLink } from '@vrouter/engine/graph/counters-reply.ts';
 import type { CapturedPacket } from '@vrouter/engine/trace/watch.ts';
 import type { Share } from '@vrouter/engine/workers/share.ts';
 import type { TunOutcome } from '@vrouter/engine/workers/tun.ts';
 import type { BoundUdp } from '@vrouter/host/udp/steered.ts';
+import type { StatsMemory } from '../stats.ts';
 
 /** What a worker is born with. */
 export interface Birth {
   readonly epoch: string;
   readonly share: Share;
+  readonly stats: StatsMemory;
 }
 
 export type Order =
@@ -32,12 +32,6 @@ export type Order =
   | { readonly do: 'unwatch'; readonly number: number }
   | { readonly do: 'close' };
 
-/** Counters lie in shared memory: these are the arrays themselves. */
-export interface Counted {
-  readonly columns: CounterColumns;
-  readonly links: readonly CountedLink[];
-}
-
 /** What a worker has seen for a watch. It says no more before it hears `more`; what finds no room until then is `lost`. */
 export interface Seen {
   readonly is: 'seen';
@@ -49,14 +43,8 @@ export interface Seen {
 }
 
 export type Report =
-  | { readonly is: 'ready'; readonly counted: Counted }
-  | {
-      readonly is: 'applied';
-      readonly id: number;
-      readonly results: readonly (Problem | null)[];
-      /** Null when no link came or went. */
-      readonly counted: Counted | null;
-    }
+  | { readonly is: 'ready' }
+  | { readonly is: 'applied'; readonly id: number; readonly results: readonly (Problem | null)[] }
   /** All but the last of a dump with `more`. */
   | { readonly is: 'rows'; readonly id: number; readonly rows: readonly DumpRow[]; readonly more: boolean }
   | { readonly is: 'natSessions'; readonly id: number; readonly reply: NatSessionsReply }

@@ -12,22 +12,26 @@ import { fingerprint, systemCrypto, systemRng } from '@vrouter/host/crypto/syste
 import { adoptUdp, type BoundUdp } from '@vrouter/host/udp/steered.ts';
 import { Alarm } from '../alarm.ts';
 import { openEthernet } from '../ethernet.ts';
+import { openStats } from '../stats.ts';
 import { openTun } from '../tun.ts';
 import { Lookout } from './lookout.ts';
-import type { Birth, Counted, Order, Report } from './messages.ts';
+import type { Birth, Order, Report } from './messages.ts';
 
-/** An error is told to the main thread, and the sockets are closed by the exit: a thread torn down with a readable one crashes the process. */
-function fail(thrown: unknown): never {
+/**
+ * An error is told to the main thread, and the sockets are closed by the exit: a thread torn down with a readable one crashes the process.
+ * So does an exit from inside of a descriptor's callback, at whose end rejections are heard; hence the next phase.
+ */
+function fail(thrown: unknown): void {
   const { message, stack = '' } = thrown instanceof Error ? thrown : new Error(String(thrown));
   say({ is: 'failed', message, stack });
-  process.exit(1);
+  setImmediate(() => process.exit(1));
 }
 
 function say(report: Report): void {
   parentPort!.postMessage(report);
 }
 
-function main({ epoch, share }: Birth): void {
+function main({ epoch, share, stats }: Birth): void {
   const clock = systemClock();
   const alarm = new Alarm(() => engine.alarm(), clock.now);
   const opening = new Map<number, (socket: Extract<Order, { do: 'opened' }>['socket']) => void>();
@@ -53,14 +57,13 @@ function main({ epoch, share }: Birth): void {
       openUdp,
       openTun: isKeeper ? keeperTun(openTun, doings) : tuns.open,
       openEthernet: isKeeper ? keeperEthernet(openEthernet, doings) : shadowEthernet(tuns),
+      stats: openStats(stats),
       setAlarm: (at) => alarm.set(at),
       pause: () => new Promise((resolve) => setImmediate(resolve)),
     },
     epoch,
     share,
   );
-  const counted = (): Counted => ({ columns: engine.counterColumns(), links: engine.links() });
-
   const lookout = new Lookout(engine, say, (callback) => void setImmediate(callback));
 
   const bell = new Bell(share.bells, share.index);
@@ -84,8 +87,7 @@ function main({ epoch, share }: Birth): void {
     switch (order.do) {
       case 'apply': {
         const results = await engine.apply(order.actions);
-        const links = order.actions.some((action) => action.do.startsWith('link.'));
-        say({ is: 'applied', id: order.id, results, counted: links ? counted() : null });
+        say({ is: 'applied', id: order.id, results });
         return;
       }
       case 'dump': {
@@ -130,7 +132,7 @@ function main({ epoch, share }: Birth): void {
     }
   };
   parentPort!.on('message', (order: Order) => void obey(order).catch(fail));
-  say({ is: 'ready', counted: counted() });
+  say({ is: 'ready' });
   serve();
 }
 

@@ -64,6 +64,11 @@ export class EngineSupervisor {
     return { pid, epoch, machine };
   }
 
+  /** Whether it is there and has not answered for long. */
+  get isSilent(): boolean {
+    return this.#watch.isSilent;
+  }
+
   /** Looks after the engine no more; it goes on. */
   close(): void {
     this.#watch.stop();

@@ -39,6 +39,11 @@ export class EngineWatch {
     this.#patience = patience;
   }
 
+  /** Whether it has been told of as silent, and is. */
+  get isSilent(): boolean {
+    return this.#missed >= this.#patience.tellAfter;
+  }
+
   /** Looks from now on. Idempotent. */
   start(): void {
     this.#timer ??= setInterval(() => this.#look(), this.#patience.lookMs).unref();
