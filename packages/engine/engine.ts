@@ -155,10 +155,11 @@ export class Engine {
       new PeerRecords(segment),
       handoff,
     );
-    const tun = new TunTable(surroundings, (port) => breath.readable(port));
+    const tun = new TunTable(surroundings, counters, (port) => breath.readable(port));
     const ethernet = new EthernetTable(
       surroundings,
       forwarding,
+      counters,
       lost,
       () => surroundings.clock.now(),
       (port) => breath.readable(port),

@@ -1,7 +1,7 @@
 /** Every reason for which a packet ends here, each with a counter. Numbers are for this life only, names are for ever. */
 export const dropReasons = [
   'none',
-  // tun-input
+  // a port that exchanges super-packets, before its input node
   'offloadMalformed',
   // ethernet-input
   'ethernetShort',

@@ -1,6 +1,6 @@
 /**
  * A UDP network in memory, for tests and for worlds that live in one process. Datagrams lie in their receiver's queue until
- * `deliver` wakes it; nothing is lost, reordered or late, unless `lose` says so.
+ * `deliver` wakes it; nothing is lost, reordered or late, unless `lose` says so, and kernels take everything unless `fate` does.
  */
 import { type Endpoint, makeEndpoint } from '@vrouter/core/endpoint.ts';
 import { parseIp } from '@vrouter/core/ip.ts';
@@ -21,12 +21,15 @@ interface Datagram {
 export class MemoryNetwork {
   /** Datagrams for which this says true vanish. */
   lose: (from: Endpoint, to: Endpoint, bytes: Uint8Array) => boolean;
+  /** What the kernel of their sender does with datagrams. */
+  fate: (from: Endpoint, to: Endpoint) => 'taken' | 'full' | 'refused';
   /** Datagrams of one batch touch each other, as the kernel's coalesced ones do. */
   coalesce: boolean;
   readonly #sockets: Map<string, MemorySocket>;
 
   constructor() {
     this.lose = () => false;
+    this.fate = () => 'taken';
     this.coalesce = false;
     this.#sockets = new Map();
   }
@@ -70,7 +73,7 @@ class MemorySocket implements DatagramSocket {
   readonly local: Endpoint;
   readonly queue: Datagram[];
   callback: (() => void) | null;
-  readonly refused: number;
+  refused: number;
   readonly #network: MemoryNetwork;
   readonly #region: Region;
   readonly #forget: () => void;
@@ -108,12 +111,18 @@ class MemorySocket implements DatagramSocket {
   }
 
   send(rows: DatagramRows): number {
+    let taken = 0;
+    this.refused = 0;
     for (let row = 0; row < rows.count; row++) {
+      const to = rows.endpoint[row]!;
+      const fate = this.#network.fate(this.local, to);
+      if (fate === 'refused') this.refused++;
+      if (fate !== 'taken') continue;
       const at = rows.offset[row]!;
-      const bytes = rows.region[row]!.bytes.slice(at, at + rows.length[row]!);
-      this.#network.pass(this.local, rows.endpoint[row]!, bytes);
+      this.#network.pass(this.local, to, rows.region[row]!.bytes.slice(at, at + rows.length[row]!));
+      taken++;
     }
-    return rows.count;
+    return taken;
   }
 
   onReadable(callback: () => void): void {

@@ -11,6 +11,7 @@ import type { Rng } from '@vrouter/core/rng.ts';
 import type { Millis } from '@vrouter/core/time.ts';
 import { NeighbourState } from '@vrouter/protocols/neighbour/table.ts';
 import type { Action, NeighbourRow, NeighboursReply, PortRow } from '../control/messages.ts';
+import type { Counters } from '../graph/counters.ts';
 import type { LostPackets } from '../ports/ethernet/lost.ts';
 import { EthernetPort } from '../ports/ethernet/port.ts';
 import type { EthernetSocket, OpenEthernet } from '../ports/frames.ts';
@@ -47,6 +48,7 @@ interface Known {
 export class EthernetTable {
   readonly #surroundings: EthernetSurroundings;
   readonly #forwarding: Forwarding;
+  readonly #counters: Counters;
   readonly #lost: LostPackets;
   readonly #now: () => Millis;
   readonly #readable: (port: EthernetPort) => void;
@@ -57,6 +59,7 @@ export class EthernetTable {
   constructor(
     surroundings: EthernetSurroundings,
     forwarding: Forwarding,
+    counters: Counters,
     lost: LostPackets,
     now: () => Millis,
     readable: (port: EthernetPort) => void,
@@ -64,6 +67,7 @@ export class EthernetTable {
   ) {
     this.#surroundings = surroundings;
     this.#forwarding = forwarding;
+    this.#counters = counters;
     this.#lost = lost;
     this.#now = now;
     this.#readable = readable;
@@ -75,7 +79,7 @@ export class EthernetTable {
   async create(link: Link, action: LinkSet): Promise<Problem | null> {
     const fields = canonical(action);
     if ('code' in fields) return fields;
-    const port = new EthernetPort(link.index, this.#lost, (up) => {
+    const port = new EthernetPort(link.index, this.#counters, this.#lost, (up) => {
       link.operUp = up;
     });
     const chosenMac = new Uint8Array(6);

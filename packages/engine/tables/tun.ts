@@ -6,6 +6,7 @@ import { formatPrefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import type { Action } from '../control/messages.ts';
+import type { Counters } from '../graph/counters.ts';
 import type { HostSide, OpenTun, TunSocket } from '../ports/frames.ts';
 import { TunPort } from '../ports/tun/port.ts';
 import type { Link } from '../state/forwarding.ts';
@@ -33,12 +34,14 @@ export interface TunFields extends HostFields {
 
 export class TunTable {
   readonly #surroundings: TunSurroundings;
+  readonly #counters: Counters;
   readonly #readable: (port: TunPort) => void;
   readonly #sides: Map<TunPort, HostFields>;
 
   /** `readable` is called when a port's socket has something. */
-  constructor(surroundings: TunSurroundings, readable: (port: TunPort) => void) {
+  constructor(surroundings: TunSurroundings, counters: Counters, readable: (port: TunPort) => void) {
     this.#surroundings = surroundings;
+    this.#counters = counters;
     this.#readable = readable;
     this.#sides = new Map();
   }
@@ -47,7 +50,7 @@ export class TunTable {
   async create(link: Link, action: LinkSet): Promise<Problem | null> {
     const fields = canonical(action);
     if ('code' in fields) return fields;
-    const port = new TunPort(link.index);
+    const port = new TunPort(link.index, this.#counters);
     const failed = link.adminUp ? await this.#open(port, link, { ...fields, mtu: link.mtu }) : null;
     if (failed !== null) return failed;
     link.tun = port;
@@ -92,12 +95,14 @@ export class TunTable {
   async #open(port: TunPort, link: Link, side: HostFields & { readonly mtu: number }): Promise<Problem | null> {
     const { openTun } = this.#surroundings;
     if (openTun === undefined) return problem('intent.unsupported', 'this engine cannot open TUN devices', 'type');
+    let socket: TunSocket;
     try {
-      port.socket = await openTun(link.name, sideOf(side));
+      socket = await openTun(link.name, sideOf(side));
     } catch (thrown) {
       return toProblem(thrown);
     }
-    port.socket.onReadable(() => this.#readable(port));
+    port.open(socket);
+    socket.onReadable(() => this.#readable(port));
     link.operUp = true;
     return null;
   }

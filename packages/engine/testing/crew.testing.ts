@@ -48,7 +48,7 @@ interface JoinedWatch {
 
 export interface MemoryCrewOptions {
   readonly workers: number;
-  readonly ringBytes?: number;
+  readonly ringBytes?: number | undefined;
   /** Where worker 0 hears, and what the others send from. */
   readonly network: MemoryNetwork;
   readonly address: string;

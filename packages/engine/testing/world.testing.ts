@@ -37,8 +37,11 @@ export class World {
   readonly #crew: MemoryCrew | null;
   readonly #workers: number;
 
-  /** `rng`: a seeded one repeats what the engine numbers by chance. `workers`: with more than one, client n lives on worker n % workers. */
-  constructor(rng: Rng = systemRng(), workers: number = workersInTests) {
+  /**
+   * `rng`: a seeded one repeats what the engine numbers by chance. `workers`: with more than one, client n lives on worker n % workers;
+   * `ringBytes` is what lies between two of them.
+   */
+  constructor(rng: Rng = systemRng(), workers: number = workersInTests, ringBytes?: number) {
     this.#workers = workers;
     const surroundings = {
       clock: this.clock,
@@ -53,8 +56,9 @@ export class World {
       },
       pause: () => Promise.resolve(),
     };
+    const { network } = this;
     this.#crew =
-      workers === 1 ? null : new MemoryCrew({ workers, network: this.network, address: GATEWAY_IP, surroundings });
+      workers === 1 ? null : new MemoryCrew({ workers, ringBytes, network, address: GATEWAY_IP, surroundings });
     const alone = this.#crew === null ? new Engine(surroundings, 'test') : null;
     this.engine = this.#crew ?? alone!;
     this.segments = (this.#crew?.engines ?? [alone!]).map((engine) => engine.readStats);

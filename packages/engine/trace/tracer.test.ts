@@ -127,6 +127,25 @@ test('drops: the node and the reason', async () => {
   assert.deepEqual([rows[3]!.outLink, rows[3]!.outPeer], ['wg0', rows[3]!.peer]);
 });
 
+test('frames of the host that make no sense are not the drop of the packet that comes with them', async () => {
+  const made = await world();
+  made.host.offloads = { tcp: true, udp: true };
+  const device = await made.hostInterface();
+  const watch = trace(made);
+  // Behind a virtio-net header of zeroes.
+  device.say(
+    new Uint8Array(3),
+    Uint8Array.of(...new Uint8Array(10), ...echoPacket({ src: '10.99.0.1', dst: '10.77.0.1' })),
+  );
+  made.settle();
+  const rows = watch.take();
+  assert.deepEqual(
+    rows.map((row) => [row.link, row.drop, row.end]),
+    [['host0', null, 'sent']],
+  );
+  assert.deepEqual(made.drops(), { offloadMalformed: 1 });
+});
+
 test('a datagram that cannot be opened is a row without a packet, unless a header was asked for', async () => {
   const made = await world();
   const [any, udp] = [trace(made), trace(made, { protocol: 'udp' })];

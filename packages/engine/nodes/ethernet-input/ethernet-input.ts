@@ -41,13 +41,6 @@ export class EthernetInput {
 
   process(batch: PacketBatch, frame: Frame): void {
     const { links } = this.#forwarding;
-    // The rows of a batch are those of one port. What its socket has kept from us is counted with them.
-    const first = batch.ingress[frame.rows[0]!]!;
-    const port = links[first]!.ethernet!;
-    const malformed = port.takeMalformed();
-    if (malformed > 0) this.#counters.drop(Drop.offloadMalformed, first, malformed);
-    const otherVlan = port.takeOtherVlan();
-    if (otherVlan > 0) this.#counters.drop(Drop.ethernetVlan, first, otherVlan);
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const ingress = batch.ingress[row]!;

@@ -32,9 +32,9 @@ test('a link that is down or too small takes nothing', () => {
 test('each type of link has its own way out', () => {
   const forwarding = new Forwarding();
   forwarding.links.push(new Link(0, 'wg0', 0, 1420, true), new Link(1, 'host0', 0, 1420, true, 'tun'));
-  forwarding.links[1]!.tun = new TunPort(1);
-  for (const link of forwarding.links) link!.operUp = true;
   const bench = new Bench();
+  forwarding.links[1]!.tun = new TunPort(1, bench.counters);
+  for (const link of forwarding.links) link!.operUp = true;
   const [wireguard, tun] = [new Frame(), new Frame()];
   for (const egress of [0, 1, 0]) bench.batch.egress[bench.packet(literals.udp4)] = egress;
   bench.run(new LinkOutput(forwarding, bench.counters, 7, wireguard, tun, new Frame(), new Frame()));

@@ -133,3 +133,12 @@ test('what cannot be cut: no room, no room for eight bytes, options that make no
   assert.equal(fragmenter.cut(full.batch, full.packet(packet), 27, next), Drop.mtuExceeded);
   assert.equal(next.count, 0);
 });
+
+test('a datagram that finds no room in its batch is lost whole', () => {
+  const pieces = cut(udpPacket(ways[4], new Uint8Array(400)));
+  const small = new Bench(new PacketBatch(256, 0, 400));
+  const reassembly = new Reassembly(small.counters);
+  const said = pieces.map((piece) => reassembly.take(small.batch, small.packet(piece), millis(0)));
+  assert.deepEqual(said, [...Array.from({ length: pieces.length - 1 }, () => HELD), Drop.madeFull]);
+  assert.equal(put(reassembly, pieces).said.at(-1), Drop.none, 'the next one has its place');
+});

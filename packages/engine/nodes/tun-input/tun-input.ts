@@ -1,10 +1,10 @@
 /**
  * tun-input: IP packets that the host's own kernel sent into a TUN link. They are what they are; everything is judged by `ip-input`.
+ * Frames that hold none have been counted by the port.
  * In: the socket of a port. Out: ip-input.
  */
 import type { PacketBatch } from '../../batch/packet-batch.ts';
 import type { Counters } from '../../graph/counters.ts';
-import { Drop } from '../../graph/drops.ts';
 import type { Frame } from '../../graph/frame.ts';
 import type { Forwarding } from '../../state/forwarding.ts';
 
@@ -24,10 +24,6 @@ export class TunInput {
 
   process(batch: PacketBatch, frame: Frame): void {
     const { links } = this.#forwarding;
-    // The rows of a batch are those of one port.
-    const link = batch.ingress[frame.rows[0]!]!;
-    const malformed = links[link]!.tun!.takeMalformed();
-    if (malformed > 0) this.#counters.drop(Drop.offloadMalformed, link, malformed);
     for (let i = 0; i < frame.count; i++) {
       const row = frame.rows[i]!;
       const ingress = batch.ingress[row]!;

@@ -48,6 +48,8 @@ export class MemoryEthernet implements EthernetSocket {
   readonly mac: Uint8Array;
   mtu: number;
   readonly otherVlan: number;
+  /** The kernel's queue is full: it takes nothing. */
+  full: boolean;
   gone: boolean;
   failed: boolean;
   /** Whether the cable is in. */
@@ -65,6 +67,7 @@ export class MemoryEthernet implements EthernetSocket {
     this.mac = mac;
     this.mtu = device.mtu;
     this.otherVlan = 0;
+    this.full = false;
     this.gone = false;
     this.failed = false;
     this.carrier = true;
@@ -131,7 +134,7 @@ export class MemoryEthernet implements EthernetSocket {
   }
 
   send(rows: FrameRows): number {
-    if (!this.isUp()) return 0;
+    if (!this.isUp() || this.full) return 0;
     for (let row = 0; row < rows.count; row++) {
       const at = rows.offset[row]!;
       this.sent.push(rows.region[row]!.bytes.slice(at, at + rows.length[row]!));

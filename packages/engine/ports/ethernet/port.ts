@@ -6,6 +6,8 @@ import { type Millis, millis } from '@vrouter/core/time.ts';
 import { Station, type StationSink } from '@vrouter/protocols/neighbour/station.ts';
 import { ETHERNET_LEN } from '@vrouter/wire/ethernet/ethernet.ts';
 import { BATCH_ROWS, PacketBatch, ROW_OURS } from '../../batch/packet-batch.ts';
+import type { Counters } from '../../graph/counters.ts';
+import { Drop } from '../../graph/drops.ts';
 import type { Region } from '../datagram.ts';
 import type { EthernetSocket, FrameRows } from '../frames.ts';
 import type { LostPackets } from './lost.ts';
@@ -30,6 +32,7 @@ export class EthernetPort implements StationSink {
   adjacency: number;
   /** Frames on their way out; ethernet-output's. */
   readonly rows: FrameRows;
+  readonly #counters: Counters;
   readonly #said: FrameRows;
   readonly #lost: LostPackets;
   readonly #changed: (up: boolean) => void;
@@ -40,13 +43,14 @@ export class EthernetPort implements StationSink {
   #otherVlanSeen: number;
 
   /** `lost` takes packets whose neighbour is away; `changed` is told when frames can pass, or cannot any more. */
-  constructor(link: number, lost: LostPackets, changed: (up: boolean) => void) {
+  constructor(link: number, counters: Counters, lost: LostPackets, changed: (up: boolean) => void) {
     this.link = link;
     this.socket = null;
     this.station = null;
     this.up = false;
     this.adjacency = 0;
     this.rows = new PacketBatch(BATCH_ROWS);
+    this.#counters = counters;
     this.#said = new PacketBatch(1);
     this.#lost = lost;
     this.#changed = changed;
@@ -77,7 +81,7 @@ export class EthernetPort implements StationSink {
     await socket?.close();
   }
 
-  /** Fills the batch from the socket; returns the rows. */
+  /** Fills the batch from the socket; returns the rows. Frames that the socket kept from us are counted here: they may be all that has come. */
   receive(batch: PacketBatch): number {
     if (this.socket === null) {
       batch.count = 0;
@@ -85,24 +89,9 @@ export class EthernetPort implements StationSink {
     }
     const count = this.socket.receive(batch);
     batch.ingress.fill(this.link, 0, count);
+    this.#countKept(this.socket);
     if (this.socket.failed) this.suspect();
     return count;
-  }
-
-  /** Frames that the socket found malformed since this was asked last. */
-  takeMalformed(): number {
-    const malformed = this.socket?.malformed ?? 0;
-    const since = malformed - this.#malformedSeen;
-    this.#malformedSeen = malformed;
-    return since;
-  }
-
-  /** Frames of other VLANs since this was asked last. */
-  takeOtherVlan(): number {
-    const other = this.socket?.otherVlan ?? 0;
-    const since = other - this.#otherVlanSeen;
-    this.#otherVlanSeen = other;
-    return since;
   }
 
   /** The interface may be another than it was: the next tick looks. `lost`: it was down meanwhile. */
@@ -137,6 +126,15 @@ export class EthernetPort implements StationSink {
 
   unreachable(bytes: Uint8Array, at: number, length: number, tag: number): void {
     this.#lost.add(this.#regionOf(bytes), at, length, tagLink(tag), tagFlags(tag), this.link);
+  }
+
+  #countKept({ malformed = 0, otherVlan }: EthernetSocket): void {
+    if (malformed > this.#malformedSeen)
+      this.#counters.drop(Drop.offloadMalformed, this.link, malformed - this.#malformedSeen);
+    if (otherVlan > this.#otherVlanSeen)
+      this.#counters.drop(Drop.ethernetVlan, this.link, otherVlan - this.#otherVlanSeen);
+    this.#malformedSeen = malformed;
+    this.#otherVlanSeen = otherVlan;
   }
 
   #look(now: Millis, station: Station): void {
