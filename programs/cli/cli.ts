@@ -6,6 +6,7 @@ import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
+import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addPeer } from './peer/peer.ts';
@@ -22,7 +23,7 @@ import { addWatch } from './watch/watch.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, version.
+The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -57,6 +58,7 @@ export function buildProgram(world: World): Command {
   addHostInterface(program, world);
   addMasquerade(program, world);
   addPublishedPort(program, world);
+  addHistory(program, world);
   addVersion(program, world);
   addCompletion(program, world);
   for (const command of all(program)) {

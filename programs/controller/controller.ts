@@ -18,6 +18,7 @@ import { Authority } from './ca/authority.ts';
 import { Desired } from './desired/desired.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
+import { History } from './history/history.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { restServer } from './rest/server.ts';
@@ -33,6 +34,8 @@ const FLUSH_MS = 5000;
 /** The server's certificate is good for 30 days and made anew each day. */
 const CERTIFICATE_RENEW_MS = 24 * 3_600_000;
 const FORGET_MS = 3_600_000;
+/** How often what has passed is added to the history; its finest steps are as long. ms. */
+const HISTORY_MS = 60_000;
 /** Certificates are forgotten this long after their end; longer than they can be renewed. ms. */
 const CERTIFICATE_MEMORY_MS = 30 * 24 * 3_600_000;
 /** Connections that are still open so long after stop() are cut, ms. */
@@ -82,7 +85,8 @@ export async function startController(options: Options, log: FastifyBaseLogger):
 
   const names = agentNames(options);
   const joins = new JoinService(db, desired, roster, authority, events, metrics, controllerId, unixMs);
-  const poll = new PollService(desired, events, metrics, unixMs);
+  const history = new History(db, unixMs);
+  const poll = new PollService(desired, history, events, metrics, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const credentials = await authority.server(names.all);
   const agents = await agentListener(
@@ -116,6 +120,8 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   const timers = [
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
     setInterval(() => renewServer(agents, authority, names.all).catch(failed(log)), CERTIFICATE_RENEW_MS),
+    setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
+    setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
   ];
 
@@ -145,6 +151,7 @@ export async function startController(options: Options, log: FastifyBaseLogger):
       rest.app.server.closeAllConnections();
     }, STOP_MS);
     await roster.flush();
+    await history.flush();
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();

@@ -10,6 +10,7 @@ import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { pino } from 'pino';
 import { Authority } from '../ca/authority.ts';
 import { createVrouter } from '../desk/vrouters.ts';
+import { History } from '../history/history.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { lastAudit } from '../store/audit.ts';
 import { type Answer, makeRequest, prepareJoin, register, TestGateway } from '../testing/gateway.ts';
@@ -34,7 +35,7 @@ before(async () => {
   const { db, desired, roster, events } = opened;
   const metrics = new Metrics();
   const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs);
-  const poll = new PollService(desired, events, metrics, unixMs);
+  const poll = new PollService(desired, new History(db, unixMs), events, metrics, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const services = { db, authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
   listener = await agentListener(services, await authority.server(['127.0.0.1']), pino({ level: 'silent' }));

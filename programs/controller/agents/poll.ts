@@ -4,7 +4,9 @@ import type { PollReply, PollRequest } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { Head } from '../desired/head.ts';
+import { INTERFACE } from '../desk/status.ts';
 import type { EventBus } from '../events/bus.ts';
+import type { History } from '../history/history.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { StoredOp } from '../store/intents.ts';
 import type { Gateway } from './gateway.ts';
@@ -26,12 +28,14 @@ export class ReplayError extends ProblemError {
 
 export class PollService {
   readonly #desired: Desired;
+  readonly #history: History;
   readonly #events: EventBus;
   readonly #metrics: Metrics;
   readonly #unixMs: () => number;
   #stopping = false;
 
-  constructor(desired: Desired, events: EventBus, metrics: Metrics, unixMs: () => number) {
+  constructor(desired: Desired, history: History, events: EventBus, metrics: Metrics, unixMs: () => number) {
+    this.#history = history;
     this.#desired = desired;
     this.#events = events;
     this.#metrics = metrics;
@@ -80,6 +84,8 @@ export class PollService {
     const before = gateway.row.appliedVersion;
     const errorsBefore = JSON.stringify(gateway.errors);
     gateway.heard(request, now, (stats) => head.bodies.has(`peer/${stats.interface}/${stats.publicKey}`));
+    if (request.stats !== null)
+      this.#history.hear(gateway.vrouterId, request.stats, (key) => head.bodies.has(`peer/${INTERFACE}/${key}`));
     const vrouter = head.row.name;
     if (!gateway.connected) {
       gateway.connected = true;

@@ -127,7 +127,8 @@ export function wgQuick(reply: PeerReply): string {
   return wgQuickText(reply, { privateKey: null, presharedKey: null }, 25);
 }
 
-async function findPeer(db: Reader, head: Head, which: string): Promise<PeerRow> {
+/** By name or public key. Throws `peer.notFound`. */
+export async function findPeer(db: Reader, head: Head, which: string): Promise<PeerRow> {
   const row = (await peerByName(db, head.row.id, which)) ?? (await peerByKey(db, head.row.id, which));
   if (row !== undefined) return row;
   const hint = 'there is no peer of that name or public key; list the peers to see which there are';

@@ -17,6 +17,7 @@ import type { App } from './app.ts';
 import { answerErrors } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { judgeRequest } from './guard.ts';
+import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { natRoutes } from './nat.ts';
 import { peerRoutes } from './peers.ts';
@@ -91,6 +92,7 @@ export async function restServer(
   routeRoutes(app, desk);
   hostInterfaceRoutes(app, desk);
   natRoutes(app, desk);
+  historyRoutes(app, desk);
   const endStreams = eventRoutes(app, desk.events);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

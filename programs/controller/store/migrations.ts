@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first];
+export const migrations: readonly Migration[] = [first, history];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
@@ -119,5 +119,35 @@ async function first(db: Kysely<unknown>): Promise<void> {
     .addColumn('subject', 'text')
     .addColumn('outcome', 'text', (c) => c.notNull())
     .addColumn('reason', 'text')
+    .execute();
+}
+
+async function history({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
+    .createTable('samples')
+    .addColumn('vrouterId', 'text', (c) => c.notNull().references('vrouters.id').onDelete('cascade'))
+    .addColumn('series', 'text', (c) => c.notNull())
+    .addColumn('stepMs', 'bigint', (c) => c.notNull())
+    .addColumn('atUnixMs', 'bigint', (c) => c.notNull())
+    .addColumn('rxBytes', 'bigint', (c) => c.notNull())
+    .addColumn('txBytes', 'bigint', (c) => c.notNull())
+    .addColumn('rxPackets', 'bigint', (c) => c.notNull())
+    .addColumn('txPackets', 'bigint', (c) => c.notNull())
+    .addColumn('drops', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('samplesKey', ['vrouterId', 'series', 'stepMs', 'atUnixMs'])
+    .execute();
+  await schema.createIndex('samplesAge').on('samples').columns(['stepMs', 'atUnixMs']).execute();
+  await schema
+    .createTable('meters')
+    .addColumn('vrouterId', 'text', (c) => c.notNull().references('vrouters.id').onDelete('cascade'))
+    .addColumn('series', 'text', (c) => c.notNull())
+    .addColumn('epoch', 'text', (c) => c.notNull())
+    .addColumn('atUnixMs', 'bigint', (c) => c.notNull())
+    .addColumn('rxBytes', 'bigint', (c) => c.notNull())
+    .addColumn('txBytes', 'bigint', (c) => c.notNull())
+    .addColumn('rxPackets', 'bigint', (c) => c.notNull())
+    .addColumn('txPackets', 'bigint', (c) => c.notNull())
+    .addColumn('drops', 'bigint', (c) => c.notNull())
+    .addPrimaryKeyConstraint('metersKey', ['vrouterId', 'series'])
     .execute();
 }

@@ -79,6 +79,33 @@ export interface Tables {
     hash: string;
     atUnixMs: number;
   };
+  /**
+   * What passed in steps of time, by series: '' is the whole gateway, else a peer's public key. `atUnixMs` is where the step begins. Steps
+   * without traffic have no row.
+   */
+  samples: {
+    vrouterId: string;
+    series: string;
+    stepMs: number;
+    atUnixMs: number;
+    rxBytes: number;
+    txBytes: number;
+    rxPackets: number;
+    txPackets: number;
+    drops: number;
+  };
+  /** The absolute values up to which `samples` has counted. */
+  meters: {
+    vrouterId: string;
+    series: string;
+    epoch: string;
+    atUnixMs: number;
+    rxBytes: number;
+    txBytes: number;
+    rxPackets: number;
+    txPackets: number;
+    drops: number;
+  };
   /** Numbers that only grow and outlive a restart, for the metrics. */
   counters: { name: string; value: number };
   audit: {
