@@ -57,9 +57,10 @@ for (const [how, body] of [
 ] as const)
   test(`a worker that ${how} under traffic is told once, and the others can be taken down`, { skip }, async (t) => {
     const real = new URL('thread.ts', import.meta.url);
-    // The real worker, with a fault to come in number 1.
-    const fault = `import { workerData } from 'node:worker_threads'; await import('${real}');
-      if (workerData.share.index === 1) setTimeout(() => { ${body}; }, 400);`;
+    // The real worker, with a fault to come in number 1, some time after it has been looked at.
+    const fault = `import { parentPort, workerData } from 'node:worker_threads'; await import('${real}');
+      if (workerData.share.index === 1)
+        parentPort.on('message', ({ do: order }) => { if (order === 'dump') setTimeout(() => { ${body}; }, 300); });`;
     const failures: Error[] = [];
     let failed: () => void = () => {};
     const failure = new Promise<void>((resolve) => {

@@ -68,6 +68,7 @@ export class Crew implements Machine {
   #id: number;
   #closing: boolean;
   #failed: boolean;
+  readonly #failure: PromiseWithResolvers<void>;
   #allReady: () => void;
 
   constructor(options: CrewOptions) {
@@ -94,6 +95,7 @@ export class Crew implements Machine {
     this.#id = 0;
     this.#closing = false;
     this.#failed = false;
+    this.#failure = Promise.withResolvers();
     this.#allReady = () => {};
   }
 
@@ -131,19 +133,25 @@ export class Crew implements Machine {
   apply(actions: readonly Action[]): Promise<(Problem | null)[]> {
     if (this.#closing)
       return Promise.resolve(actions.map(() => problem('engine.unreachable', 'the engine is stopping')));
-    return new Promise((resolve) => {
-      const id = this.#expect(this.#applies, (answers) => resolve(joinResults(actions.length, answers)));
-      this.#tell({ do: 'apply', id, actions });
-    });
+    return this.#orWhenFailed(
+      new Promise((resolve) => {
+        const id = this.#expect(this.#applies, (answers) => resolve(joinResults(actions.length, answers)));
+        this.#tell({ do: 'apply', id, actions });
+      }),
+      () => actions.map(() => problem('engine.unreachable', 'a worker of the engine has failed')),
+    );
   }
 
   /** All rows, or those of the named that exist. */
   dump(only?: readonly RowId[]): Promise<DumpRow[]> {
     if (this.#closing) return Promise.resolve([]);
-    return new Promise((resolve) => {
-      const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.stats.length)));
-      this.#tell({ do: 'dump', id, only: only ?? null });
-    });
+    return this.#orWhenFailed(
+      new Promise<DumpRow[]>((resolve) => {
+        const id = this.#expect(this.#dumps, (answers) => resolve(joinRows(answers, this.#options.stats.length)));
+        this.#tell({ do: 'dump', id, only: only ?? null });
+      }),
+      () => [],
+    );
   }
 
   /** As `dump`, page by page; this thread moves no packets. */
@@ -291,9 +299,15 @@ export class Crew implements Machine {
     this.#fail(thrown);
   }
 
+  /** A worker that is gone answers nobody, and whoever waits for it would wait for ever. */
+  #orWhenFailed<T>(answer: Promise<T>, otherwise: () => T): Promise<T> {
+    return Promise.race([answer, this.#failure.promise.then(otherwise)]);
+  }
+
   #fail(thrown: Error): void {
     if (this.#failed) return;
     this.#failed = true;
+    this.#failure.resolve();
     this.#options.onFailure(thrown);
   }
 }
