@@ -1,5 +1,6 @@
 /** Brings the programs that the worlds talk to, where that is ours to do: as root, on a machine with apt-get. */
 import { spawnSync } from 'node:child_process';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { programPath } from '../tests/world/needs.ts';
 
 /** Program → the Debian package that has it. */
@@ -8,6 +9,7 @@ const packages: { readonly [program: string]: string } = {
   ip: 'iproute2',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
+  postgres: 'postgresql',
   tcpdump: 'tcpdump',
   traceroute: 'traceroute',
   tshark: 'tshark',
@@ -24,8 +26,18 @@ export function ensureWorlds(): void {
   if (missing.length === 0 || process.getuid?.() !== 0 || programPath('apt-get') === null) return;
   const wanted = missing.map((program) => packages[program]!);
   console.error(`installing Debian packages for the worlds: ${wanted.join(' ')}`);
+  if (missing.includes('postgres')) keepPostgresQuiet();
   const done = apt('update') && apt('install', '-y', '--no-install-recommends', ...wanted);
   if (!done) console.error('that did not work; the worlds that need them will be listed as not run');
+}
+
+/**
+ * The tests make a PostgreSQL of their own; what Debian's package makes and starts when it is installed, a database server for the whole
+ * machine, nobody has asked for. Its own switch for that has to be there before.
+ */
+function keepPostgresQuiet(): void {
+  mkdirSync('/etc/postgresql-common/createcluster.d', { recursive: true });
+  writeFileSync('/etc/postgresql-common/createcluster.d/vrouter-tests.conf', 'create_main_cluster = false\n');
 }
 
 function apt(...args: readonly string[]): boolean {

@@ -60,6 +60,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'data.inUse': precondition,
   'data.unwritable': precondition,
   'data.corrupt': { http: 500, grpc: 'DATA_LOSS', exit: 1 },
+  'store.unavailable': away,
   'socket.unreachable': away,
   'engine.unreachable': away,
   'engine.protocol': away,

@@ -51,6 +51,7 @@ export const problemCodes = [
   'data.inUse',
   'data.unwritable',
   'data.corrupt',
+  'store.unavailable',
   'socket.unreachable',
   'engine.unreachable',
   'engine.protocol',

@@ -16,6 +16,7 @@ import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
 import { Authority } from './ca/authority.ts';
 import { Desired } from './desired/desired.ts';
+import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
@@ -24,8 +25,8 @@ import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { restServer } from './rest/server.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
-import { sqliteDialect } from './store/dialect/sqlite.ts';
 import { openStore } from './store/open.ts';
+import { storeBackend } from './store/place.ts';
 import { readSetting, settle } from './store/settings.ts';
 import { VERSION } from './version.ts';
 
@@ -50,8 +51,8 @@ export interface Running {
 }
 
 /**
- * Starts a controller on the folder `options.data`. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`, `port.inUse`,
- * `port.denied`, `address.invalid`.
+ * Starts a controller on the folder `options.data`. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`,
+ * `store.unavailable`, `port.inUse`, `port.denied`, `address.invalid`.
  */
 export async function startController(options: Options, log: FastifyBaseLogger): Promise<Running> {
   const unixMs = Date.now;
@@ -63,18 +64,22 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   const wherePath = join(options.data, 'controller.json');
   rmSync(wherePath, { force: true });
 
-  const path = join(options.data, 'controller.db');
-  const db = await openStore(sqliteDialect(path), path);
+  const backend = storeBackend(options.data, options.store ?? null);
+  const db = await openStore(backend, { told: (text) => log.info(text) });
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
   const authority = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
-  await settle(db, 'rootFingerprint', authority.rootFingerprint);
+  if ((await settle(db, 'rootFingerprint', authority.rootFingerprint)) !== authority.rootFingerprint)
+    throw new ProblemError(problem('data.corrupt', otherRoot(options.data, backend.where)));
 
-  const desired = new Desired(db, unixMs);
+  const desired = new Desired(db, unixMs, backend.feed);
   for (const vrouter of await desired.load())
     log.warn({ vrouter }, 'the stored hash was not that of the intents; its gateway gets everything anew');
   const roster = new Roster(db);
   await roster.load();
+  const follower = new Follower(desired, roster, backend.feed, log);
+  await follower.start();
+  undo.defer(() => follower.stop());
   const events = new EventBus(unixMs);
   const metrics = new Metrics();
   metrics.watch({
@@ -150,13 +155,19 @@ export async function startController(options: Options, log: FastifyBaseLogger):
       agents.server.closeAllConnections();
       rest.app.server.closeAllConnections();
     }, STOP_MS);
-    await roster.flush();
-    await history.flush();
+    // What a store that is away has not been told, the gateways tell again.
+    await roster.flush().catch(failed(log));
+    await history.flush().catch(failed(log));
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();
   };
   return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
+}
+
+/** Two that start on one empty database at once each make a root, and one of them is first. */
+function otherRoot(data: string, where: string): string {
+  return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; copy the folder ca/ from the controller that was first, with its mode`;
 }
 
 /** Listens; returns the port. */

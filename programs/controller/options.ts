@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Command } from 'commander';
 import { isLoopback } from './rest/guard.ts';
+import { readStorePlace } from './store/place.ts';
 import { VERSION } from './version.ts';
 
 export interface Address {
@@ -13,6 +14,8 @@ export interface Address {
 
 export interface Options {
   readonly data: string;
+  /** URL of a PostgreSQL database; null: SQLite in the data folder. */
+  readonly store?: string | null;
   readonly rest: Address;
   readonly agents: Address;
   /** Names and addresses in the server's certificate; empty means the usual ones. */
@@ -28,6 +31,10 @@ export function readOptions(argv: readonly string[]): Options {
     .description('Admits gateways, holds the configuration of virtual routers, hears their statistics')
     .version(VERSION)
     .requiredOption('--data <dir>', 'folder for everything that is kept (made when missing, mode 0700)')
+    .option(
+      '--store <url>',
+      'PostgreSQL database, postgres://user@host/name, or a file with its URL (mode 0600); else SQLite in the folder',
+    )
     .option('--rest <host:port>', 'where REST listens; port 0 takes a free one', '127.0.0.1:8080')
     .option('--rest-insecure-allow-remote', 'let REST, which asks for no password, listen beyond the loopback', false)
     .option('--agents <host:port>', 'where gateways connect (TLS); port 0 takes a free one', '127.0.0.1:8443')
@@ -43,6 +50,7 @@ export function readOptions(argv: readonly string[]): Options {
   command.parse([...argv], { from: 'user' });
   const given = command.opts<{
     data: string;
+    store?: string;
     rest: string;
     restInsecureAllowRemote: boolean;
     agents: string;
@@ -63,7 +71,8 @@ export function readOptions(argv: readonly string[]): Options {
       );
   }
   const agents = readAddress(given.agents, '--agents');
-  return { data: given.data, rest, agents, agentHosts: given.agentHost, logLevel: given.logLevel };
+  const store = readStorePlace(given.store ?? null);
+  return { data: given.data, store, rest, agents, agentHosts: given.agentHost, logLevel: given.logLevel };
 }
 
 /** All names for the certificate, and the one for join strings. */

@@ -3,7 +3,7 @@
  * is skipped with the reason, `npm test` lists it at the end, and with CI=true counts it as a failure.
  */
 import { spawnSync } from 'node:child_process';
-import { accessSync, constants } from 'node:fs';
+import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A property of the machine, or the name of a program that must be on PATH. */
@@ -25,10 +25,17 @@ export function needs(...what: readonly Need[]): string | false {
 /** Where a program is on PATH; null when it is not. */
 export function programPath(name: string): string | null {
   // The sbin folders hold `ip` and its like, and are often not on the PATH of ordinary users.
-  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin']) {
+  for (const folder of [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/sbin', ...postgresFolders()]) {
     if (folder !== '' && can(join(folder, name), constants.X_OK)) return join(folder, name);
   }
   return null;
+}
+
+/** Debian keeps the server's programs in a folder of their version, newest first here, and puts none of them on PATH. */
+function postgresFolders(): string[] {
+  const above = '/usr/lib/postgresql';
+  const versions = can(above, constants.R_OK) ? readdirSync(above) : [];
+  return versions.sort((a, b) => Number(b) - Number(a)).map((version) => join(above, version, 'bin'));
 }
 
 function lookUp(need: Need): string | null {

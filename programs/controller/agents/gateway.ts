@@ -59,6 +59,14 @@ export class Gateway {
     for (const peer of peers) if (knows(peer)) this.peers.set(peer.publicKey, { stats: peer, heardUnixMs: nowUnixMs });
   }
 
+  /** Takes in what another controller has heard later than we. */
+  heardElsewhere(row: GatewayRow): void {
+    const { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion } = row;
+    if (this.dirty || (lastPollUnixMs ?? 0) <= (this.row.lastPollUnixMs ?? 0)) return;
+    Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
+    this.connected = true;
+  }
+
   seen(): GatewaySeen {
     return {
       id: this.id,

@@ -109,7 +109,7 @@ export class JoinService {
     // Looked at again, and for good, by consumeToken: this spares the signature.
     if (token.usesLeft < 1) throw new Refused('used');
     if (token.expiresUnixMs + SKEW_MS <= now) throw new Refused('expired');
-    const vrouter = this.#desired.byId(token.vrouterId)?.row.name;
+    const vrouter = (await this.#desired.find(token.vrouterId))?.row.name;
     if (vrouter === undefined) throw new Refused('vrouterGone');
     const gatewayId = randomUUID();
     // It ends up in people's terminals.

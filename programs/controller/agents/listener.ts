@@ -125,7 +125,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     const expired = now > certificate.notAfterUnixMs;
     if (now > certificate.notAfterUnixMs + graceMs)
       throw needed('the client certificate has ended; renew it or join again');
-    const gateway = roster.byId(certificate.gatewayId);
+    const gateway = await roster.find(certificate.gatewayId);
     if (gateway === undefined) throw stranger();
     callers.set(request.raw, { gateway, expired });
   };

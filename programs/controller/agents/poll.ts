@@ -46,7 +46,7 @@ export class PollService {
    * Answers a poll of a gateway whose certificate is good: text of a `pollReply`. Throws `poll.identity`, or ReplayError.
    */
   async poll(gateway: Gateway, request: PollRequest): Promise<string> {
-    const head = this.#desired.byId(gateway.vrouterId);
+    const head = await this.#desired.find(gateway.vrouterId);
     if (request.gatewayId !== gateway.id || head === undefined) throw notYou();
     const digest = createHash('sha256').update(JSON.stringify(request)).digest('base64');
     const admission = gateway.sessions.admit({ ...request, digest });

@@ -39,7 +39,7 @@ export class RenewService {
     const certificate = await this.#authority.gateway(gateway.id, csr.value.publicKey);
     const { serial, notBeforeUnixMs, notAfterUnixMs } = certificate;
     const now = this.#unixMs();
-    const vrouter = this.#desired.byId(gateway.vrouterId)?.row.name;
+    const vrouter = (await this.#desired.find(gateway.vrouterId))?.row.name;
     if (vrouter === undefined || gateway.revoked)
       throw new ProblemError(problem('poll.identity', 'this gateway is not known here any more; join again'));
     await this.#db.transaction().execute(async (tx) => {

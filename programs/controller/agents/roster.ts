@@ -1,6 +1,6 @@
 /** All gateways that may poll, by id and by vrouter. Loaded at the start, so no poll asks the store who it is. */
-import { certificateEnds } from '../store/certificates.ts';
-import { activeGateways, type GatewayRow, saveSeen } from '../store/gateways.ts';
+import { certificateEnd, certificateEnds } from '../store/certificates.ts';
+import { activeGateway, activeGatewayOf, activeGateways, type GatewayRow, saveSeen } from '../store/gateways.ts';
 import type { Db } from '../store/schema.ts';
 import { Gateway, LOST_MS } from './gateway.ts';
 
@@ -8,6 +8,8 @@ export class Roster {
   readonly #db: Db;
   readonly #byId = new Map<string, Gateway>();
   readonly #byVrouter = new Map<string, Gateway>();
+  /** How often somebody came or went. */
+  #changes = 0;
 
   constructor(db: Db) {
     this.#db = db;
@@ -18,9 +20,47 @@ export class Roster {
     for (const row of await activeGateways(this.#db)) this.add(row, ends.get(row.id) ?? null);
   }
 
+  /** Takes over who another controller has admitted to a vrouter, or that nobody is any more. */
+  async refresh(vrouterId: string): Promise<void> {
+    for (;;) {
+      const changes = this.#changes;
+      const row = await activeGatewayOf(this.#db, vrouterId);
+      const known = this.#byVrouter.get(vrouterId);
+      const isNew = row !== undefined && row.id !== known?.id;
+      const end = isNew ? await certificateEnd(this.#db, row.id) : null;
+      // What was read is older than what has been done here meanwhile.
+      if (changes !== this.#changes) continue;
+      if (row === undefined) this.dropOf(vrouterId);
+      else if (isNew) this.add(row, end);
+      else known?.heardElsewhere(row);
+      return;
+    }
+  }
+
+  /** The same for all, and what other controllers have heard from those that poll there. */
+  async refreshAll(): Promise<void> {
+    const rows = new Map((await activeGateways(this.#db)).map((row) => [row.vrouterId, row]));
+    for (const vrouterId of new Set([...this.#byVrouter.keys(), ...rows.keys()])) {
+      const row = rows.get(vrouterId);
+      const known = this.#byVrouter.get(vrouterId);
+      if (row === undefined || known?.id !== row.id) await this.refresh(vrouterId);
+      else known.heardElsewhere(row);
+    }
+  }
+
+  /** As `byId`, and looks into the store for one that another controller has just admitted. */
+  async find(id: string): Promise<Gateway | undefined> {
+    if (!this.#byId.has(id)) {
+      const row = await activeGateway(this.#db, id);
+      if (row !== undefined) await this.refresh(row.vrouterId);
+    }
+    return this.#byId.get(id);
+  }
+
   /** A new gateway takes its vrouter's place from whoever had it. */
   add(row: GatewayRow, certificateExpiresUnixMs: number | null): Gateway {
     this.dropOf(row.vrouterId);
+    this.#changes++;
     const gateway = new Gateway(row, certificateExpiresUnixMs);
     this.#byId.set(gateway.id, gateway);
     this.#byVrouter.set(gateway.vrouterId, gateway);
@@ -31,6 +71,7 @@ export class Roster {
   dropOf(vrouterId: string): void {
     const gateway = this.#byVrouter.get(vrouterId);
     if (gateway === undefined) return;
+    this.#changes++;
     this.#byVrouter.delete(vrouterId);
     this.#byId.delete(gateway.id);
     gateway.revoke();
@@ -63,11 +104,12 @@ export class Roster {
     const dirty = [...this.#byId.values()].filter((gateway) => gateway.dirty);
     if (dirty.length === 0) return;
     for (const gateway of dirty) gateway.dirty = false;
-    await this.#db.transaction().execute((tx) =>
-      saveSeen(
-        tx,
-        dirty.map((gateway) => gateway.seen()),
-      ),
-    );
+    try {
+      const seen = dirty.map((gateway) => gateway.seen());
+      await this.#db.transaction().execute((tx) => saveSeen(tx, seen));
+    } catch (thrown) {
+      for (const gateway of dirty) gateway.dirty = true;
+      throw thrown;
+    }
   }
 }

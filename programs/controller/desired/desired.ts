@@ -1,13 +1,22 @@
 /**
  * Everyone's desired state: store and memory together. Changes go through here one after another, so that memory never runs ahead
  * of the disk: a transaction writes intents, log, version and whatever else the change is made of; then memory follows and held polls
- * are woken.
+ * are woken. Where other controllers write to the same store, a change first takes the vrouter's row and what they have made of it;
+ * between changes `refresh` follows them (follower.ts).
  */
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { count } from '../store/counters.ts';
+import { alone, type ChangeFeed } from '../store/dialect/backend.ts';
 import { changesOf, intentsOf, type StoredChange, type StoredOp, writeChange } from '../store/intents.ts';
-import type { Db, Tx } from '../store/schema.ts';
-import { allVrouters, setConfirmedVersion, type VrouterRow } from '../store/vrouters.ts';
+import type { Db, Reader, Tx } from '../store/schema.ts';
+import {
+  allVrouters,
+  lockVrouter,
+  setConfirmedVersion,
+  type VrouterRow,
+  vrouterById,
+  vrouterByName,
+} from '../store/vrouters.ts';
 import { Draft } from './draft.ts';
 import { Head } from './head.ts';
 
@@ -20,13 +29,15 @@ export interface Changed<T> {
 export class Desired {
   readonly #db: Db;
   readonly #unixMs: () => number;
+  readonly #feed: ChangeFeed;
   readonly #byName = new Map<string, Head>();
   readonly #byId = new Map<string, Head>();
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(db: Db, unixMs: () => number) {
+  constructor(db: Db, unixMs: () => number, feed: ChangeFeed = alone) {
     this.#db = db;
     this.#unixMs = unixMs;
+    this.#feed = feed;
   }
 
   /** Reads everything. Returns the names of vrouters whose stored hash was not that of their intents. */
@@ -39,6 +50,26 @@ export class Desired {
       this.#remember(head);
     }
     return odd;
+  }
+
+  /** Takes over what another controller has made of a vrouter: changes, a new one, its end. */
+  async refresh(id: string): Promise<void> {
+    await this.#serial(() => this.#refresh(id));
+  }
+
+  /** The same for all of them: after something may have been missed. */
+  async refreshAll(): Promise<void> {
+    await this.#serial(async () => {
+      const rows = new Map((await allVrouters(this.#db)).map((row) => [row.id, row]));
+      for (const head of [...this.#byId.values()]) if (!rows.has(head.row.id)) this.#forget(head);
+      for (const [id, row] of rows) if (this.#byId.get(id)?.isAt(row) !== true) await this.#refresh(id);
+    });
+  }
+
+  /** As `byId`, and looks into the store for one that another controller has just made. */
+  async find(id: string): Promise<Head | undefined> {
+    if (!this.#byId.has(id) && this.#feed.shared) await this.refresh(id);
+    return this.#byId.get(id);
   }
 
   all(): Head[] {
@@ -60,10 +91,18 @@ export class Desired {
   /** Makes a vrouter; `work` writes its row. Throws `vrouter.exists`. */
   async create<T>(row: VrouterRow, work: (tx: Tx, draft: Draft) => Promise<T>): Promise<Changed<T>> {
     return this.#serial(async () => {
-      if (this.#byName.has(row.name))
-        throw new ProblemError(problem('vrouter.exists', `there is a vrouter "${row.name}" already`, 'name'));
+      const taken = () =>
+        new ProblemError(problem('vrouter.exists', `there is a vrouter "${row.name}" already`, 'name'));
+      if ((await this.#findByName(row.name)) !== undefined) throw taken();
       const head = new Head(row);
-      const changed = await this.#write(head, work);
+      let changed: Changed<T>;
+      try {
+        changed = await this.#write(head, work);
+      } catch (thrown) {
+        // Another controller may have been faster: the name is unique in the store.
+        if (!(thrown instanceof ProblemError) && (await this.#findByName(row.name)) !== undefined) throw taken();
+        throw thrown;
+      }
       this.#remember(head);
       return changed;
     });
@@ -71,21 +110,25 @@ export class Desired {
 
   /** Changes a vrouter; whatever `work` throws leaves everything as it was. Throws `vrouter.notFound`. */
   async change<T>(name: string, work: (tx: Tx, draft: Draft, head: Head) => Promise<T>): Promise<Changed<T>> {
-    return this.#serial(() => {
-      const head = this.get(name);
-      return this.#write(head, (tx, draft) => work(tx, draft, head));
+    return this.#serial(async () => {
+      const head = (await this.#findByName(name)) ?? this.get(name);
+      return this.#write(head, async (tx, draft) => {
+        await this.#take(tx, head);
+        return work(tx, draft, head);
+      });
     });
   }
 
   /** Removes a vrouter; `work` removes its rows. Throws `vrouter.notFound`. */
   async remove(name: string, work: (tx: Tx, head: Head) => Promise<void>): Promise<void> {
     await this.#serial(async () => {
-      const head = this.get(name);
-      await this.#db.transaction().execute((tx) => work(tx, head));
-      this.#byName.delete(name);
-      this.#byId.delete(head.row.id);
-      head.gone = true;
-      head.wake();
+      const head = (await this.#findByName(name)) ?? this.get(name);
+      await this.#db.transaction().execute(async (tx) => {
+        await this.#take(tx, head);
+        await work(tx, head);
+        await this.#feed.tell(tx, head.row.id);
+      });
+      this.#forget(head);
     });
   }
 
@@ -93,6 +136,7 @@ export class Desired {
     const { change, confirmed, value } = await this.#db.transaction().execute(async (tx) => {
       const draft = new Draft();
       const value = await work(tx, draft);
+      await this.#feed.tell(tx, head.row.id);
       // Removing what is not there, or putting what is, would be a version without a change.
       const ops = draft.ops().filter(({ key, body }) => (head.bodies.get(key) ?? null) !== body);
       const version = ops.length === 0 ? head.version : head.version + 1;
@@ -109,6 +153,57 @@ export class Desired {
     if (change !== null) head.commit(change, confirmed);
     else if (confirmed !== head.row.confirmedVersion) head.confirm(confirmed);
     return { version: head.version, value };
+  }
+
+  /** Makes the vrouter this transaction's own, and brings memory to what others have committed of it. Throws `vrouter.notFound`. */
+  async #take(tx: Tx, head: Head): Promise<void> {
+    const row = await lockVrouter(tx, head.row.id);
+    if (row !== undefined) return this.#follow(tx, head, row);
+    this.#forget(head);
+    this.get(head.row.name);
+  }
+
+  async #refresh(id: string): Promise<void> {
+    // One snapshot: row, intents and log of the same moment.
+    await this.#db
+      .transaction()
+      .setIsolationLevel('repeatable read')
+      .execute(async (tx) => {
+        const row = await vrouterById(tx, id);
+        const known = this.#byId.get(id);
+        if (row === undefined) {
+          if (known !== undefined) this.#forget(known);
+          return;
+        }
+        const head = known ?? new Head(row);
+        if (known === undefined) head.load(await intentsOf(tx, id), await changesOf(tx, id));
+        else await this.#follow(tx, head, row);
+        this.#remember(head);
+      });
+  }
+
+  /** Memory takes over what the store has in `row`: the changes that are new, or everything when they do not lead there. */
+  async #follow(db: Reader, head: Head, row: VrouterRow): Promise<void> {
+    if (head.isAt(row)) return;
+    const changes = row.version > head.version ? await changesOf(db, row.id, head.version) : [];
+    if (!head.follow(row, changes)) head.reload(row, await intentsOf(db, row.id), await changesOf(db, row.id));
+  }
+
+  /** By name; in a store that others write to, also one that we have not heard of, and not the one that had the name before. */
+  async #findByName(name: string): Promise<Head | undefined> {
+    if (!this.#feed.shared) return this.#byName.get(name);
+    const row = await vrouterByName(this.#db, name);
+    const known = this.#byName.get(name);
+    if (known !== undefined && known.row.id !== row?.id) this.#forget(known);
+    if (row !== undefined && !this.#byId.has(row.id)) await this.#refresh(row.id);
+    return this.#byName.get(name);
+  }
+
+  #forget(head: Head): void {
+    if (this.#byName.get(head.row.name) === head) this.#byName.delete(head.row.name);
+    this.#byId.delete(head.row.id);
+    head.gone = true;
+    head.wake();
   }
 
   #remember(head: Head): void {

@@ -11,7 +11,7 @@ export class Head {
   readonly bodies = new Map<string, string>();
   /** The last changes, oldest first, versions without a gap. */
   readonly changes: StoredChange[] = [];
-  readonly #hash = new StateHash(sha256);
+  #hash = new StateHash(sha256);
   readonly #wakers = new Set<() => void>();
   /** Set when the vrouter is deleted: held polls must not outlive it. */
   gone = false;
@@ -36,6 +36,45 @@ export class Head {
     }
     const asStored = this.hash === this.row.stateHash;
     if (asStored) this.changes.push(...changes);
+    return asStored;
+  }
+
+  /** Whether memory is what the store has in `row`. */
+  isAt(row: VrouterRow): boolean {
+    const { version, stateHash, confirmedVersion, restoredVersion } = this.row;
+    return (
+      version === row.version &&
+      stateHash === row.stateHash &&
+      confirmedVersion === row.confirmedVersion &&
+      restoredVersion === row.restoredVersion
+    );
+  }
+
+  /** Takes over `changes` that another controller has made, and wakes whoever waits. False when they do not lead to `row`: reload it. */
+  follow(row: VrouterRow, changes: readonly StoredChange[]): boolean {
+    const at = this.version;
+    const inOrder = changes.every((change, i) => change.version === at + 1 + i);
+    if (!inOrder || row.version !== at + changes.length) return false;
+    if ((changes.at(-1)?.hash ?? this.row.stateHash) !== row.stateHash) return false;
+    for (const change of changes) this.#append(change);
+    if (this.hash !== row.stateHash) return false;
+    Object.assign(this.row, row);
+    this.wake();
+    return true;
+  }
+
+  /** Takes over a state that is not ours and what came after it. */
+  reload(
+    row: VrouterRow,
+    intents: readonly { readonly key: string; readonly body: string }[],
+    changes: readonly StoredChange[],
+  ): boolean {
+    Object.assign(this.row, row);
+    this.bodies.clear();
+    this.changes.length = 0;
+    this.#hash = new StateHash(sha256);
+    const asStored = this.load(intents, changes);
+    this.wake();
     return asStored;
   }
 
@@ -68,16 +107,8 @@ export class Head {
 
   /** Takes over a change that is on the disk, and wakes whoever waits for one. */
   commit(change: StoredChange, confirmedVersion: number): void {
-    this.#shift(change.ops, 1);
-    for (const { key, body } of change.ops) {
-      if (body === null) this.bodies.delete(key);
-      else this.bodies.set(key, body);
-    }
-    this.row.version = change.version;
-    this.row.stateHash = change.hash;
+    this.#append(change);
     this.row.confirmedVersion = confirmedVersion;
-    this.changes.push(change);
-    if (this.changes.length > CHANGES_KEPT) this.changes.splice(0, this.changes.length - CHANGES_KEPT);
     this.wake();
   }
 
@@ -116,6 +147,18 @@ export class Head {
 
   wake(): void {
     for (const waker of [...this.#wakers]) waker();
+  }
+
+  #append(change: StoredChange): void {
+    this.#shift(change.ops, 1);
+    for (const { key, body } of change.ops) {
+      if (body === null) this.bodies.delete(key);
+      else this.bodies.set(key, body);
+    }
+    this.row.version = change.version;
+    this.row.stateHash = change.hash;
+    this.changes.push(change);
+    if (this.changes.length > CHANGES_KEPT) this.changes.splice(0, this.changes.length - CHANGES_KEPT);
   }
 
   #shift(ops: readonly StoredOp[], direction: 1 | -1): void {

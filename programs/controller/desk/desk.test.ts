@@ -134,21 +134,21 @@ test('what a peer may not be', async () => {
   await make(desk, { name: 'v' });
   await peer(desk, 'a', 1, { allowedIps: ['192.168.1.0/24'] });
   await route(desk, { prefix: '172.16.0.0/12', interface: 'wg0' });
-  const tries: readonly [Promise<unknown>, string, string][] = [
-    [peer(desk, 'a', 2), 'peer.exists', 'name'],
-    [peer(desk, 'b', 1), 'peer.exists', 'publicKey'],
-    [peer(desk, '../b', 2), 'name.invalid', 'name'],
-    [peer(desk, 'b', 2, { publicKey: 'x' }), 'key.invalid', 'publicKey'],
-    [peer(desk, 'b', 2, { presharedKey: 'x' }), 'key.invalid', 'presharedKey'],
-    [peer(desk, 'b', 2, { endpoint: 'example' }), 'address.invalid', 'endpoint'],
-    [peer(desk, 'b', 2, { allowedIps: ['10.0.0.0/8', '192.168.1.7/24'] }), 'prefix.invalid', 'allowedIps[1]'],
-    [peer(desk, 'b', 2, { allowedIps: ['0.0.0.0/0', '224.0.0.0/4'] }), 'prefix.invalid', 'allowedIps[1]'],
-    [peer(desk, 'b', 2, { allowedIps: ['::1'] }), 'prefix.invalid', 'allowedIps[0]'],
-    [peer(desk, 'b', 2, { allowedIps: ['10.9.0.0/16', '192.168.1.0/24'] }), 'peer.overlap', 'allowedIps[1]'],
-    [peer(desk, 'b', 2, { allowedIps: ['10.77.0.2/32'] }), 'peer.overlap', 'allowedIps[0]'],
-    [peer(desk, 'b', 2, { allowedIps: ['10.77.0.1/32'] }), 'peer.overlap', 'allowedIps[0]'],
-    [peer(desk, 'b', 2, { allowedIps: ['10.77.0.0/24'] }), 'peer.overlap', 'allowedIps[0]'],
-    [peer(desk, 'b', 2, { allowedIps: ['172.16.0.0/12'] }), 'route.exists', 'allowedIps[0]'],
+  const tries: readonly [() => Promise<unknown>, string, string][] = [
+    [() => peer(desk, 'a', 2), 'peer.exists', 'name'],
+    [() => peer(desk, 'b', 1), 'peer.exists', 'publicKey'],
+    [() => peer(desk, '../b', 2), 'name.invalid', 'name'],
+    [() => peer(desk, 'b', 2, { publicKey: 'x' }), 'key.invalid', 'publicKey'],
+    [() => peer(desk, 'b', 2, { presharedKey: 'x' }), 'key.invalid', 'presharedKey'],
+    [() => peer(desk, 'b', 2, { endpoint: 'example' }), 'address.invalid', 'endpoint'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['10.0.0.0/8', '192.168.1.7/24'] }), 'prefix.invalid', 'allowedIps[1]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['0.0.0.0/0', '224.0.0.0/4'] }), 'prefix.invalid', 'allowedIps[1]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['::1'] }), 'prefix.invalid', 'allowedIps[0]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['10.9.0.0/16', '192.168.1.0/24'] }), 'peer.overlap', 'allowedIps[1]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['10.77.0.2/32'] }), 'peer.overlap', 'allowedIps[0]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['10.77.0.1/32'] }), 'peer.overlap', 'allowedIps[0]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['10.77.0.0/24'] }), 'peer.overlap', 'allowedIps[0]'],
+    [() => peer(desk, 'b', 2, { allowedIps: ['172.16.0.0/12'] }), 'route.exists', 'allowedIps[0]'],
   ];
   for (const [attempt, code, field] of tries) await assert.rejects(attempt, is(code, field));
   await assert.rejects(
@@ -200,18 +200,18 @@ test('routes and VRFs', async () => {
   await assert.rejects(noNextHop, /allowed IPs/);
   const multicast = route(desk, { prefix: '224.0.0.0/4', interface: 'wg0' });
   await assert.rejects(multicast, is('prefix.invalid', 'prefix'));
-  const tries: readonly [Promise<unknown>, string][] = [
-    [createVrf(desk, tester, 'v', 'blue'), 'intent.exists'],
-    [createVrf(desk, tester, 'v', 'default'), 'intent.exists'],
-    [route(desk, { vrf: 'red', prefix: '10.0.0.0/8', interface: 'wg0' }), 'intent.reference'],
-    [route(desk, { prefix: '10.0.0.0/8', interface: 'eth0' }), 'interface.notFound'],
-    [route(desk, { prefix: '203.0.113.0/24', interface: 'wg0' }), 'route.exists'],
-    [route(desk, { prefix: '192.168.1.0/24', interface: 'wg0' }), 'route.exists'],
-    [route(desk, { prefix: '10.0.0.0/8' }), 'input.invalid'],
-    [route(desk, { prefix: '10.0.0.0/8', interface: 'wg0', nextHop: 'fd77::2' }), 'input.invalid'],
-    [removeRoute(desk, tester, 'v', 'default', '10.99.0.0/16'), 'route.notFound'],
-    [removeVrf(desk, tester, 'v', 'blue'), 'intent.reference'],
-    [removeVrf(desk, tester, 'v', 'default'), 'intent.notFound'],
+  const tries: readonly [() => Promise<unknown>, string][] = [
+    [() => createVrf(desk, tester, 'v', 'blue'), 'intent.exists'],
+    [() => createVrf(desk, tester, 'v', 'default'), 'intent.exists'],
+    [() => route(desk, { vrf: 'red', prefix: '10.0.0.0/8', interface: 'wg0' }), 'intent.reference'],
+    [() => route(desk, { prefix: '10.0.0.0/8', interface: 'eth0' }), 'interface.notFound'],
+    [() => route(desk, { prefix: '203.0.113.0/24', interface: 'wg0' }), 'route.exists'],
+    [() => route(desk, { prefix: '192.168.1.0/24', interface: 'wg0' }), 'route.exists'],
+    [() => route(desk, { prefix: '10.0.0.0/8' }), 'input.invalid'],
+    [() => route(desk, { prefix: '10.0.0.0/8', interface: 'wg0', nextHop: 'fd77::2' }), 'input.invalid'],
+    [() => removeRoute(desk, tester, 'v', 'default', '10.99.0.0/16'), 'route.notFound'],
+    [() => removeVrf(desk, tester, 'v', 'blue'), 'intent.reference'],
+    [() => removeVrf(desk, tester, 'v', 'default'), 'intent.notFound'],
   ];
   for (const [attempt, code] of tries) await assert.rejects(attempt, is(code));
   await removeRoute(desk, tester, 'v', 'blue', '10.77.0.0/24');

@@ -53,6 +53,7 @@ export async function createVrouter(
     version: 0,
     stateHash: '0'.repeat(64),
     confirmedVersion: 0,
+    restoredVersion: 0,
   };
   const { value: join, version } = await desk.desired.create(row, async (tx, draft) => {
     await insertVrouter(tx, row, networks);

@@ -14,6 +14,7 @@ import {
   saveMeters,
 } from '../store/history.ts';
 import type { Db } from '../store/schema.ts';
+import { lockVrouter } from '../store/vrouters.ts';
 import { grown, isNothing, nothingPassed, type Passed, type Reading, sum } from './meter.ts';
 import { peerTiers, stepStart, type Tier, totalTiers } from './tiers.ts';
 
@@ -108,8 +109,8 @@ export class History {
   /** False: there is no such vrouter. */
   async #write(vrouterId: string, readings: ReadonlyMap<Series, readonly Reading[]>): Promise<boolean> {
     return this.#db.transaction().execute(async (tx) => {
-      const vrouter = await tx.selectFrom('vrouters').select('id').where('id', '=', vrouterId).executeTakeFirst();
-      if (vrouter === undefined) return false;
+      // Another controller that has heard of the same gateway waits for our meters before it compares with them.
+      if ((await lockVrouter(tx, vrouterId)) === undefined) return false;
       const meters = await metersOf(tx, vrouterId, [...readings.keys()]);
       const samples: Sample[] = [];
       let whole: Passed = nothingPassed;

@@ -22,6 +22,16 @@ export async function certificateEnds(db: Reader): Promise<Map<string, number>> 
   return new Map(rows.map((row) => [row.gatewayId, row.end]));
 }
 
+/** The end of a gateway's latest certificate, Unix ms. */
+export async function certificateEnd(db: Reader, gatewayId: string): Promise<number | null> {
+  const row = await db
+    .selectFrom('certificates')
+    .select((e) => e.fn.max('notAfterUnixMs').as('end'))
+    .where('gatewayId', '=', gatewayId)
+    .executeTakeFirst();
+  return row?.end ?? null;
+}
+
 /** Forgets certificates that ended before `beforeUnixMs`. */
 export async function forgetCertificates(db: Reader, beforeUnixMs: number): Promise<void> {
   await db.deleteFrom('certificates').where('notAfterUnixMs', '<', beforeUnixMs).execute();

@@ -13,6 +13,24 @@ export async function activeGateways(db: Reader): Promise<GatewayRow[]> {
   return db.selectFrom('gateways').selectAll().where('revokedUnixMs', 'is', null).execute();
 }
 
+export async function activeGateway(db: Reader, id: string): Promise<GatewayRow | undefined> {
+  return db
+    .selectFrom('gateways')
+    .selectAll()
+    .where('id', '=', id)
+    .where('revokedUnixMs', 'is', null)
+    .executeTakeFirst();
+}
+
+export async function activeGatewayOf(db: Reader, vrouterId: string): Promise<GatewayRow | undefined> {
+  return db
+    .selectFrom('gateways')
+    .selectAll()
+    .where('vrouterId', '=', vrouterId)
+    .where('revokedUnixMs', 'is', null)
+    .executeTakeFirst();
+}
+
 /** The gateways that a token made: more than none means that this may be a retry. */
 export async function gatewaysOfToken(db: Reader, tokenId: string): Promise<GatewayRow[]> {
   return db.selectFrom('gateways').selectAll().where('tokenId', '=', tokenId).execute();
@@ -42,6 +60,8 @@ export interface GatewaySeen {
   readonly softwareVersion: string;
 }
 
+/** In the order of the ids: two controllers that write at once must not wait for each other in a circle. */
 export async function saveSeen(tx: Tx, seen: readonly GatewaySeen[]): Promise<void> {
-  for (const { id, ...fields } of seen) await tx.updateTable('gateways').set(fields).where('id', '=', id).execute();
+  const ordered = [...seen].sort((a, b) => (a.id < b.id ? -1 : 1));
+  for (const { id, ...fields } of ordered) await tx.updateTable('gateways').set(fields).where('id', '=', id).execute();
 }

@@ -22,11 +22,13 @@ export async function intentsOf(db: Reader, vrouterId: string): Promise<{ key: s
   return db.selectFrom('intents').select(['key', 'body']).where('vrouterId', '=', vrouterId).execute();
 }
 
-export async function changesOf(db: Reader, vrouterId: string): Promise<StoredChange[]> {
+/** Those that are kept, from the version after `after`. */
+export async function changesOf(db: Reader, vrouterId: string, after = -1): Promise<StoredChange[]> {
   const rows = await db
     .selectFrom('changes')
     .selectAll()
     .where('vrouterId', '=', vrouterId)
+    .where('version', '>', after)
     .orderBy('version')
     .orderBy('ordinal')
     .execute();

@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history];
+export const migrations: readonly Migration[] = [first, history, restored];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
@@ -149,5 +149,13 @@ async function history({ schema }: Kysely<unknown>): Promise<void> {
     .addColumn('txPackets', 'bigint', (c) => c.notNull())
     .addColumn('drops', 'bigint', (c) => c.notNull())
     .addPrimaryKeyConstraint('metersKey', ['vrouterId', 'series'])
+    .execute();
+}
+
+/** What a restored store no longer knows: the states of a vrouter past this version that are not in its log. 0: it was never restored. */
+async function restored(db: Kysely<unknown>): Promise<void> {
+  await db.schema
+    .alterTable('vrouters')
+    .addColumn('restoredVersion', 'bigint', (c) => c.notNull().defaultTo(0))
     .execute();
 }

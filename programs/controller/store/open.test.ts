@@ -6,14 +6,14 @@ import { DatabaseSync } from 'node:sqlite';
 import { after, test } from 'node:test';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { sql } from 'kysely';
-import { sqliteDialect } from './dialect/sqlite.ts';
+import { sqliteBackend } from './dialect/sqlite.ts';
 import { migrations } from './migrations.ts';
 import { openStore } from './open.ts';
 import { readSetting, settle } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const open = (name: string) => openStore(sqliteDialect(join(folder, name)), name);
+const open = (name: string) => openStore(sqliteBackend(join(folder, name)));
 
 test('a fact that is settled stays, over restarts', async () => {
   const first = await open('a.db');

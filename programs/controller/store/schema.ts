@@ -16,6 +16,8 @@ export interface Tables {
     stateHash: string;
     /** The version whose shrink a person has confirmed; 0 is none. */
     confirmedVersion: number;
+    /** Gateways may have later states than this that the store has lost: it is older than it was (restored). 0 is never. */
+    restoredVersion: number;
   };
   networks: {
     vrouterId: string;

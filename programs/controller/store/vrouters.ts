@@ -18,6 +18,27 @@ export async function allVrouters(db: Reader): Promise<VrouterRow[]> {
   return db.selectFrom('vrouters').selectAll().orderBy('name').execute();
 }
 
+export async function vrouterById(db: Reader, id: string): Promise<VrouterRow | undefined> {
+  return db.selectFrom('vrouters').selectAll().where('id', '=', id).executeTakeFirst();
+}
+
+export async function vrouterByName(db: Reader, name: string): Promise<VrouterRow | undefined> {
+  return db.selectFrom('vrouters').selectAll().where('name', '=', name).executeTakeFirst();
+}
+
+/**
+ * The row as it is, and until the transaction ends nobody else's to change: what several controllers write of one vrouter goes one
+ * after another. An update that changes nothing does it in every database, `for update` does not.
+ */
+export async function lockVrouter(tx: Tx, id: string): Promise<VrouterRow | undefined> {
+  return tx
+    .updateTable('vrouters')
+    .set((e) => ({ version: e.ref('version') }))
+    .where('id', '=', id)
+    .returningAll()
+    .executeTakeFirst();
+}
+
 /** Removes it and, by reference, all that hangs on it. */
 export async function deleteVrouter(tx: Tx, id: string): Promise<void> {
   await tx.deleteFrom('vrouters').where('id', '=', id).execute();
@@ -42,4 +63,14 @@ export async function setLowestFree(tx: Tx, network: NetworkRow, lowestFree: num
 
 export async function setConfirmedVersion(tx: Tx, id: string, confirmedVersion: number): Promise<void> {
   await tx.updateTable('vrouters').set({ confirmedVersion }).where('id', '=', id).execute();
+}
+
+/** Only ever forward: what was lost stays lost. */
+export async function setRestoredVersion(db: Reader, id: string, restoredVersion: number): Promise<void> {
+  await db
+    .updateTable('vrouters')
+    .set({ restoredVersion })
+    .where('id', '=', id)
+    .where('restoredVersion', '<', restoredVersion)
+    .execute();
 }

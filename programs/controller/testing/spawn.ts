@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { urlFor } from './place.ts';
 
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const START_MS = 15_000;
@@ -22,8 +23,13 @@ export class ControllerProcess {
     this.rootFingerprint = where.rootFingerprint;
   }
 
-  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. */
-  static async start(data: string, ports: readonly [number, number] = [0, 0]): Promise<ControllerProcess> {
+  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `store`: a URL; else as the test's place says. */
+  static async start(
+    data: string,
+    ports: readonly [number, number] = [0, 0],
+    store: string | null = null,
+  ): Promise<ControllerProcess> {
+    const url = store ?? (await urlFor(data));
     const child = spawnController([
       '--data',
       data,
@@ -31,6 +37,7 @@ export class ControllerProcess {
       `127.0.0.1:${ports[0]}`,
       '--agents',
       `127.0.0.1:${ports[1]}`,
+      ...(url === null ? [] : ['--store', url]),
     ]);
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {

@@ -1,11 +1,11 @@
-/** A real store in memory with everything of the desk around it and a clock that tests move; for tests. */
+/** A real store with everything of the desk around it and a clock that tests move; for tests. */
 import { Roster } from '../agents/roster.ts';
 import { Desired } from '../desired/desired.ts';
 import type { Actor } from '../desk/actor.ts';
 import type { Desk } from '../desk/desk.ts';
 import { EventBus } from '../events/bus.ts';
-import { sqliteDialect } from '../store/dialect/sqlite.ts';
 import { openStore } from '../store/open.ts';
+import { backendFor } from './place.ts';
 
 export const tester: Actor = { name: 'rest', source: '127.0.0.1' };
 
@@ -14,11 +14,12 @@ export interface TestDesk extends Desk {
   clock: { unixMs: number };
 }
 
-/** `path`: a database file. A second desk on the same file sees what the first has committed. */
+/** `path`: a database file, or the name of one in PostgreSQL (place.ts). A second desk on the same one sees what the first has committed. */
 export async function openDesk(path: string, clock = { unixMs: 1_800_000_000_000 }): Promise<TestDesk> {
   const unixMs = (): number => clock.unixMs;
-  const db = await openStore(sqliteDialect(path), path);
-  const desired = new Desired(db, unixMs);
+  const backend = await backendFor(path);
+  const db = await openStore(backend);
+  const desired = new Desired(db, unixMs, backend.feed);
   await desired.load();
   const roster = new Roster(db);
   await roster.load();

@@ -1,0 +1,4 @@
+/** What listener.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./listener.test.ts'));

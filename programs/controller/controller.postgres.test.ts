@@ -1,0 +1,4 @@
+/** What controller.test.ts says, of PostgreSQL. */
+import { onPostgres } from './testing/postgres.testing.ts';
+
+await onPostgres(() => import('./controller.test.ts'));

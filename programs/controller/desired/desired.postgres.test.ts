@@ -1,0 +1,4 @@
+/** What desired.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./desired.test.ts'));

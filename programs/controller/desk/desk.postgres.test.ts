@@ -1,0 +1,4 @@
+/** What desk.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./desk.test.ts'));

@@ -1,0 +1,4 @@
+/** What intents.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./intents.test.ts'));
