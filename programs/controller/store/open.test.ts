@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -8,12 +8,17 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { sql } from 'kysely';
 import { sqliteBackend } from './dialect/sqlite.ts';
 import { migrations } from './migrations.ts';
-import { openStore } from './open.ts';
+import { type OpenOptions, openStore, schemaOf } from './open.ts';
 import { readSetting, settle } from './settings.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-store-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
-const open = (name: string) => openStore(sqliteBackend(join(folder, name)));
+const open = (name: string, options: OpenOptions = {}) => openStore(sqliteBackend(join(folder, name)), options);
+const has = (code: string) => (thrown: unknown) => {
+  assert.ok(thrown instanceof ProblemError, String(thrown));
+  assert.equal(thrown.problem.code, code, thrown.message);
+  return true;
+};
 
 test('a fact that is settled stays, over restarts', async () => {
   const first = await open('a.db');
@@ -73,5 +78,58 @@ test('commits are on the disk before they return', async () => {
   assert.equal(await ask('journal_mode'), 'wal');
   assert.equal(await ask('synchronous'), 2, 'FULL');
   assert.equal(await ask('foreign_keys'), 1);
+  await db.destroy();
+});
+
+test('before a migration the store as it was is put aside, whole and for its owner alone', async () => {
+  const old = await open('old.db', { schema: 1 });
+  await settle(old, 'controllerId', 'one');
+  await old.destroy();
+  const told: string[] = [];
+  const db = await open('old.db', { told: (text) => told.push(text) });
+  assert.equal(await schemaOf(db), migrations.length);
+  await db.destroy();
+  const copy = join(folder, 'old.db.schema-1');
+  assert.match(told.join(), /old\.db\.schema-1/);
+  assert.equal(statSync(copy).mode & 0o777, 0o600);
+  const kept = await open('old.db.schema-1', { schema: 1 });
+  assert.equal(await schemaOf(kept), 1);
+  assert.equal(await readSetting(kept, 'controllerId'), 'one');
+  await kept.destroy();
+  await (await open('old.db', { told: () => assert.fail('and once is enough') })).destroy();
+});
+
+test('a store that another program has locked is unavailable, and used again afterwards', async () => {
+  const db = await open('locked.db');
+  const other = new DatabaseSync(join(folder, 'locked.db'));
+  other.exec('BEGIN IMMEDIATE');
+  await assert.rejects(settle(db, 'controllerId', 'one'), has('store.unavailable'));
+  other.exec('COMMIT');
+  other.close();
+  assert.equal(await settle(db, 'controllerId', 'two'), 'two');
+  await db.destroy();
+});
+
+test('a full disk leaves nothing half done, and the store goes on when there is room', async () => {
+  const db = await open('full.db');
+  await sql`PRAGMA wal_checkpoint(TRUNCATE)`.execute(db);
+  const pages = (await sql<{ page_count: number }>`PRAGMA page_count`.execute(db)).rows[0]!.page_count;
+  await sql.raw(`PRAGMA max_page_count = ${pages + 2}`).execute(db);
+  const fill = (name: string) =>
+    db.transaction().execute(async (tx) => {
+      await tx
+        .insertInto('settings')
+        .values({ name: `${name} first`, value: 'x' })
+        .execute();
+      await tx
+        .insertInto('settings')
+        .values({ name, value: 'x'.repeat(100_000) })
+        .execute();
+    });
+  await assert.rejects(fill('big'), has('store.unavailable'));
+  const names = await db.selectFrom('settings').select('name').where('name', 'like', 'big%').execute();
+  assert.deepEqual(names, []);
+  await sql.raw('PRAGMA max_page_count = 1000000').execute(db);
+  await fill('big');
   await db.destroy();
 });

@@ -19,6 +19,9 @@ export async function backendFor(path: string): Promise<StoreBackend> {
 
 /** The database for a path, null for SQLite. */
 export async function urlFor(path: string): Promise<string | null> {
-  const name = `t${createHash('sha256').update(path).digest('hex').slice(0, 20)}`;
-  return place.postgres === null ? null : place.postgres(name);
+  return place.postgres === null ? null : place.postgres(databaseName(path));
+}
+
+export function databaseName(path: string): string {
+  return `t${createHash('sha256').update(path).digest('hex').slice(0, 20)}`;
 }

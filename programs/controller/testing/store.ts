@@ -4,6 +4,7 @@ import { Desired } from '../desired/desired.ts';
 import type { Actor } from '../desk/actor.ts';
 import type { Desk } from '../desk/desk.ts';
 import { EventBus } from '../events/bus.ts';
+import type { ChangeFeed } from '../store/dialect/backend.ts';
 import { openStore } from '../store/open.ts';
 import { backendFor } from './place.ts';
 
@@ -12,6 +13,7 @@ export const tester: Actor = { name: 'rest', source: '127.0.0.1' };
 export interface TestDesk extends Desk {
   /** Wall clock, Unix ms. */
   clock: { unixMs: number };
+  feed: ChangeFeed;
 }
 
 /** `path`: a database file, or the name of one in PostgreSQL (place.ts). A second desk on the same one sees what the first has committed. */
@@ -25,5 +27,6 @@ export async function openDesk(path: string, clock = { unixMs: 1_800_000_000_000
   await roster.load();
   const events = new EventBus(unixMs);
   const agentsUrl = () => 'https://127.0.0.1:8443';
-  return { clock, db, desired, roster, events, unixMs, agentsUrl, rootFingerprint: 'ab'.repeat(32) };
+  const { feed } = backend;
+  return { clock, feed, db, desired, roster, events, unixMs, agentsUrl, rootFingerprint: 'ab'.repeat(32) };
 }

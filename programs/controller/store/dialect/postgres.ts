@@ -38,8 +38,9 @@ export function postgresBackend(url: string): StoreBackend {
   };
   const open = (): pg.Pool => {
     const pool = new pg.Pool(config);
-    // One that breaks while nobody uses it is replaced by the pool; whoever uses one hears of it himself.
+    // One that breaks is replaced by the pool, and whoever asks it hears so; it may break between two of his questions.
     pool.on('error', () => undefined);
+    pool.on('connect', (client) => client.on('error', () => undefined));
     return pool;
   };
   const dialect: Dialect = {

@@ -1,0 +1,4 @@
+/** What numbers.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./numbers.test.ts'));
