@@ -48,6 +48,8 @@ export class PostgresServer {
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     this.#child = child;
+    // Not even a test that was ended in the middle leaves a server behind.
+    process.once('exit', () => child.kill('SIGQUIT'));
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {
       log = (log + chunk.toString()).slice(-10_000);
