@@ -1,0 +1,167 @@
+/** Three controllers on one PostgreSQL, with real gateways behind a balancer: whichever dies, nobody has more to do than to connect again. */
+import assert from 'node:assert/strict';
+import { createSocket } from 'node:dgram';
+import { once } from 'node:events';
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import type { CreatePeerReply, PeerList } from '@vrouter/api/rest/peers.ts';
+import type { CreateVrouterReply, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
+import { PostgresServer } from '../../programs/controller/testing/postgres.testing.ts';
+import { ControllerProcess } from '../../programs/controller/testing/spawn.ts';
+import { Child } from '../../programs/demo/world/child.ts';
+import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
+import { waitFor } from '../../programs/demo/world/wait.ts';
+import { Balancer } from '../world/balancer.ts';
+import { needs } from '../world/needs.ts';
+
+const VROUTERD = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
+const CHANGES = 60;
+/** The change after which one controller is killed. */
+const KILL_AT = 20;
+
+interface RealGateway {
+  readonly name: string;
+  readonly api: GatewayApi;
+  readonly child: Child;
+  readonly logPath: string;
+}
+
+test('one of three controllers is killed under changes: none is lost, and a gateway connects once more', {
+  skip: needs('postgres'),
+  timeout: 120_000,
+}, async () => {
+  await using undo = new AsyncDisposableStack();
+  const folder = mkdtempSync(join(tmpdir(), 'vr-'));
+  undo.defer(() => rmSync(folder, { recursive: true, force: true }));
+  const server = undo.use(await PostgresServer.start());
+  const url = await server.database('fleet');
+
+  // They are one controller to the gateways: one store, one authority.
+  const controllers: ControllerProcess[] = [];
+  for (const name of ['c0', 'c1', 'c2']) {
+    const data = join(folder, name);
+    mkdirSync(data, { mode: 0o700 });
+    if (controllers.length > 0) cpSync(join(folder, 'c0', 'ca'), join(data, 'ca'), { recursive: true });
+    const controller = await ControllerProcess.start(data, [0, 0], url);
+    undo.defer(async () => void (await controller.end('SIGKILL')));
+    controllers.push(controller);
+  }
+  const portOf = (controller: ControllerProcess): number => Number(new URL(controller.agents).port);
+  const balancer = await Balancer.start(controllers.map(portOf));
+  undo.defer(() => balancer.close());
+
+  const gateways: RealGateway[] = [];
+  for (const name of ['north', 'south']) {
+    const created = await ok<CreateVrouterReply>(
+      controllers[gateways.length]!.call('POST', '/v1/vrouters', { name, listenPort: await freeUdpPort() }),
+    );
+    const gateway = startGateway(folder, name, created.join.string.replace(/:\d+/, `:${balancer.port}`));
+    undo.defer(async () => {
+      await gateway.api.stopEngine().catch(() => {});
+      await gateway.child.stop();
+    });
+    gateways.push(gateway);
+    await applied(controllers[2]!, gateway, 1);
+  }
+
+  const connectionsBefore = sum(balancer.given);
+  const victim = controllers.find((controller) => balancer.openTo(portOf(controller)) > 0)!;
+  const waiting = balancer.openTo(portOf(victim));
+  const said = new Map<string, string[]>(gateways.map(({ name }) => [name, []]));
+  for (let n = 0; n < CHANGES; n++) {
+    if (n === KILL_AT) void victim.end('SIGKILL');
+    const { name } = gateways[n % 2]!;
+    const body = { name: `p${n}`, publicKey: (await newKeyPair()).publicKey };
+    // A change that the killed one did not answer is made at another, as people would.
+    const there = controllers[n % 3]!;
+    const answer =
+      (await there.call('POST', `/v1/vrouters/${name}/peers`, body).catch(() => null)) ??
+      (await controllers.find((one) => one !== victim)!.call('POST', `/v1/vrouters/${name}/peers`, body));
+    const code = (answer.json as { error?: { code: string } }).error?.code;
+    assert.ok(answer.status === 201 || code === 'peer.exists', JSON.stringify(answer.json));
+    said.get(name)!.push(body.publicKey);
+    await delay(10);
+  }
+
+  const living = controllers.filter((controller) => controller !== victim);
+  for (const gateway of gateways) {
+    const wanted = said.get(gateway.name)!.sort();
+    for (const controller of living) {
+      const { peers } = await ok<PeerList>(controller.call('GET', `/v1/vrouters/${gateway.name}/peers`));
+      assert.deepEqual(peers.map((peer) => peer.publicKey).sort(), wanted, 'every living controller has them all');
+      assert.equal(new Set(peers.flatMap((peer) => peer.addresses)).size, 2 * wanted.length, 'no address twice');
+    }
+    await applied(living[0]!, gateway, 1 + wanted.length);
+    assert.deepEqual((await gateway.api.peers()).map((peer) => peer.publicKey).sort(), wanted);
+    const log = readFileSync(gateway.logPath, 'utf8');
+    assert.ok(!log.includes('poll failed'), log);
+    assert.equal((await gateway.api.status()).controller.state, 'connected');
+  }
+  assert.ok(waiting > 0, 'or nobody would have had anything to notice');
+  assert.ok(sum(balancer.given) - connectionsBefore <= waiting, 'a connection each, of those that lost one');
+
+  // It comes back on the same ports and knows what happened meanwhile.
+  const ports = [Number(new URL(victim.rest).port), portOf(victim)] as const;
+  const again = await ControllerProcess.start(join(folder, `c${controllers.indexOf(victim)}`), ports, url);
+  undo.defer(async () => void (await again.end('SIGKILL')));
+  const status = await ok<VrouterStatus>(again.call('GET', '/v1/vrouters/north/status'));
+  assert.equal(status.version, 1 + said.get('north')!.length);
+  assert.notEqual(status.appliedVersion, null);
+
+  // What is said at one reaches a gateway that waits at another without a pause.
+  const gateway = gateways[0]!;
+  const elsewhere = [...living, again].find((controller) => balancer.openTo(portOf(controller)) === 0) ?? again;
+  await delay(300);
+  const began = performance.now();
+  const { version } = await ok<CreatePeerReply>(
+    elsewhere.call('POST', '/v1/vrouters/north/peers', { name: 'last', publicKey: (await newKeyPair()).publicKey }),
+  );
+  await waitFor('the last change', 10_000, async () =>
+    (await gateway.api.status()).appliedVersion === version ? true : null,
+  );
+  const ms = performance.now() - began;
+  assert.ok(ms < 2000, `well below the gateway's own pace of 5 s: ${ms} ms`);
+});
+
+function startGateway(folder: string, name: string, join_: string): RealGateway {
+  const data = join(folder, name);
+  const logPath = join(folder, `${name}.log`);
+  const args = [VROUTERD, '--bootstrap', '--data', data, '--join', join_];
+  const child = new Child({ name, command: process.execPath, args, logPath });
+  return { name, child, logPath, api: new GatewayApi(join(data, 'vrouterd.sock')) };
+}
+
+async function applied(controller: ControllerProcess, gateway: RealGateway, version: number): Promise<void> {
+  await waitFor(`version ${version} on ${gateway.name}`, 20_000, async () => {
+    if (gateway.child.hasEnded) throw gateway.child.failure('ended');
+    return (await gateway.api.status()).appliedVersion === version ? true : null;
+  });
+  // Where it does not poll it is known within one look more.
+  await waitFor(`the controllers to know of ${gateway.name}`, 20_000, async () => {
+    const status = await ok<VrouterStatus>(controller.call('GET', `/v1/vrouters/${gateway.name}/status`));
+    return status.connected && status.appliedVersion === version ? true : null;
+  });
+}
+
+async function ok<T>(call: Promise<{ status: number; json: unknown }>): Promise<T> {
+  const { status, json } = await call;
+  assert.ok(status < 300, JSON.stringify(json));
+  return json as T;
+}
+
+function sum(counts: ReadonlyMap<number, number>): number {
+  return [...counts.values()].reduce((total, count) => total + count, 0);
+}
+
+async function freeUdpPort(): Promise<number> {
+  const socket = createSocket('udp4').bind(0, '127.0.0.1');
+  await once(socket, 'listening');
+  const { port } = socket.address();
+  socket.close();
+  return port;
+}
