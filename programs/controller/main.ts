@@ -3,6 +3,7 @@
 import { statusOf } from '@vrouter/api/status.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { pino } from 'pino';
+import { runBackupCommand } from './backup/command.ts';
 import { startController } from './controller.ts';
 import { readOptions } from './options.ts';
 import { VERSION } from './version.ts';
@@ -11,6 +12,8 @@ import { VERSION } from './version.ts';
 const FORCE_MS = 2000;
 
 try {
+  if (await runBackupCommand(process.argv.slice(2), (text) => process.stdout.write(`${text}\n`), Date.now))
+    process.exit(0);
   const options = readOptions(process.argv.slice(2));
   const log = pino({ name: 'vrouter-controller', level: options.logLevel }, pino.destination({ dest: 2, sync: true }));
   log.info({ version: VERSION, data: options.data }, 'starting');

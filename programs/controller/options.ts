@@ -46,6 +46,10 @@ export function readOptions(argv: readonly string[]): Options {
     )
     .option('--log-level <level>', LEVELS.join(', '), 'info')
     .allowExcessArguments(false)
+    .addHelpText(
+      'after',
+      '\nvrouter-controller backup --help, vrouter-controller restore --help: all of it in one file',
+    )
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2));
   command.parse([...argv], { from: 'user' });
   const given = command.opts<{

@@ -47,7 +47,7 @@ test('one of three controllers is killed under changes: none is lost, and a gate
     const data = join(folder, name);
     mkdirSync(data, { mode: 0o700 });
     if (controllers.length > 0) cpSync(join(folder, 'c0', 'ca'), join(data, 'ca'), { recursive: true });
-    const controller = await ControllerProcess.start(data, [0, 0], url);
+    const controller = await ControllerProcess.start(data, [0, 0], ['--store', url]);
     undo.defer(async () => void (await controller.end('SIGKILL')));
     controllers.push(controller);
   }
@@ -107,7 +107,7 @@ test('one of three controllers is killed under changes: none is lost, and a gate
 
   // It comes back on the same ports and knows what happened meanwhile.
   const ports = [Number(new URL(victim.rest).port), portOf(victim)] as const;
-  const again = await ControllerProcess.start(join(folder, `c${controllers.indexOf(victim)}`), ports, url);
+  const again = await ControllerProcess.start(join(folder, `c${controllers.indexOf(victim)}`), ports, ['--store', url]);
   undo.defer(async () => void (await again.end('SIGKILL')));
   const status = await ok<VrouterStatus>(again.call('GET', '/v1/vrouters/north/status'));
   assert.equal(status.version, 1 + said.get('north')!.length);

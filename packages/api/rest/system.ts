@@ -23,6 +23,7 @@ export const eventTypes = [
   'gateway.connected',
   'gateway.lost',
   'gateway.errors',
+  'gateway.ahead',
   'certificate.renewed',
   'peer.added',
   'peer.removed',

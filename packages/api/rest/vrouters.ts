@@ -76,7 +76,9 @@ export const vrouterStatus = z.object({
   errors: z.array(objectError).describe('What the gateway could not apply'),
   held: heldChange
     .nullable()
-    .describe('What it does not take without a word, because it would remove too much: POST confirm-shrink gives it'),
+    .describe(
+      'What it does not get or take without a word, because too much would go, or because it has a later state than a controller that was restored: POST confirm-shrink gives it',
+    ),
   stats: z
     .object({
       epoch: z.string().describe('Another one means that counting began anew'),

@@ -25,6 +25,8 @@ export class Gateway {
   errors: PollRequest['errors'] = [];
   /** What the gateway holds back until somebody confirms it. */
   holding: HeldChange | null = null;
+  /** It has a state that the store has lost (lost-state.ts). */
+  lost = false;
   clockOffsetMs: number | null = null;
   certificateExpiresUnixMs: number | null;
   connected = false;

@@ -30,6 +30,7 @@ import { answerErrors } from '../rest/errors.ts';
 import { findCertificate } from '../store/certificates.ts';
 import type { Db } from '../store/schema.ts';
 import { VERSION } from '../version.ts';
+import { adoptLost } from './adopt.ts';
 import { type ClientCertificate, clientCertificate } from './certificate.ts';
 import type { Gateway } from './gateway.ts';
 import type { JoinService } from './join.ts';
@@ -105,19 +106,23 @@ export async function agentListener(services: AgentServices, credentials: Server
   // A connection's certificate never changes, so it is read once; whether it is still good is asked each time.
   const certificates = new WeakMap<TLSSocket, ClientCertificate | null>();
 
-  async function certificateOf(socket: TLSSocket): Promise<ClientCertificate | null> {
+  async function certificateOf(request: FastifyRequest): Promise<ClientCertificate | null> {
+    const socket = request.raw.socket as TLSSocket;
     const known = certificates.get(socket);
     if (known !== undefined) return known;
     const read = clientCertificate(socket, authority.intermediatePem);
     const row = read === null ? undefined : await findCertificate(services.db, read.serial);
-    if (read !== null && row?.gatewayId !== read.gatewayId) throw stranger();
+    if (read !== null && row?.gatewayId !== read.gatewayId) {
+      const adopted = row === undefined && (await adoptLost(services.db, roster, read, sourceOf(request), unixMs()));
+      if (!adopted) throw stranger();
+    }
     certificates.set(socket, read);
     return read;
   }
 
   const callers = new WeakMap<FastifyRequest['raw'], Caller>();
   const identify = (graceMs: number) => async (request: FastifyRequest) => {
-    const certificate = await certificateOf(request.raw.socket as TLSSocket);
+    const certificate = await certificateOf(request);
     const now = unixMs();
     if (certificate === null) throw needed('this call needs a client certificate that this controller has issued');
     if (now + SKEW_MS < certificate.notBeforeUnixMs)

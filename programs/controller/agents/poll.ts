@@ -10,6 +10,7 @@ import type { History } from '../history/history.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { StoredOp } from '../store/intents.ts';
 import type { Gateway } from './gateway.ts';
+import { heldBecauseLost, isLost, keepWhatYouHave } from './lost-state.ts';
 import type { Boot } from './sessions.ts';
 import { HeldPoll } from './waiting.ts';
 
@@ -104,6 +105,22 @@ export class PollService {
     this.#events.emit({ type: 'version.applied', vrouter, subject: gateway.id, version, text });
   }
 
+  /** Notes and shows that the gateway has a state that the store has lost. */
+  async #lookForLost(gateway: Gateway, head: Head, request: PollRequest): Promise<void> {
+    // Another controller may have given it a version that we have not heard of yet.
+    if (request.storedVersion > head.version) await this.#desired.follow(head);
+    if (!isLost(head, request)) {
+      gateway.lost = false;
+      return;
+    }
+    if (head.row.restoredVersion === 0) await this.#desired.noteRestored(head);
+    gateway.holding = heldBecauseLost(head, request);
+    if (gateway.lost) return;
+    gateway.lost = true;
+    const text = `the gateway of ${head.row.name} has version ${request.storedVersion}, which the store has lost; it keeps it until version ${head.version} is confirmed`;
+    this.#events.emit({ type: 'gateway.ahead', vrouter: head.row.name, subject: gateway.id, version: null, text });
+  }
+
   async #answer(
     gateway: Gateway,
     head: Head,
@@ -112,6 +129,7 @@ export class PollService {
     held: HeldPoll,
   ): Promise<string> {
     const startedMs = performance.now();
+    await this.#lookForLost(gateway, head, request);
     if (request.waitMs > 0 && !this.#stopping && isNothing(head, request)) {
       gateway.held.add(held);
       const unsubscribe = head.subscribe(() => held.end(head.gone ? 'revoked' : 'changed'));
@@ -131,6 +149,12 @@ export class PollService {
   }
 
   #compose(head: Head, request: PollRequest, nextNonce: string, heldMs: number): string {
+    if (isLost(head, request)) {
+      this.#metrics.polls.inc({ result: 'nothing' });
+      const pollAfterMs = this.#pollAfterMs(request, true);
+      const reply = { ops: [], ...keepWhatYouHave(request), nextNonce, pollAfterMs };
+      return JSON.stringify({ ...reply, serverTimeUnixMs: this.#unixMs(), heldMs: Math.round(heldMs) });
+    }
     const ops = wantsAll(head, request) ? null : head.opsSince(request.storedVersion, request.storedHash);
     const kind = ops === null ? 'full' : ops.length === 0 ? 'nothing' : 'delta';
     this.#metrics.polls.inc({ result: kind });
@@ -166,6 +190,7 @@ function wantsAll(head: Head, request: PollRequest): boolean {
 }
 
 function isNothing(head: Head, request: PollRequest): boolean {
+  if (isLost(head, request)) return true;
   return !wantsAll(head, request) && head.opsSince(request.storedVersion, request.storedHash)?.length === 0;
 }
 

@@ -13,6 +13,7 @@ import {
   allVrouters,
   lockVrouter,
   setConfirmedVersion,
+  setRestoredVersion,
   type VrouterRow,
   vrouterById,
   vrouterByName,
@@ -57,6 +58,11 @@ export class Desired {
     await this.#serial(() => this.#refresh(id));
   }
 
+  /** As `refresh`, where others may have changed it at all. */
+  async follow(head: Head): Promise<void> {
+    if (this.#feed.shared) await this.refresh(head.row.id);
+  }
+
   /** The same for all of them: after something may have been missed. */
   async refreshAll(): Promise<void> {
     await this.#serial(async () => {
@@ -86,6 +92,22 @@ export class Desired {
     if (head === undefined)
       throw new ProblemError(problem('vrouter.notFound', 'there is no vrouter of that name', 'name'));
     return head;
+  }
+
+  /**
+   * Notes that the store is older than it was: a gateway has a later state than it. What comes after the present version may have been
+   * made before, and otherwise.
+   */
+  async noteRestored(head: Head): Promise<void> {
+    await this.#serial(async () => {
+      if (head.row.restoredVersion > 0 || head.gone) return;
+      const { id, version } = head.row;
+      await this.#db.transaction().execute(async (tx) => {
+        await setRestoredVersion(tx, id, version);
+        await this.#feed.tell(tx, id);
+      });
+      head.row.restoredVersion = version;
+    });
   }
 
   /** Makes a vrouter; `work` writes its row. Throws `vrouter.exists`. */

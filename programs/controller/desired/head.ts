@@ -133,6 +133,12 @@ export class Head {
     return [...last.values()];
   }
 
+  /** Whether the state was once ours, as far back as the changes are kept. */
+  had(version: number, hash: string): boolean {
+    const first = this.changes[0]?.version;
+    return first !== undefined && this.changes[version - first]?.hash === hash;
+  }
+
   /** When the configuration became `version`, Unix ms; null when that is long ago. */
   committedAt(version: number): number | null {
     const first = this.changes[0]?.version;

@@ -34,6 +34,19 @@ export async function openStore(backend: StoreBackend, options: OpenOptions = {}
   }
 }
 
+/** Opens a store as it is, whatever schema it has, for reading. Throws `data.corrupt` when it is none of a controller. */
+export async function openExisting(backend: StoreBackend): Promise<Db> {
+  const db = new Kysely<Tables>({ dialect: backend.dialect });
+  try {
+    await schemaOf(db);
+    return db;
+  } catch (thrown) {
+    await db.destroy();
+    if (thrown instanceof ProblemError) throw thrown;
+    throw new ProblemError(problem('data.corrupt', `${backend.where} is not the store of a controller`));
+  }
+}
+
 async function migrate(db: Db, backend: StoreBackend, target: number): Promise<void> {
   await db.transaction().execute(async (tx) => {
     await backend.lockMigrations(tx);

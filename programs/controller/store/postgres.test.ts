@@ -1,5 +1,8 @@
 /** What several controllers, lost connections and a server that comes and goes do to a store in PostgreSQL. */
 import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { createPeerRequest } from '@vrouter/api/rest/peers.ts';
@@ -8,15 +11,22 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { sql } from 'kysely';
 import { pino } from 'pino';
 import { needs } from '../../../tests/world/needs.ts';
+import { parseBackup } from '../backup/format.ts';
+import { restoreBackup } from '../backup/restore.ts';
+import { writeBackup } from '../backup/write.ts';
+import { Desired } from '../desired/desired.ts';
 import { Follower } from '../desired/follower.ts';
 import { createPeer, listPeers, removePeer } from '../desk/peers.ts';
 import { createVrouter, removeVrouter } from '../desk/vrouters.ts';
 import { place } from '../testing/place.ts';
 import { PostgresServer } from '../testing/postgres.testing.ts';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
+import type { StoreBackend } from './dialect/backend.ts';
 import { postgresBackend } from './dialect/postgres.ts';
+import { sqliteBackend } from './dialect/sqlite.ts';
 import { migrations } from './migrations.ts';
 import { openStore } from './open.ts';
+import { settle } from './settings.ts';
 
 const skip = needs('postgres');
 let server: PostgresServer;
@@ -199,6 +209,46 @@ test('while the server is away changes are refused, and made once it is back', {
   await server.up();
   assert.equal((await peer(desk, 'a', 1)).version, 2);
   await until('the other to hear of it', () => other.desired.all()[0]?.version === 2);
+});
+
+test('a backup of SQLite becomes a store in PostgreSQL, and back, and nothing is another', { skip }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vrouter-move-'));
+  closing.push(async () => rmSync(folder, { recursive: true }));
+  const data = (name: string) => join(folder, name);
+  mkdirSync(join(data('a'), 'ca'), { recursive: true, mode: 0o700 });
+  writeFileSync(join(data('a'), 'ca', 'root.pem'), 'a key');
+  const [source, url] = [sqliteBackend(join(data('a'), 'controller.db')), await server.database('moved')];
+  const db = await openStore(source);
+  await settle(db, 'controllerId', 'one');
+  const desired = new Desired(db, () => 1_800_000_000_000);
+  const desk = { ...(await open('unused')), db, desired };
+  await make(desk, 'v');
+  // More than a page of a table.
+  for (let n = 0; n < 600; n++) await peer(desk, `p${n}`, n);
+  await db.destroy();
+
+  const takes = async (name: string, backend: StoreBackend) => {
+    const path = join(folder, name);
+    await writeBackup(data(name === 'first' ? 'a' : name === 'second' ? 'b' : 'c'), backend, path, 1);
+    const parsed = parseBackup(readFileSync(path, 'utf8'));
+    assert.ok(parsed.ok);
+    return parsed.value.parts.filter((part) => !('table' in part && part.table === 'settings'));
+  };
+  const first = await takes('first', sqliteBackend(join(data('a'), 'controller.db')));
+  await restoreBackup(data('b'), url, join(folder, 'first'), 2);
+  const second = await takes('second', postgresBackend(url));
+  await restoreBackup(data('c'), null, join(folder, 'second'), 3);
+  const third = await takes('third', sqliteBackend(join(data('c'), 'controller.db')));
+  const unmarked = (parts: unknown) => JSON.stringify(parts).replaceAll('"restoredVersion":601', '"restoredVersion":0');
+  assert.equal(unmarked(second), unmarked(first));
+  assert.equal(unmarked(third), unmarked(first));
+  await assert.rejects(restoreBackup(data('d'), url, join(folder, 'first'), 4), has('data.inUse'));
+
+  // The database goes on where the numbers of the rows end.
+  place.postgres = async () => url;
+  const moved = await open('moved');
+  place.postgres = (name) => server.database(name);
+  assert.equal((await peer(moved, 'next', 601)).version, 602);
 });
 
 test('a database that is not there, and one that lets nobody in, are said so', { skip }, async () => {

@@ -1,7 +1,8 @@
 /** Facts about this controller, by name. */
 import type { Reader } from './schema.ts';
 
-export type SettingName = 'controllerId' | 'rootFingerprint';
+/** `backupUnixMs`, `restoredUnixMs`: when the backup was made that this store was restored from, and when that was done. */
+export type SettingName = 'controllerId' | 'rootFingerprint' | 'backupUnixMs' | 'restoredUnixMs';
 
 export async function readSetting(db: Reader, name: SettingName): Promise<string | null> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();

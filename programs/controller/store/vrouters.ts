@@ -65,12 +65,21 @@ export async function setConfirmedVersion(tx: Tx, id: string, confirmedVersion: 
   await tx.updateTable('vrouters').set({ confirmedVersion }).where('id', '=', id).execute();
 }
 
-/** Only ever forward: what was lost stays lost. */
+/** Once: what was lost first stays lost. A vrouter that has no version yet has lost nothing that it could be told by. */
 export async function setRestoredVersion(db: Reader, id: string, restoredVersion: number): Promise<void> {
   await db
     .updateTable('vrouters')
     .set({ restoredVersion })
     .where('id', '=', id)
-    .where('restoredVersion', '<', restoredVersion)
+    .where('restoredVersion', '=', 0)
+    .execute();
+}
+
+/** The same for all, at their present versions. */
+export async function setAllRestored(db: Reader): Promise<void> {
+  await db
+    .updateTable('vrouters')
+    .set((e) => ({ restoredVersion: e.ref('version') }))
+    .where('restoredVersion', '=', 0)
     .execute();
 }

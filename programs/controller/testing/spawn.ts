@@ -23,13 +23,13 @@ export class ControllerProcess {
     this.rootFingerprint = where.rootFingerprint;
   }
 
-  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `store`: a URL; else as the test's place says. */
+  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `more`: further options. */
   static async start(
     data: string,
     ports: readonly [number, number] = [0, 0],
-    store: string | null = null,
+    more: readonly string[] = [],
   ): Promise<ControllerProcess> {
-    const url = store ?? (await urlFor(data));
+    const url = more.includes('--store') ? null : await urlFor(data);
     const child = spawnController([
       '--data',
       data,
@@ -38,6 +38,7 @@ export class ControllerProcess {
       '--agents',
       `127.0.0.1:${ports[1]}`,
       ...(url === null ? [] : ['--store', url]),
+      ...more,
     ]);
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {

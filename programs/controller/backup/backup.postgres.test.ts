@@ -1,0 +1,4 @@
+/** What backup.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./backup.test.ts'));
