@@ -75,7 +75,7 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   const desired = new Desired(db, unixMs, backend.feed);
   for (const vrouter of await desired.load())
     log.warn({ vrouter }, 'the stored hash was not that of the intents; its gateway gets everything anew');
-  const roster = new Roster(db);
+  const roster = new Roster(db, backend.feed.shared);
   await roster.load();
   const follower = new Follower(desired, roster, backend.feed, log);
   await follower.start();

@@ -13,6 +13,9 @@ export interface PeerHeard {
   readonly heardUnixMs: number;
 }
 
+/** What of a gateway the other controllers are told; what its peers have passed is only known where it polls. */
+type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats'>;
+
 export class Gateway {
   readonly id: string;
   readonly vrouterId: string;
@@ -67,9 +70,15 @@ export class Gateway {
     if (this.dirty || (lastPollUnixMs ?? 0) <= (this.row.lastPollUnixMs ?? 0)) return;
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
     this.connected = true;
+    if (row.told === null) return;
+    const { errors, holding, clockOffsetMs, stats } = JSON.parse(row.told) as Told;
+    Object.assign(this, { errors, holding, clockOffsetMs, stats });
   }
 
-  seen(): GatewaySeen {
+  /** `forOthers`: there are controllers that it does not poll at. */
+  seen(forOthers: boolean): GatewaySeen {
+    const { errors, holding, clockOffsetMs, stats } = this;
+    const told: Told = { errors, holding, clockOffsetMs, stats };
     return {
       id: this.id,
       lastPollUnixMs: this.row.lastPollUnixMs ?? 0,
@@ -77,6 +86,7 @@ export class Gateway {
       appliedVersion: this.row.appliedVersion ?? 0,
       plane: this.row.plane ?? '',
       softwareVersion: this.row.softwareVersion,
+      told: forOthers ? JSON.stringify(told) : null,
     };
   }
 

@@ -141,6 +141,7 @@ export class JoinService {
         lastPollUnixMs: null,
         storedVersion: null,
         appliedVersion: null,
+        told: null,
         tokenId: token.id,
         csrFingerprint: csr.fingerprint,
         joinReply: JSON.stringify(reply),

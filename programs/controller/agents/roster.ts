@@ -6,13 +6,16 @@ import { Gateway, LOST_MS } from './gateway.ts';
 
 export class Roster {
   readonly #db: Db;
+  readonly #shared: boolean;
   readonly #byId = new Map<string, Gateway>();
   readonly #byVrouter = new Map<string, Gateway>();
   /** How often somebody came or went. */
   #changes = 0;
 
-  constructor(db: Db) {
+  /** `shared`: other controllers write to the store as well. */
+  constructor(db: Db, shared = false) {
     this.#db = db;
+    this.#shared = shared;
   }
 
   async load(): Promise<void> {
@@ -105,7 +108,7 @@ export class Roster {
     if (dirty.length === 0) return;
     for (const gateway of dirty) gateway.dirty = false;
     try {
-      const seen = dirty.map((gateway) => gateway.seen());
+      const seen = dirty.map((gateway) => gateway.seen(this.#shared));
       await this.#db.transaction().execute((tx) => saveSeen(tx, seen));
     } catch (thrown) {
       for (const gateway of dirty) gateway.dirty = true;

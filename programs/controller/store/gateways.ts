@@ -58,6 +58,7 @@ export interface GatewaySeen {
   readonly appliedVersion: number;
   readonly plane: string;
   readonly softwareVersion: string;
+  readonly told: string | null;
 }
 
 /** In the order of the ids: two controllers that write at once must not wait for each other in a circle. */

@@ -6,7 +6,7 @@ import type { Kysely } from 'kysely';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, restored];
+export const migrations: readonly Migration[] = [first, history, fleet];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
@@ -152,10 +152,11 @@ async function history({ schema }: Kysely<unknown>): Promise<void> {
     .execute();
 }
 
-/** What a restored store no longer knows: the states of a vrouter past this version that are not in its log. 0: it was never restored. */
-async function restored(db: Kysely<unknown>): Promise<void> {
-  await db.schema
+/** What a restored store no longer knows, and what one controller of several has heard that the others do not. */
+async function fleet({ schema }: Kysely<unknown>): Promise<void> {
+  await schema
     .alterTable('vrouters')
     .addColumn('restoredVersion', 'bigint', (c) => c.notNull().defaultTo(0))
     .execute();
+  await schema.alterTable('gateways').addColumn('told', 'text').execute();
 }

@@ -47,6 +47,7 @@ test('times, versions, counts and greatest values are numbers', async () => {
       lastPollUnixMs: null,
       storedVersion: null,
       appliedVersion: null,
+      told: null,
       tokenId: 't',
       csrFingerprint: 'f',
       joinReply: '{}',

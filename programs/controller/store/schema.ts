@@ -58,6 +58,8 @@ export interface Tables {
     lastPollUnixMs: number | null;
     storedVersion: number | null;
     appliedVersion: number | null;
+    /** How it is besides, JSON, for the other controllers on the store; null where there are none. */
+    told: string | null;
     /** The join that made it, and what it was answered: a retry after a lost reply gets the same. */
     tokenId: string;
     csrFingerprint: string;

@@ -23,7 +23,7 @@ export async function openDesk(path: string, clock = { unixMs: 1_800_000_000_000
   const db = await openStore(backend);
   const desired = new Desired(db, unixMs, backend.feed);
   await desired.load();
-  const roster = new Roster(db);
+  const roster = new Roster(db, backend.feed.shared);
   await roster.load();
   const events = new EventBus(unixMs);
   const agentsUrl = () => 'https://127.0.0.1:8443';
