@@ -65,7 +65,7 @@ export class Gateway {
   }
 
   /** Takes in what another controller has heard later than we. */
-  heardElsewhere(row: GatewayRow): void {
+  heardElsewhere(row: Pick<GatewayRow, Exclude<keyof GatewaySeen, 'id'>>): void {
     const { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion } = row;
     if (this.dirty || (lastPollUnixMs ?? 0) <= (this.row.lastPollUnixMs ?? 0)) return;
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });

@@ -1,6 +1,13 @@
 /** All gateways that may poll, by id and by vrouter. Loaded at the start, so no poll asks the store who it is. */
 import { certificateEnd, certificateEnds } from '../store/certificates.ts';
-import { activeGateway, activeGatewayOf, activeGateways, type GatewayRow, saveSeen } from '../store/gateways.ts';
+import {
+  activeGateway,
+  activeGatewayOf,
+  activeGateways,
+  activeGatewaysSeen,
+  type GatewayRow,
+  saveSeen,
+} from '../store/gateways.ts';
 import type { Db } from '../store/schema.ts';
 import { Gateway, LOST_MS } from './gateway.ts';
 
@@ -42,7 +49,7 @@ export class Roster {
 
   /** The same for all, and what other controllers have heard from those that poll there. */
   async refreshAll(): Promise<void> {
-    const rows = new Map((await activeGateways(this.#db)).map((row) => [row.vrouterId, row]));
+    const rows = new Map((await activeGatewaysSeen(this.#db)).map((row) => [row.vrouterId, row]));
     for (const vrouterId of new Set([...this.#byVrouter.keys(), ...rows.keys()])) {
       const row = rows.get(vrouterId);
       const known = this.#byVrouter.get(vrouterId);

@@ -13,6 +13,24 @@ export async function activeGateways(db: Reader): Promise<GatewayRow[]> {
   return db.selectFrom('gateways').selectAll().where('revokedUnixMs', 'is', null).execute();
 }
 
+/** What polls have told of all that may poll: less than their rows, which hold certificates. */
+export async function activeGatewaysSeen(db: Reader): Promise<Pick<GatewayRow, keyof GatewaySeen | 'vrouterId'>[]> {
+  return db
+    .selectFrom('gateways')
+    .select([
+      'id',
+      'vrouterId',
+      'lastPollUnixMs',
+      'storedVersion',
+      'appliedVersion',
+      'plane',
+      'softwareVersion',
+      'told',
+    ])
+    .where('revokedUnixMs', 'is', null)
+    .execute();
+}
+
 export async function activeGateway(db: Reader, id: string): Promise<GatewayRow | undefined> {
   return db
     .selectFrom('gateways')

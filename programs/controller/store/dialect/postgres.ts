@@ -21,6 +21,8 @@ const CONNECTIONS_MAX = 10;
 const CONNECT_MS = 5000;
 /** A statement, or a wait for another controller's lock, that takes longer has met a fault, ms. */
 const STATEMENT_MS = 15_000;
+/** A machine that vanishes in the middle of a change holds its locks no longer than this, ms. */
+const IDLE_MS = 30_000;
 /** The key of the advisory lock that migrations are made under: `vrou` in ASCII. */
 const MIGRATION_LOCK = 0x76726f75;
 
@@ -33,6 +35,7 @@ export function postgresBackend(url: string): StoreBackend {
     max: CONNECTIONS_MAX,
     connectionTimeoutMillis: CONNECT_MS,
     statement_timeout: STATEMENT_MS,
+    idle_in_transaction_session_timeout: IDLE_MS,
     keepAlive: true,
     types: { getTypeParser },
   };
@@ -63,6 +66,8 @@ export function postgresBackend(url: string): StoreBackend {
     where,
     feed: postgresFeed(config),
     async lockMigrations(tx) {
+      // A step may work on many rows, and whoever comes second waits for it.
+      await sql`set local statement_timeout = 0`.execute(tx);
       await sql`select pg_advisory_xact_lock(${MIGRATION_LOCK})`.execute(tx);
     },
     saveBefore: async () =>
