@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -46,7 +46,10 @@ test('one of three controllers is killed under changes: none is lost, and a gate
   for (const name of ['c0', 'c1', 'c2']) {
     const data = join(folder, name);
     mkdirSync(data, { mode: 0o700 });
-    if (controllers.length > 0) cpSync(join(folder, 'c0', 'ca'), join(data, 'ca'), { recursive: true });
+    for (const shared of ['ca', 'admin-token']) {
+      const first = join(folder, 'c0', shared);
+      if (controllers.length > 0 && existsSync(first)) cpSync(first, join(data, shared), { recursive: true });
+    }
     const controller = await ControllerProcess.start(data, [0, 0], ['--store', url]);
     undo.defer(async () => void (await controller.end('SIGKILL')));
     controllers.push(controller);

@@ -2,7 +2,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -121,6 +131,8 @@ test('a controller restored from yesterday is known to its gateways, and shrinks
   assert.deepEqual(readdirSync(restoredTo).includes('restoring'), false);
   for (const name of readdirSync(join(restoredTo, 'ca')))
     assert.deepEqual(readFileSync(join(restoredTo, 'ca', name)), readFileSync(join(data, 'ca', name)));
+  // Tokens are in the store as hashes; where the first one is kept as a file, it is the person's, who has it still.
+  if (existsSync(join(data, 'admin-token'))) cpSync(join(data, 'admin-token'), join(restoredTo, 'admin-token'));
   controller = await ControllerProcess.start(restoredTo, ports);
   assert.equal(controller.rootFingerprint, fingerprint);
   assert.deepEqual(await peerNames(), ['a', 'b']);
