@@ -41,13 +41,8 @@ export class Head {
 
   /** Whether memory is what the store has in `row`. */
   isAt(row: VrouterRow): boolean {
-    const { version, stateHash, confirmedVersion, restoredVersion } = this.row;
-    return (
-      version === row.version &&
-      stateHash === row.stateHash &&
-      confirmedVersion === row.confirmedVersion &&
-      restoredVersion === row.restoredVersion
-    );
+    const known: Readonly<Record<string, unknown>> = { ...this.row };
+    return Object.entries(row).every(([column, value]) => known[column] === value);
   }
 
   /** Takes over `changes` that another controller has made, and wakes whoever waits. False when they do not lead to `row`: reload it. */

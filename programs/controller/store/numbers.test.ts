@@ -16,6 +16,12 @@ import { allVrouters, networksOf } from './vrouters.ts';
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-numbers-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
 
+test('none of nothing is nothing', async () => {
+  const desk = await openDesk(join(folder, 'b.db'));
+  assert.deepEqual(await desk.db.selectFrom('counters').selectAll().where('name', 'in', []).execute(), []);
+  await desk.db.destroy();
+});
+
 test('times, versions, counts and greatest values are numbers', async () => {
   const desk = await openDesk(join(folder, 'a.db'));
   await createVrouter(desk, tester, createVrouterRequest.parse({ name: 'v', networks: ['10.0.0.0/24', 'fd00::/64'] }));

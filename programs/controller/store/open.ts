@@ -1,6 +1,6 @@
 /** Opens the store and brings its schema up to date: all steps in one transaction, one controller at a time, after a copy was put aside. */
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { Kysely } from 'kysely';
+import { HandleEmptyInListsPlugin, Kysely, replaceWithNoncontingentExpression } from 'kysely';
 import type { StoreBackend } from './dialect/backend.ts';
 import { migrations } from './migrations.ts';
 import type { Db, Reader, Tables } from './schema.ts';
@@ -17,7 +17,7 @@ export interface OpenOptions {
 /** Throws `data.corrupt` when a newer controller has written it, or when it is no database of ours; `store.unavailable`. */
 export async function openStore(backend: StoreBackend, options: OpenOptions = {}): Promise<Db> {
   const { where } = backend;
-  const db = new Kysely<Tables>({ dialect: backend.dialect });
+  const db = kysely(backend);
   try {
     await createSettings(db, backend);
     const before = await schemaOf(db);
@@ -34,9 +34,17 @@ export async function openStore(backend: StoreBackend, options: OpenOptions = {}
   }
 }
 
+function kysely({ dialect }: StoreBackend): Db {
+  // `in ()` is nothing in SQLite and an error of syntax in PostgreSQL.
+  return new Kysely<Tables>({
+    dialect,
+    plugins: [new HandleEmptyInListsPlugin({ strategy: replaceWithNoncontingentExpression })],
+  });
+}
+
 /** Opens a store as it is, whatever schema it has, for reading. Throws `data.corrupt` when it is none of a controller. */
 export async function openExisting(backend: StoreBackend): Promise<Db> {
-  const db = new Kysely<Tables>({ dialect: backend.dialect });
+  const db = kysely(backend);
   try {
     await schemaOf(db);
     return db;
