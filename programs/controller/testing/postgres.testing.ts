@@ -98,6 +98,17 @@ export class PostgresServer {
     return made;
   }
 
+  /** The URL of a schema of its own: as good as a database to a store, and made in a moment. */
+  schema(name: string): Promise<string> {
+    const made =
+      this.#known.get(name) ??
+      this.query(`create schema ${name}`).then(
+        () => `${this.url('postgres')}&options=${encodeURIComponent(`-c search_path=${name}`)}`,
+      );
+    this.#known.set(name, made);
+    return made;
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.down('SIGQUIT');
     rmSync(this.folder, { recursive: true, force: true });
@@ -112,7 +123,7 @@ export async function onPostgres(load: () => Promise<unknown>): Promise<void> {
     return;
   }
   const server = await PostgresServer.start();
-  place.postgres = (name) => server.database(name);
+  place.postgres = (name) => server.schema(name);
   await load();
   after(() => server[Symbol.asyncDispose]());
 }
