@@ -40,8 +40,9 @@ export async function restoreBackup(
   const database = join(data, 'controller.db');
   const authority = join(data, 'ca');
   const making = join(data, 'restoring');
-  // Cut off in its last moment: no controller can have been here without an authority.
-  if (existsSync(join(making, 'ca')) && !existsSync(authority)) rmSync(database, { force: true });
+  // Cut off before its end, maybe in its last moment: no controller can have been here without an authority.
+  const cut = existsSync(join(making, 'ca')) && !existsSync(authority);
+  if (cut) rmSync(database, { force: true });
   for (const there of [database, authority])
     if (existsSync(there)) {
       const hint = `${there} is there: a controller has been in ${data}; move the folder away, or restore into another`;
@@ -52,7 +53,7 @@ export async function restoreBackup(
   mkdirSync(making, { mode: 0o700 });
   const files = await restoreFiles(making, backup);
   const store = (): StoreBackend => storeBackend(making, storeUrl);
-  const rows = await restoreRows(store, backup, nowUnixMs);
+  const rows = await restoreRows(store, backup, nowUnixMs, cut);
   if (storeUrl === null) renameSync(join(making, 'controller.db'), database);
   renameSync(join(making, 'ca'), authority);
   rmSync(making, { recursive: true });
@@ -88,22 +89,35 @@ async function restoreFiles(folder: string, { parts }: Backup): Promise<number> 
   return files;
 }
 
-/** The rows at the schema that they are of, then the steps since. The settings come last: without them it is nobody's store yet. */
-async function restoreRows(store: () => StoreBackend, backup: Backup, nowUnixMs: number): Promise<number> {
-  let rows = 0;
+/**
+ * The rows at the schema that they are of, then the steps since; in one transaction where there are none. The settings come last:
+ * without them it is nobody's store yet. `cut`: an earlier try may have come as far as this.
+ */
+async function restoreRows(
+  store: () => StoreBackend,
+  backup: Backup,
+  nowUnixMs: number,
+  cut: boolean,
+): Promise<number> {
+  const { schema, takenUnixMs } = backup.head;
   const parts = backup.parts.filter((part) => 'table' in part);
-  await inStore(store(), backup.head.schema, async (tx, backend) => {
-    await refuseFull(tx, backend);
-    for (const part of parts) if (part.table !== 'settings') rows += await insert(tx, part);
-    await backend.settleNumbers(tx);
-  });
-  await inStore(store(), migrations.length, async (tx) => {
-    for (const part of parts) if (part.table === 'settings') rows += await putSettings(tx, part);
+  let rows = 0;
+  const finish = async (tx: Tx): Promise<void> => {
+    for (const part of parts) if (part.table === 'settings') await putSettings(tx, part);
     // From here on it is known that gateways may have more than the store.
     await setAllRestored(tx);
-    await putSetting(tx, 'backupUnixMs', String(backup.head.takenUnixMs));
+    await putSetting(tx, 'backupUnixMs', String(takenUnixMs));
     await putSetting(tx, 'restoredUnixMs', String(nowUnixMs));
+  };
+  await inStore(store(), schema, async (tx, backend) => {
+    for (const part of parts) rows += part.rows.length;
+    if (cut && (await readSetting(tx, 'backupUnixMs')) === String(takenUnixMs)) return;
+    await refuseFull(tx, backend);
+    for (const part of parts) if (part.table !== 'settings') await insert(tx, part);
+    await backend.settleNumbers(tx);
+    if (schema === migrations.length) await finish(tx);
   });
+  if (schema < migrations.length) await inStore(store(), migrations.length, finish);
   return rows;
 }
 
@@ -127,20 +141,18 @@ async function refuseFull(tx: Tx, { where }: StoreBackend): Promise<void> {
   throw new ProblemError(problem('data.inUse', hint));
 }
 
-async function insert(tx: Tx, { table, rows }: BackupRows): Promise<number> {
+async function insert(tx: Tx, { table, rows }: BackupRows): Promise<void> {
   const untyped = tx as unknown as Kysely<Record<string, Record<string, unknown>>>;
   for (let at = 0; at < rows.length; at += ROWS_MAX)
     await untyped
       .insertInto(table)
       .values(rows.slice(at, at + ROWS_MAX))
       .execute();
-  return rows.length;
 }
 
 /** All but how far the schema is, which the store knows itself. */
-async function putSettings(tx: Tx, { rows }: BackupRows): Promise<number> {
+async function putSettings(tx: Tx, { rows }: BackupRows): Promise<void> {
   for (const { name, value } of rows) if (name !== 'schema') await putSetting(tx, String(name), String(value));
-  return rows.length;
 }
 
 async function putSetting(tx: Tx, name: string, value: string): Promise<void> {
