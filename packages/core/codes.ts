@@ -40,10 +40,17 @@ export const problemCodes = [
   'certificate.required',
   'poll.replay',
   'poll.identity',
+  'user.notFound',
+  'user.exists',
+  'user.lastAdmin',
+  'apiToken.notFound',
+  'audit.broken',
   // requests, whatever they ask for
   'request.notFound',
   'request.tooLarge',
   'request.forbidden',
+  'request.unauthenticated',
+  'request.roleNeeded',
   'request.limited',
   // hosts and programs
   'port.inUse',

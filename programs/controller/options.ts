@@ -18,6 +18,10 @@ export interface Options {
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
   readonly logLevel: string;
+  /** Whoever reaches REST may read /metrics. */
+  readonly metricsOpen?: boolean;
+  /** Not to run: to make an administrator's token and end. */
+  readonly resetAdmin?: boolean;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -29,7 +33,13 @@ export function readOptions(argv: readonly string[]): Options {
     .version(VERSION)
     .requiredOption('--data <dir>', 'folder for everything that is kept (made when missing, mode 0700)')
     .option('--rest <host:port>', 'where REST listens; port 0 takes a free one', '127.0.0.1:8080')
-    .option('--rest-insecure-allow-remote', 'let REST, which asks for no password, listen beyond the loopback', false)
+    .option('--rest-insecure-allow-remote', 'let REST, which does not encrypt, listen beyond the loopback', false)
+    .option('--metrics-open', 'let /metrics be read without a token', false)
+    .option(
+      '--reset-admin',
+      "all tokens lost? Makes a fresh one of the user admin and ends; needs the controller's end",
+      false,
+    )
     .option('--agents <host:port>', 'where gateways connect (TLS); port 0 takes a free one', '127.0.0.1:8443')
     .option(
       '--agent-host <name>',
@@ -48,10 +58,12 @@ export function readOptions(argv: readonly string[]): Options {
     agents: string;
     agentHost: string[];
     logLevel: string;
+    metricsOpen: boolean;
+    resetAdmin: boolean;
   }>();
   const rest = readAddress(given.rest, '--rest');
   if (!isLoopback(rest.host) && !given.restInsecureAllowRemote) {
-    const hint = `REST asks for no password, so it listens on the loopback only; to let ${rest.host} be reached by others, add --rest-insecure-allow-remote`;
+    const hint = `REST does not encrypt, and tokens would cross the network in the clear, so it listens on the loopback only; to let ${rest.host} be reached by others all the same, add --rest-insecure-allow-remote`;
     throw new ProblemError(problem('usage', hint, '--rest'));
   }
   if (!LEVELS.includes(given.logLevel))
@@ -63,7 +75,8 @@ export function readOptions(argv: readonly string[]): Options {
       );
   }
   const agents = readAddress(given.agents, '--agents');
-  return { data: given.data, rest, agents, agentHosts: given.agentHost, logLevel: given.logLevel };
+  const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
+  return { data, rest, agents, agentHosts, logLevel, metricsOpen, resetAdmin };
 }
 
 /** All names for the certificate, and the one for join strings. */

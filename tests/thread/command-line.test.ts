@@ -6,7 +6,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseWgQuickFile } from '../../programs/demo/peers/wg-quick-file.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
-import { withNetwork } from './network.ts';
+import { environmentOf, withNetwork } from './network.ts';
 
 const program = fileURLToPath(new URL('../../vrouterctl', import.meta.url));
 
@@ -17,11 +17,7 @@ interface Ran {
 }
 
 function vrouterctl(network: Network, ...args: string[]): Promise<Ran> {
-  const env = {
-    ...process.env,
-    VROUTER_SOCKET: network.gateway.socketPath,
-    VROUTER_CONTROLLER: network.controller.url,
-  };
+  const env = environmentOf(network);
   return new Promise((resolve) => {
     execFile(program, args, { env }, (error, out, err) => {
       resolve({ status: typeof error?.code === 'number' ? error.code : 0, out, err });

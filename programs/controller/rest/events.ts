@@ -2,15 +2,24 @@
 import type { ServerResponse } from 'node:http';
 import type { ControllerEvent } from '@vrouter/api/rest/system.ts';
 import type { EventBus } from '../events/bus.ts';
+import type { Caller, Identity } from '../identity/identity.ts';
 import type { App } from './app.ts';
+import { callerOf } from './callers.ts';
 
 const HEARTBEAT_MS = 15_000;
 /** A listener that does not read is cut off when this much waits for it, bytes. */
 const BACKLOG_MAX = 1024 * 1024;
 
-/** Adds the route; returns a function that ends all streams. */
-export function eventRoutes(app: App, events: EventBus): () => void {
-  const streams = new Set<ServerResponse>();
+/** Adds the route; returns a function that ends all streams. A stream ends, too, when its token is good no more. */
+export function eventRoutes(app: App, events: EventBus, identity: Identity): () => void {
+  const streams = new Map<ServerResponse, Caller>();
+  const look = async (stream: ServerResponse, caller: Caller): Promise<void> => {
+    if (!(await identity.stillMay(caller, 'viewer'))) stream.end();
+  };
+  const lookFailed = (err: unknown) => app.log.error({ err }, 'whether a listener may go on could not be seen');
+  identity.onChange(() => {
+    for (const [stream, caller] of streams) look(stream, caller).catch(lookFailed);
+  });
   app.get(
     '/v1/events',
     {
@@ -22,6 +31,7 @@ export function eventRoutes(app: App, events: EventBus): () => void {
       },
     },
     (request, reply) => {
+      const caller = callerOf(request)!;
       reply.hijack();
       const stream = reply.raw;
       stream.writeHead(200, {
@@ -36,8 +46,11 @@ export function eventRoutes(app: App, events: EventBus): () => void {
         stream.write(frame(event));
         if (stream.writableLength > BACKLOG_MAX) stream.destroy();
       });
-      const heartbeat = setInterval(() => stream.write(':\n\n'), HEARTBEAT_MS);
-      streams.add(stream);
+      const heartbeat = setInterval(() => {
+        stream.write(':\n\n');
+        look(stream, caller).catch(lookFailed);
+      }, HEARTBEAT_MS);
+      streams.set(stream, caller);
       stream.on('close', () => {
         clearInterval(heartbeat);
         unsubscribe();
@@ -46,7 +59,7 @@ export function eventRoutes(app: App, events: EventBus): () => void {
     },
   );
   return () => {
-    for (const stream of streams) stream.end();
+    for (const stream of streams.keys()) stream.end();
   };
 }
 

@@ -14,16 +14,31 @@ export class ControllerProcess {
   readonly rest: string;
   readonly agents: string;
   readonly rootFingerprint: string;
+  /** The administrator's. */
+  readonly token: string;
+  /** What it has written to standard error so far. */
+  readonly log: () => string;
 
-  private constructor(child: ChildProcess, where: { rest: string; agents: string; rootFingerprint: string }) {
+  private constructor(
+    child: ChildProcess,
+    log: () => string,
+    token: string,
+    where: { rest: string; agents: string; rootFingerprint: string },
+  ) {
     this.child = child;
+    this.log = log;
+    this.token = token;
     this.rest = where.rest;
     this.agents = where.agents;
     this.rootFingerprint = where.rootFingerprint;
   }
 
   /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. */
-  static async start(data: string, ports: readonly [number, number] = [0, 0]): Promise<ControllerProcess> {
+  static async start(
+    data: string,
+    ports: readonly [number, number] = [0, 0],
+    more: readonly string[] = [],
+  ): Promise<ControllerProcess> {
     const child = spawnController([
       '--data',
       data,
@@ -31,6 +46,7 @@ export class ControllerProcess {
       `127.0.0.1:${ports[0]}`,
       '--agents',
       `127.0.0.1:${ports[1]}`,
+      ...more,
     ]);
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {
@@ -44,7 +60,13 @@ export class ControllerProcess {
       }
       await delay(10);
     }
-    return new ControllerProcess(child, JSON.parse(readFileSync(join(data, 'controller.json'), 'utf8')));
+    const token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
+    return new ControllerProcess(
+      child,
+      () => log,
+      token,
+      JSON.parse(readFileSync(join(data, 'controller.json'), 'utf8')),
+    );
   }
 
   /** Sends a signal and waits for the end; how long that took, ms. */
@@ -58,11 +80,20 @@ export class ControllerProcess {
     return performance.now() - from;
   }
 
-  /** A REST call; the parsed answer and its status. */
-  async call(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+  /** A REST call with the administrator's token, or another; the parsed answer and its status. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    token: string | null = this.token,
+  ): Promise<{ status: number; json: unknown }> {
     const response = await fetch(this.rest + path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     return { status: response.status, json: text.startsWith('{') ? JSON.parse(text) : text };

@@ -7,7 +7,7 @@ import { EventBus } from '../events/bus.ts';
 import { sqliteDialect } from '../store/dialect/sqlite.ts';
 import { openStore } from '../store/open.ts';
 
-export const tester: Actor = { name: 'rest', source: '127.0.0.1' };
+export const tester: Actor = { name: 'tester', tokenId: null, source: '127.0.0.1' };
 
 export interface TestDesk extends Desk {
   /** Wall clock, Unix ms. */

@@ -1,4 +1,5 @@
 /** The controller's REST API, as the demo uses it: the same calls that anyone may make. */
+import { readFileSync } from 'node:fs';
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { createPeerReply, peerList } from '@vrouter/api/rest/peers.ts';
 import {
@@ -15,9 +16,12 @@ import type { z } from 'zod';
 
 export class ControllerApi {
   readonly url: string;
+  /** Where the controller has written the token of its administrator. */
+  readonly tokenPath: string;
 
-  constructor(port: number) {
+  constructor(port: number, tokenPath: string) {
     this.url = `http://127.0.0.1:${port}`;
+    this.tokenPath = tokenPath;
   }
 
   async healthy(): Promise<true | null> {
@@ -39,7 +43,11 @@ export class ControllerApi {
   async #call<S extends z.ZodType>(method: string, path: string, reply: S, body?: unknown): Promise<z.infer<S>> {
     const response = await fetch(this.url + path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        authorization: `Bearer ${readFileSync(this.tokenPath, 'utf8').trim()}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const json: unknown = await response.json();
     if (response.ok) return reply.parse(json);
