@@ -77,17 +77,12 @@ export function needOf(method: string, url: string): Need | undefined {
   return needs[`${method === 'HEAD' ? 'GET' : method} ${url}`];
 }
 
-/**
- * From now on every route that is added must have its row, and the documentation says which. Returns the routes as they are added.
- * Throws when there is none.
- */
-export function requireNeeds(app: App): ReadonlySet<string> {
-  const seen = new Set<string>();
+/** From now on every route that is added must have its row, else adding it throws; the documentation says what it needs. */
+export function requireNeeds(app: App): void {
   app.addHook('onRoute', (route) => {
     for (const method of [route.method].flat()) {
       const need = needOf(method, route.url);
       if (need === undefined) throw new Error(`rest/roles.ts has no row for ${method} ${route.url}`);
-      seen.add(`${method} ${route.url}`);
       const { description } = route.schema ?? {};
       const words = need === 'open' ? 'Needs no token.' : `Needs the role ${rolesFrom(need)}.`;
       route.schema = {
@@ -98,7 +93,6 @@ export function requireNeeds(app: App): ReadonlySet<string> {
       };
     }
   });
-  return seen;
 }
 
 function rolesFrom(need: Role): string {

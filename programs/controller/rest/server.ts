@@ -33,8 +33,6 @@ const BODY_MAX = 1024 * 1024;
 
 export interface RestServer {
   readonly app: App;
-  /** Every route there is, as `GET /v1/vrouters`. */
-  readonly routes: ReadonlySet<string>;
   /** Ends the event streams, which would outlive any patience. */
   endStreams(): void;
 }
@@ -73,7 +71,7 @@ export async function restServer(
   });
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
   requireCallers(app, identity, metricsOpen);
-  const routes = requireNeeds(app);
+  requireNeeds(app);
   answerErrors(app, (request, why) => {
     // Who could not say who it is was noted when that was seen.
     if (why.code === 'request.unauthenticated') return;
@@ -128,5 +126,5 @@ token; roles are viewer, operator and admin, and each may do what those before i
   identityRoutes(app, identity);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
-  return { app, routes, endStreams };
+  return { app, endStreams };
 }

@@ -24,7 +24,7 @@ export async function writeAudit(tx: Tx, entry: AuditEntry): Promise<void> {
     .executeTakeFirst();
   const head = parseHead(held?.value ?? '');
   if (head === null) throw new Error('the head of the audit is gone; see GET /v1/audit/verify');
-  const row = { ...entry, id: head.id + 1 };
+  const row = { ...entry, subject: storable(entry.subject), reason: storable(entry.reason), id: head.id + 1 };
   const hash = hashRow(head.hash, row);
   await tx
     .insertInto('audit')
@@ -35,6 +35,11 @@ export async function writeAudit(tx: Tx, entry: AuditEntry): Promise<void> {
     .set({ value: headText({ id: row.id, hash }) })
     .where('name', '=', HEAD)
     .execute();
+}
+
+/** What is read again is what was hashed: half a surrogate pair and NUL, which a caller may have sent, do not survive a database. */
+function storable(text: string | null): string | null {
+  return text === null ? null : text.toWellFormed().replaceAll('\0', '\ufffd');
 }
 
 /** Adds a row of something that changes nothing else, such as a refusal. */

@@ -29,7 +29,9 @@ export const GENESIS = '0'.repeat(64);
 
 /** SHA-256 over the hash before (32 bytes) and the row as canonical JSON, lower-case hex. */
 export function hashRow(before: string, row: ChainedRow): string {
-  const { id, atUnixMs, actor, tokenId, source, action, subject, outcome, reason } = row;
+  const { actor, tokenId, source, action, subject, outcome, reason } = row;
+  // A dialect may hand out what is 64 bits wide as text.
+  const [id, atUnixMs] = [Number(row.id), Number(row.atUnixMs)];
   const text = canonicalJson({ id, atUnixMs, actor, tokenId, source, action, subject, outcome, reason });
   return createHash('sha256').update(Buffer.from(before, 'hex')).update(text).digest('hex');
 }
