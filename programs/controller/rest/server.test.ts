@@ -170,6 +170,14 @@ test('other sites and other content types are refused', async () => {
   );
 });
 
+test('a page that asks without end does not fill the audit', async () => {
+  for (let n = 0; n < 30; n++) await call('POST', '/v1/vrouters', { name: 'x' }, { origin: 'http://evil.example' });
+  const { audit } = auditList.parse((await call('GET', '/v1/audit?last=500')).json);
+  const rows = audit.filter((row) => row.reason?.startsWith('request.forbidden'));
+  assert.ok(rows.length >= 20 && rows.length < 25, `${rows.length}`);
+  assert.deepEqual([rows[0]!.actor, rows[0]!.tokenId], ['rest', null]);
+});
+
 test('changes and refusals are in the audit, latest first', async () => {
   await call('POST', '/v1/vrouters', { name: 'edge' });
   const { audit } = auditList.parse((await call('GET', '/v1/audit?last=500')).json);

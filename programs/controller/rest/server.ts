@@ -9,6 +9,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { Limiter } from '../agents/limiter.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -72,6 +73,7 @@ export async function restServer(
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
   requireCallers(app, identity, metricsOpen);
   requireNeeds(app);
+  const guarded = new Limiter(20, 6000, desk.unixMs);
   answerErrors(app, (request, why) => {
     // Who could not say who it is was noted when that was seen.
     if (why.code === 'request.unauthenticated') return;
@@ -79,6 +81,11 @@ export async function restServer(
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (reads && why.code !== 'request.roleNeeded') return;
     const { name: actor, tokenId, source } = actorOf(request);
+    // A page somewhere can make a browser here ask without end; the audit need not hear of each.
+    if (why.code === 'request.forbidden') {
+      if (guarded.waitMs(request.ip) > 0) return;
+      guarded.take(request.ip);
+    }
     const action = `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}`.slice(0, 200);
     const reason = `${why.code}: ${why.message}`.slice(0, 500);
     const { name, user, id } = (request.params ?? {}) as { readonly [param: string]: string | undefined };

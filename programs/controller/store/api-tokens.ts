@@ -58,9 +58,9 @@ export async function revokeApiToken(tx: Tx, id: string, nowUnixMs: number): Pro
   return result.numUpdatedRows === 1n;
 }
 
-/** When tokens were last used, by their id. */
+/** When tokens were last used, by their id. In the order of these, so that two controllers cannot wait for each other. */
 export async function saveUses(tx: Tx, uses: ReadonlyMap<string, number>): Promise<void> {
-  for (const [id, lastUsedUnixMs] of uses)
+  for (const [id, lastUsedUnixMs] of [...uses].sort(([a], [b]) => (a < b ? -1 : 1)))
     await tx.updateTable('apiTokens').set({ lastUsedUnixMs }).where('id', '=', id).execute();
 }
 
