@@ -181,14 +181,14 @@ export async function startController(
  * Makes a fresh token of the user `admin` in the store of a controller that does not run. Throws ProblemError: `data.inUse` when it
  * does, `usage` when there is none.
  */
-export async function resetAdminOf(folder: string, tellPeople: (text: string) => void): Promise<void> {
-  const path = join(folder, 'controller.db');
+export async function resetAdminOf(options: Options, tellPeople: (text: string) => void): Promise<void> {
+  const path = join(options.data, 'controller.db');
   if (!existsSync(path))
-    throw new ProblemError(problem('usage', `${folder} is no data folder of a controller`, '--data'));
-  using _lock = lockFolder(folder);
+    throw new ProblemError(problem('usage', `${options.data} is no data folder of a controller`, '--data'));
+  using _lock = lockFolder(options.data);
   const db = await openStore(sqliteDialect(path), path);
   try {
-    tellPeople(adminNotice(await resetAdmin(new Identity(db, new Metrics(), Date.now), folder)));
+    tellPeople(adminNotice(await resetAdmin(new Identity(db, new Metrics(), Date.now), options.data)));
   } finally {
     await db.destroy();
   }

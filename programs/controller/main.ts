@@ -15,7 +15,7 @@ try {
   const options = readOptions(process.argv.slice(2));
   const tellPeople = (text: string): void => void writeSync(2, text);
   if (options.resetAdmin === true) {
-    await resetAdminOf(options.data, tellPeople);
+    await resetAdminOf(options, tellPeople);
     process.exit(0);
   }
   // What a client sent that is no HTTP is in the error of it, and may be a token.
