@@ -37,7 +37,7 @@ export function readOptions(argv: readonly string[]): Options {
     .option('--metrics-open', 'let /metrics be read without a token', false)
     .option(
       '--reset-admin',
-      "all tokens lost? Makes a fresh one of the user admin and ends; needs the controller's end",
+      'all tokens lost? Stop the controller; this makes a fresh one for the user admin, and ends',
       false,
     )
     .option('--agents <host:port>', 'where gateways connect (TLS); port 0 takes a free one', '127.0.0.1:8443')

@@ -12,13 +12,14 @@ const BACKLOG_MAX = 1024 * 1024;
 
 /** Adds the route; returns a function that ends all streams. A stream ends, too, when its token is good no more. */
 export function eventRoutes(app: App, events: EventBus, identity: Identity): () => void {
-  const streams = new Map<ServerResponse, Caller>();
-  const look = async (stream: ServerResponse, caller: Caller): Promise<void> => {
-    if (!(await identity.stillMay(caller, 'viewer'))) stream.end();
+  const streams = new Map<ServerResponse, { readonly caller: Caller; end(): void }>();
+  const look = async (stream: ServerResponse): Promise<void> => {
+    const open = streams.get(stream);
+    if (open !== undefined && !(await identity.stillMay(open.caller, 'viewer'))) open.end();
   };
   const lookFailed = (err: unknown) => app.log.error({ err }, 'whether a listener may go on could not be seen');
   identity.onChange(() => {
-    for (const [stream, caller] of streams) look(stream, caller).catch(lookFailed);
+    for (const stream of streams.keys()) look(stream).catch(lookFailed);
   });
   app.get(
     '/v1/events',
@@ -48,18 +49,26 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
       });
       const heartbeat = setInterval(() => {
         stream.write(':\n\n');
-        look(stream, caller).catch(lookFailed);
+        look(stream).catch(lookFailed);
       }, HEARTBEAT_MS);
-      streams.set(stream, caller);
-      stream.on('close', () => {
+      // Who reads slowly is there for a while after the end, and must not be written to any more.
+      const stop = (): void => {
         clearInterval(heartbeat);
         unsubscribe();
         streams.delete(stream);
+      };
+      streams.set(stream, {
+        caller,
+        end() {
+          stop();
+          stream.end();
+        },
       });
+      stream.on('close', stop);
     },
   );
   return () => {
-    for (const stream of streams.keys()) stream.end();
+    for (const open of [...streams.values()]) open.end();
   };
 }
 
