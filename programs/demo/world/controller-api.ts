@@ -1,5 +1,6 @@
 /** The controller's REST API, as the demo uses it: the same calls that anyone may make. */
 import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { createPeerReply, peerList } from '@vrouter/api/rest/peers.ts';
 import {
@@ -44,7 +45,7 @@ export class ControllerApi {
     const response = await fetch(this.url + path, {
       method,
       headers: {
-        authorization: `Bearer ${readFileSync(this.tokenPath, 'utf8').trim()}`,
+        authorization: `Bearer ${this.#token()}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
@@ -55,5 +56,14 @@ export class ControllerApi {
     const code = problemCodes.find((known) => known === refused.data?.error.code);
     const message = refused.data?.error.message ?? `${method} ${path} was answered with ${response.status}`;
     throw new ProblemError(problem((code ?? 'internal') satisfies ProblemCode, message));
+  }
+
+  #token(): string {
+    try {
+      return readFileSync(this.tokenPath, 'utf8').trim();
+    } catch {
+      const hint = `the demo asks its controller with the token in ${this.tokenPath}, which cannot be read; put it back, or make another: node programs/controller/main.ts --data ${dirname(this.tokenPath)} --reset-admin`;
+      throw new ProblemError(problem('config.invalid', hint));
+    }
   }
 }
