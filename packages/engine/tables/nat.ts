@@ -14,6 +14,7 @@ import type { PublishedRange } from '../nat/published.ts';
 import { MAX_LIFE_MS, MAX_SESSIONS, type NatSettings } from '../nat/settings.ts';
 import { isEstablished, isTwoWay } from '../nat/tcp-state.ts';
 import { type Forwarding, freeIndex, type Link, type Vrf } from '../state/forwarding.ts';
+import { LinkNetworks } from './networks.ts';
 import type { Routes } from './routes.ts';
 
 type PoolSet = Extract<Action, { do: 'natPool.set' }>;
@@ -80,7 +81,7 @@ export class NatTable {
         return problem('input.invalid', `${name} is a whole number from 1 to ${most}`, name);
     }
     this.#said = said;
-    this.#nat.sessions.limit({
+    this.#nat.limit({
       ...this.#usual,
       maxSessions: said.sessions,
       maxPerHost: said.sessionsPerHost,
@@ -95,7 +96,7 @@ export class NatTable {
 
   removeSettings(): null {
     this.#said = null;
-    this.#nat.sessions.limit(this.#usual);
+    this.#nat.limit(this.#usual);
     return null;
   }
 
@@ -228,12 +229,13 @@ export class NatTable {
       addresses[i] = this.#routes.firstAddress4(link);
       vrfs[i] = link.vrf;
     });
+    const networks = new LinkNetworks(this.#forwarding, this.#routes);
     const masquerade: MasqueradeRule[] = [];
     const published: PublishedRange[] = [];
     const hosts: HostRule[] = [];
     for (const rule of this.#rules.values()) {
       if (rule.set.do === 'masquerade.set') masquerade.push(this.#masquerade(rule, rule.set, links.length));
-      else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set));
+      else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set, networks));
       else hosts.push(hostRule(rule, rule.set));
     }
     this.#adopt(masquerade, hosts, vrfs);
@@ -291,7 +293,14 @@ export class NatTable {
       });
     }
     const { count: hosts, most: mostOfHost } = s.hosts();
-    return { total: s.count, hosts, mostOfHost, limits: limitsOf(s.settings), bytes: s.byteLength, sessions: rows };
+    return {
+      total: s.count,
+      hosts,
+      mostOfHost,
+      limits: limitsOf(s.settings),
+      bytes: s.byteLength + this.#nat.direct.byteLength,
+      sessions: rows,
+    };
   }
 
   #setRule(set: RuleSet, vrf: Vrf, links: readonly Link[]): Problem | null {
@@ -392,17 +401,19 @@ const protocolNames: { readonly [number: number]: NatSessionRow['protocol'] } = 
   [IpProtocol.udp]: 'udp',
 };
 
-function publishedRange(rule: RuleRecord, set: PublishSet): PublishedRange {
+function publishedRange(rule: RuleRecord, set: PublishSet, networks: LinkNetworks): PublishedRange {
+  const address = set.address === null ? 0 : wordOfText(set.address);
   return {
     rule: rule.index,
     protocol: IpProtocol[set.protocol],
     vrf: rule.vrf.index,
-    address: set.address === null ? 0 : wordOfText(set.address),
+    address,
     firstPort: set.firstPort,
     lastPort: set.lastPort,
     toAddress: wordOfText(set.toAddress),
     toPort: set.toPort,
     hairpin: set.hairpin,
+    reachedBy: address === 0 ? null : networks.linksWith(rule.vrf.index, address),
   };
 }
 
