@@ -3,7 +3,7 @@
  * from links and addresses, which may change under them) is made anew once, when a list of actions is done: `settle`.
  */
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
-import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import type { Action, DumpRow, NatSessionRow, NatSessionsReply, NatSettingsFields } from '../control/messages.ts';
@@ -50,8 +50,10 @@ export class NatTable {
   readonly #poolIndexes: (PoolRecord | null)[];
   readonly #rules: Map<string, RuleRecord>;
   readonly #ruleIndexes: (RuleRecord | null)[];
-  /** Pool addresses that are ours because of us, by VRF. */
+  /** Addresses that are ours because of us, by VRF. */
   #adopted: readonly { readonly vrf: Vrf; readonly address: Uint8Array }[];
+  /** By link index: those that lie in its networks. */
+  #onLink: readonly (readonly Prefix[])[];
   /** Rules that are gone or others since the last settling. */
   readonly #gone: Set<number>;
   #isStale: boolean;
@@ -68,6 +70,7 @@ export class NatTable {
     this.#rules = new Map();
     this.#ruleIndexes = [];
     this.#adopted = [];
+    this.#onLink = [];
     this.#gone = new Set();
     this.#isStale = false;
     this.#usual = nat.sessions.settings;
@@ -217,9 +220,9 @@ export class NatTable {
     return count;
   }
 
-  /** Tells the translator how things are, if they are others than before. */
-  settle(): void {
-    if (!this.#isStale) return;
+  /** Tells the translator how things are, if they are others than before; whether they were. */
+  settle(): boolean {
+    if (!this.#isStale) return false;
     this.#isStale = false;
     const { links } = this.#forwarding;
     const addresses = new Int32Array(links.length);
@@ -238,7 +241,8 @@ export class NatTable {
       else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set, networks));
       else hosts.push(hostRule(rule, rule.set));
     }
-    this.#adopt(masquerade, hosts, vrfs);
+    this.#adopt(masquerade, hosts, published, vrfs);
+    this.#onLink = networks.answering(this.#adopted);
     this.#nat.configure(masquerade, published, addresses, vrfs, this.#gone, hosts);
     for (const index of this.#gone) {
       const rule = this.#ruleIndexes[index]!;
@@ -253,6 +257,12 @@ export class NatTable {
         if (yes === 1) out[link] = 1;
       });
     this.#forwarding.natOut = out;
+    return true;
+  }
+
+  /** Outside addresses of a link's VRF, as of the last settling, that lie in its networks and are none of its own: each as a /32. */
+  addressesOn(link: Link): readonly Prefix[] {
+    return this.#onLink[link.index] ?? [];
   }
 
   *rows(): Iterable<SettingsRow | PoolRow | RuleRow> {
@@ -336,16 +346,22 @@ export class NatTable {
     return { rule: rule.index, vrf: rule.vrf.index, network, bits, mask, leaving, pool, hairpin: set.hairpin };
   }
 
-  /** Pool addresses are ours in the VRFs that their rules lead to, those of hosts in their own: packets to them come to us. */
-  #adopt(rules: readonly MasqueradeRule[], hosts: readonly HostRule[], linkVrfs: Int32Array): void {
+  /** Pool addresses are ours in the VRFs that their rules lead to, others in those of their rules: packets to them come to us. */
+  #adopt(
+    rules: readonly MasqueradeRule[],
+    hosts: readonly HostRule[],
+    published: readonly PublishedRange[],
+    linkVrfs: Int32Array,
+  ): void {
     const wanted = new Map<string, { vrf: Vrf; address: Uint8Array }>();
-    for (const { vrf, outside } of hosts)
-      wanted.set(`${vrf} ${outside}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(outside) });
+    const want = (vrf: number, ip: number): void => {
+      wanted.set(`${vrf} ${ip}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(ip) });
+    };
+    for (const { vrf, outside } of hosts) want(vrf, outside);
+    for (const { vrf, address } of published) if (address !== 0) want(vrf, address);
     for (const { vrf, leaving, pool } of rules) {
       const vrfs = leaving === null ? [vrf] : [...leaving].flatMap((yes, link) => (yes === 1 ? [linkVrfs[link]!] : []));
-      for (const index of pool === null ? [] : vrfs)
-        for (const ip of pool!.addresses)
-          wanted.set(`${index} ${ip}`, { vrf: this.#forwarding.vrfs[index]!, address: bytesOf(ip) });
+      for (const index of pool === null ? [] : vrfs) for (const ip of pool!.addresses) want(index, ip);
     }
     const before = this.#adopted;
     this.#adopted = [...wanted.values()];

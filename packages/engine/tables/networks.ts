@@ -1,9 +1,11 @@
 /** Which IPv4 networks the links are in, in words, for one settling of the NAT tables. */
-import type { Forwarding } from '../state/forwarding.ts';
+import type { Prefix } from '@vrouter/core/prefix.ts';
+import type { Forwarding, Vrf } from '../state/forwarding.ts';
 import type { Routes } from './routes.ts';
 
 interface Network {
   readonly link: number;
+  readonly own: number;
   readonly word: number;
   readonly mask: number;
 }
@@ -24,8 +26,8 @@ export class LinkNetworks {
       for (const { address, bits } of routes.addressList(link)) {
         if (address.length !== 4) continue;
         const mask = bits === 0 ? 0 : -1 << (32 - bits);
-        const word = new DataView(address.buffer, address.byteOffset).getInt32(0) & mask;
-        networks.push({ link: link.index, word, mask });
+        const own = wordOf(address);
+        networks.push({ link: link.index, own, word: own & mask, mask });
       }
     }
   }
@@ -44,4 +46,22 @@ export class LinkNetworks {
     this.#found.set(key, links);
     return links;
   }
+
+  /** By link index: those of these addresses that are in a network of the link and that it does not have itself, each as a /32. */
+  answering(addresses: readonly { readonly vrf: Vrf; readonly address: Uint8Array }[]): readonly (readonly Prefix[])[] {
+    const byLink: Prefix[][] = Array.from({ length: this.#links }, () => []);
+    for (const { vrf, address } of addresses) {
+      const word = wordOf(address);
+      const links = this.linksWith(vrf.index, word);
+      if (links === null) continue;
+      const own = (this.#byVrf.get(vrf.index) ?? []).filter((one) => one.own === word).map(({ link }) => link);
+      for (let link = 0; link < links.length; link++)
+        if (links[link] === 1 && !own.includes(link)) byLink[link]!.push({ address, bits: 32 });
+    }
+    return byLink;
+  }
+}
+
+function wordOf(address: Uint8Array): number {
+  return new DataView(address.buffer, address.byteOffset).getInt32(0);
 }
