@@ -16,6 +16,7 @@ const settings = {
   udpMs: 30_000,
   udpOneWayMs: 9_000,
   tcpTransitoryMs: 12_000,
+  tcpOneWayMs: 5_000,
   tcpEstablishedMs: 60_000,
 };
 const service = { ip: '10.77.0.9', port: 8083 };
@@ -103,7 +104,8 @@ for (const isMasked of [false, true])
             else flow.heardOutside = true;
             const both = flow.heardInside && flow.heardOutside;
             if (both && !isSyn) flow.open = true;
-            const tcp = flow.open ? settings.tcpEstablishedMs : settings.tcpTransitoryMs;
+            const opening = both ? settings.tcpTransitoryMs : settings.tcpOneWayMs;
+            const tcp = flow.open ? settings.tcpEstablishedMs : opening;
             const udp = both ? settings.udpMs : settings.udpOneWayMs;
             flow.ends = Math.ceil((now + (protocol === 'tcp' ? tcp : udp)) / 1000);
           };

@@ -207,13 +207,14 @@ test('outside addresses of NAT in the networks of a port are answered for, annou
     { do: 'floating.set', name: 'elsewhere', vrf: 'blue', address: '192.168.1.51', toAddress: '10.77.0.2' },
     { ...publish, name: 'new', address: '192.168.1.70', toAddress: '10.77.0.3' },
     { ...publish, name: 'own', address: '192.168.1.1', toAddress: '10.77.0.3' },
+    { ...publish, name: 'itself', firstPort: 8080, lastPort: 8080, address: '192.168.1.80', toAddress: '192.168.1.80' },
     { ...publish, name: 'all', address: null, toAddress: '10.77.0.4' },
   );
   assert.deepEqual(told(), ['192.168.1.50/32', '192.168.1.60/32', '192.168.1.70/32']);
   world.pass(5000);
   assert.equal(port.take().length, 6, 'each is announced twice');
   for (const last of [1, 50, 60, 70]) assert.ok(answers(world, port, [192, 168, 1, last]), `.${last}`);
-  for (const last of [51, 52]) assert.ok(!answers(world, port, [192, 168, 1, last]), `.${last}`);
+  for (const last of [51, 52, 80]) assert.ok(!answers(world, port, [192, 168, 1, last]), `.${last}`);
   assert.ok(!answers(world, port, [192, 168, 9, 1]));
   // Networks come and go under the rules.
   await world.do({ do: 'address.add', link: 'lan', address: '192.168.9.9/24' });
@@ -232,7 +233,9 @@ test('outside addresses of NAT in the networks of a port are answered for, annou
   await world.do({ do: 'natRule.remove', name: 'f' }, { do: 'natRule.remove', name: 'new' });
   assert.deepEqual(told(), ['192.168.1.60/32', '192.168.9.1/32']);
   assert.ok(!answers(world, anew, [192, 168, 1, 50]));
-  await world.do(...['out', 'elsewhere', 'own', 'all'].map((name): Action => ({ do: 'natRule.remove', name })));
+  await world.do(
+    ...['out', 'elsewhere', 'own', 'itself', 'all'].map((name): Action => ({ do: 'natRule.remove', name })),
+  );
   assert.deepEqual(told(), []);
   assert.ok(answers(world, anew, [192, 168, 1, 1]), 'what is its own stays');
 });

@@ -358,7 +358,10 @@ export class NatTable {
       wanted.set(`${vrf} ${ip}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(ip) });
     };
     for (const { vrf, outside } of hosts) want(vrf, outside);
-    for (const { vrf, address } of published) if (address !== 0) want(vrf, address);
+    // Where an inside host is, it stays: a port of that host under another number is nobody's address.
+    const inside = new Set(published.map(({ vrf, toAddress }) => `${vrf} ${toAddress}`));
+    for (const { vrf, inside: ip } of hosts) inside.add(`${vrf} ${ip}`);
+    for (const { vrf, address } of published) if (address !== 0 && !inside.has(`${vrf} ${address}`)) want(vrf, address);
     for (const { vrf, leaving, pool } of rules) {
       const vrfs = leaving === null ? [vrf] : [...leaving].flatMap((yes, link) => (yes === 1 ? [linkVrfs[link]!] : []));
       for (const index of pool === null ? [] : vrfs) for (const ip of pool!.addresses) want(index, ip);
