@@ -18,6 +18,7 @@ import { ControllerAgent } from './agent/agent.ts';
 import type { Identity } from './agent/identity.ts';
 import { parseJoinString } from './agent/join-string.ts';
 import { readIntent, type SyncChange } from './agent/sync.ts';
+import { BadIntents } from './bad-intents.ts';
 import type { EngineSupervisor } from './children/engine.ts';
 import type { Allow, Config } from './config.ts';
 import { fileIntents } from './doors/file/intents.ts';
@@ -48,12 +49,6 @@ export interface DaemonParts {
   readonly log: Logger;
 }
 
-/** An intent that cannot be used as it came. */
-export interface BadIntent {
-  readonly code: string;
-  readonly message: string;
-}
-
 export class Daemon implements ReconcileObserver {
   readonly config: Config;
   readonly store: Store;
@@ -63,7 +58,7 @@ export class Daemon implements ReconcileObserver {
   readonly reconciler: Reconciler;
   readonly agent: ControllerAgent;
   readonly startedUnixMs = Date.now();
-  readonly badIntents = new Map<string, BadIntent>();
+  readonly badIntents = new BadIntents();
   appliedVersion = 0;
   readonly #driver: CountingDriver;
   readonly #log: Logger;
@@ -255,7 +250,7 @@ export class Daemon implements ReconcileObserver {
 
   async #apply(change: SyncChange): Promise<void> {
     for (const key of change.remove) {
-      this.badIntents.delete(key);
+      this.badIntents.delete('controller', key);
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
@@ -267,12 +262,12 @@ export class Daemon implements ReconcileObserver {
   #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
     const intent = this.#obeyed(source, readIntent(key, body));
     if (intent.ok) {
-      this.badIntents.delete(key);
+      this.badIntents.delete(source, key);
       this.desired.put(source, intent.value);
       return;
     }
     this.desired.remove(source, key);
-    this.badIntents.set(key, { code: intent.error.code, message: intent.error.message });
+    this.badIntents.put({ source, key, problem: intent.error });
     this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
   }
 
@@ -299,14 +294,8 @@ export class Daemon implements ReconcileObserver {
 
   /** All that is not as it was said, and why. */
   problems(): { key: string; code: string; message: string }[] {
-    const bad = [...this.badIntents].map(([key, { code, message }]) => ({ key, code, message }));
-    const said = this.desired
-      .problems()
-      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
-    const failing = this.reconciler
-      .failing()
-      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
-    return [...bad, ...said, ...failing];
+    const all = [...this.badIntents.all(), ...this.desired.problems(), ...this.reconciler.failing()];
+    return all.map(({ key, problem: { code, message } }) => ({ key, code, message }));
   }
 
   async #stats(): Promise<GatewayStats | null> {
