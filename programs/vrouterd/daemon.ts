@@ -11,7 +11,7 @@ import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Intent, IntentSource } from '@vrouter/intent/model/intents.ts';
-import type { ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
+import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
 import { ControllerAgent } from './agent/agent.ts';
@@ -25,6 +25,7 @@ import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import { coveredAddresses } from './reconcile/covered.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
+import { Links } from './reconcile/links.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
@@ -33,7 +34,7 @@ import { VERSION } from './version.ts';
 const APPLY_WAIT_MS = 2000;
 /** Most peers whose statistics go up with one poll; the others have their turn with the next. */
 const STATS_PEERS = 2000;
-/** Between two looks at what the plane has learnt of its peers, ms. */
+/** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
 /** Numbers of tables other than `default`'s, which is 0. */
 const FIRST_TABLE = 1;
@@ -63,6 +64,7 @@ export class Daemon implements ReconcileObserver {
   readonly #driver: CountingDriver;
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
+  readonly #links: Links;
   #allow: Allow;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
@@ -84,6 +86,7 @@ export class Daemon implements ReconcileObserver {
     };
     this.desired = new Desired(outside, driver.capabilities().kinds);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
+    this.#links = new Links(this.desired, driver, this.reconciler);
     const stored = store.intents();
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.desired.replaceSource('file', fileIntents(config.intents));
@@ -102,6 +105,7 @@ export class Daemon implements ReconcileObserver {
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
       void this.learn();
+      void this.#links.look();
       this.#lookForDevices();
     }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
@@ -152,6 +156,11 @@ export class Daemon implements ReconcileObserver {
   /** The same for one WireGuard interface. */
   async peersOf(link: string): Promise<readonly Observed<WireguardPeerObject>[]> {
     return this.#refresh(peersOf(this.reconciler.observed().values()).filter((peer) => peer.object.link === link));
+  }
+
+  /** The plane's links as they are now; null when it does not say. */
+  async links(): Promise<readonly Observed<LinkObject>[] | null> {
+    return this.#links.look();
   }
 
   /** Sends to a peer at this endpoint from now on, wherever it was heard; sessions go on. */
