@@ -26,6 +26,7 @@ import { Events } from './events.ts';
 import { coveredAddresses } from './reconcile/covered.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
+import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
@@ -229,6 +230,7 @@ export class Daemon implements ReconcileObserver {
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
     this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     this.#tellCovered(steps);
+    this.#tellLoud(results);
     for (const [index, step] of steps.entries()) {
       const result = results[index];
       const outcome = result?.ok === false ? `failed: ${result.error.message} (${result.error.code})` : 'done';
@@ -245,6 +247,20 @@ export class Daemon implements ReconcileObserver {
       const what = `${allowedIp} is an address of this gateway: packets to it end here and do not reach the peer`;
       this.#log.warn({ link, peer: publicKey, allowedIp }, what);
       this.events.emit('problem', `${key} ${what}`);
+    }
+  }
+
+  /** The machine's kernel hears what a port hears, and is not to answer: see the README. */
+  #tellLoud(results: readonly Applied[]): void {
+    for (const { ok, now } of results) {
+      // Beside a VLAN the device may well be the machine's own: the kernel takes no tagged frames there.
+      if (!ok || now?.object.kind !== 'link' || now.object.type !== 'port' || now.object.vlanId != null) continue;
+      const { name: link, device = '' } = now.object;
+      const settings = quietingOf(device);
+      if (settings.length === 0) continue;
+      const what = `the kernel of this machine also takes what comes in at ${device}; as root: sysctl ${settings.join(' ')}`;
+      this.#log.warn({ link, device }, what);
+      this.events.emit('problem', `link/${link} ${what}`);
     }
   }
 
