@@ -55,6 +55,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'request.tooLarge': { http: 413, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
   'request.forbidden': denied,
   'request.limited': { http: 429, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
+  'address.duplicate': precondition,
   'port.inUse': precondition,
   'port.denied': denied,
   'data.inUse': precondition,

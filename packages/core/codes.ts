@@ -46,6 +46,7 @@ export const problemCodes = [
   'request.forbidden',
   'request.limited',
   // hosts and programs
+  'address.duplicate',
   'port.inUse',
   'port.denied',
   'data.inUse',

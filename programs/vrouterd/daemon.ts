@@ -24,6 +24,7 @@ import type { Allow, Config } from './config.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import { coveredAddresses } from './reconcile/covered.ts';
+import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { quietingOf } from './reconcile/quiet.ts';
@@ -66,6 +67,7 @@ export class Daemon implements ReconcileObserver {
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
   readonly #links: Links;
+  readonly #duplicates: Duplicates;
   #allow: Allow;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
@@ -88,6 +90,7 @@ export class Daemon implements ReconcileObserver {
     this.desired = new Desired(outside, driver.capabilities().kinds);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
     this.#links = new Links(this.desired, driver, this.reconciler);
+    this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     const stored = store.intents();
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.desired.replaceSource('file', fileIntents(config.intents));
@@ -106,7 +109,7 @@ export class Daemon implements ReconcileObserver {
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
       void this.learn();
-      void this.#links.look();
+      void this.#lookAtLinks();
       this.#lookForDevices();
     }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
@@ -168,6 +171,19 @@ export class Daemon implements ReconcileObserver {
   move(link: string, publicKey: string, endpoint: string): void {
     this.#lastHeard.said(link, publicKey, endpoint);
     this.reconciler.sayAnew(`wireguardPeer/${link}/${publicKey}` as ObjectKey, 'endpoint');
+  }
+
+  async #lookAtLinks(): Promise<void> {
+    const links = await this.#links.look();
+    if (links !== null) await this.#duplicates.look(links);
+  }
+
+  #tellDuplicates(found: readonly Duplicate[], ended: readonly ObjectKey[]): void {
+    for (const { key, problem: what } of found) {
+      this.#log.warn({ key, code: what.code }, what.message);
+      this.events.emit('problem', `${key} ${what.message}`);
+    }
+    for (const key of ended) this.#log.info({ key }, 'no duplicate any more');
   }
 
   /** Names of the WireGuard interfaces that the plane has. */
@@ -319,7 +335,12 @@ export class Daemon implements ReconcileObserver {
 
   /** All that is not as it was said, and why. */
   problems(): { key: string; code: string; message: string }[] {
-    const all = [...this.badIntents.all(), ...this.desired.problems(), ...this.reconciler.failing()];
+    const all = [
+      ...this.badIntents.all(),
+      ...this.desired.problems(),
+      ...this.reconciler.failing(),
+      ...this.#duplicates.all(),
+    ];
     return all.map(({ key, problem: { code, message } }) => ({ key, code, message }));
   }
 

@@ -33,6 +33,7 @@ test('a device that comes back has its link up within seconds, and what is shown
   const config = join(folder, 'vrouterd.yaml');
   const intents = [
     { kind: 'port', name: 'lan', device: 'eth1' },
+    { kind: 'address', interface: 'lan', address: 'fd88::66/64' },
     { kind: 'hostInterface', name: 'host0', addresses: ['192.0.2.1/30'] },
   ];
   writeFileSync(
@@ -51,6 +52,8 @@ test('a device that comes back has its link up within seconds, and what is shown
     rmSync(folder, { recursive: true, force: true });
   });
   cable();
+  // Somebody at the other end has the gateway's address.
+  ip('-n', namespace, 'addr', 'add', 'fd88::66/64', 'dev', 'far', 'nodad');
   const args = ['netns', 'exec', namespace, process.execPath, main, '--config', config];
   daemon = new Child({ name: 'vrouterd', command: programPath('ip')!, args, logPath: join(folder, 'log') });
   const stateOf = async (name: string) => (await gateway.interfaces()).find((row) => row.name === name)?.state;
@@ -61,6 +64,10 @@ test('a device that comes back has its link up within seconds, and what is shown
 
   // The namespace is as Linux makes it, so its kernel hears what the port hears.
   assert.match(readFileSync(join(folder, 'log'), 'utf8'), /"link":"lan".*sysctl net\.ipv4\.conf\.eth1\.rp_filter=1/);
+
+  const failing = async () => (await gateway.stats()).failing.map(({ key, code }) => `${code} ${key}`);
+  await waitFor('the duplicate to be told of', SOON_MS, async () => (await failing()).length > 0 || null);
+  assert.deepEqual(await failing(), ['address.duplicate address/lan/fd88::66/64']);
 
   // The view asks the engine itself, and does not wait for the next look.
   ip('-n', namespace, 'link', 'set', 'far', 'down');
