@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { exchange } from '../programs/demo/traffic/exchange.ts';
 import { Child } from '../programs/demo/world/child.ts';
 import { waitFor } from '../programs/demo/world/wait.ts';
@@ -268,6 +269,14 @@ test(
       assert.equal(wg.do('show', name, 'dump'), before);
       assert.ok(performance.now() - began < 10_000, 'it waited longer than anybody would');
       wg.refused(/Connection timed out/, 'set', name, 'peer', one, 'allowed-ips', '10.99.1.1/32');
+      const trace = ['trace', '--seconds', '1'];
+      const main = fileURLToPath(new URL('../programs/cli/main.ts', import.meta.url));
+      const traced = spawnSync(process.execPath, [main, '--socket', it.gateway.socketPath, ...trace], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      assert.match(traced.stderr, /not answered in time.*timeout/);
+      assert.equal(traced.status, 1);
     } finally {
       process.kill(engine, 'SIGCONT');
     }
