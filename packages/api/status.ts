@@ -62,6 +62,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'request.unauthenticated': { http: 401, grpc: 'UNAUTHENTICATED', exit: 1 },
   'request.roleNeeded': denied,
   'request.limited': { http: 429, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
+  'address.duplicate': precondition,
   'port.inUse': precondition,
   'port.denied': denied,
   'data.inUse': precondition,

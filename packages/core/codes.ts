@@ -53,6 +53,7 @@ export const problemCodes = [
   'request.roleNeeded',
   'request.limited',
   // hosts and programs
+  'address.duplicate',
   'port.inUse',
   'port.denied',
   'data.inUse',

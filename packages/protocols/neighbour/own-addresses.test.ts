@@ -52,6 +52,23 @@ for (const [who, speak] of [
     assert.equal(state(lan), 'valid', 'the next time that the link comes up it is tried again');
   });
 
+test('IPv6: an address that somebody has is asked for again every minute, and ours once they let it go', () => {
+  const lan = new Lan();
+  add(lan, 'fd88::1/64');
+  lan.pass(500);
+  lan.advertise(seven, 'fd88::1', { override: true });
+  lan.pass(59_999);
+  assert.deepEqual([state(lan), lan.said.length], ['duplicate', 1]);
+  lan.pass(500);
+  assert.deepEqual([state(lan), lan.said.length], ['tentative', 2]);
+  lan.advertise(seven, 'fd88::1', { override: true });
+  assert.equal(state(lan), 'duplicate');
+  lan.pass(60_000 + 1000);
+  assert.equal(state(lan), 'valid');
+  const asks = lan.said.filter((one) => one.includes(':: asks for fd88::1')).map((one) => Number(one.split(' ')[0]));
+  assert.equal(asks.length, 3);
+});
+
 test('questions are answered, to who asked', () => {
   const lan = new Lan().have('192.168.1.1/24', 'fd88::1/64');
   lan.arp('request', seven, '192.168.1.7', '192.168.1.1');

@@ -2,7 +2,7 @@
  * The addresses that are ours on a link: whether each may be used, and what is said about it unasked.
  *
  *   IPv6:  tentative --(1 s, nobody has it)--> valid           RFC 4862 section 5.4
- *              '------(somebody has it)-----> duplicate
+ *              ^------(somebody has it)-----> duplicate --(a minute)--> tentative
  *   IPv4:  valid at once, announced; who claims it hears from us, at most once in 10 s        RFC 5227 section 2.4 (c)
  *
  * An IPv4 address is not probed for first: a router that comes back after a crash would keep its link waiting for seconds.
@@ -15,6 +15,7 @@ import {
   ANNOUNCE_NUM,
   DEFEND_INTERVAL_MS,
   DUP_ADDR_DETECT_TRANSMITS,
+  DUPLICATE_RETRY_MS,
   RETRANS_TIMER_MS,
 } from './constants.ts';
 
@@ -153,7 +154,7 @@ export class OwnAddresses {
     own.conflicts++;
     if (own.state === 'tentative') {
       own.state = 'duplicate';
-      own.dueAt = NEVER;
+      own.dueAt = millis(now + DUPLICATE_RETRY_MS);
     } else if (own.state === 'valid' && now - own.defendedAt >= DEFEND_INTERVAL_MS) {
       own.defendedAt = now;
       this.#hands.announce(own.address);
@@ -179,6 +180,7 @@ export class OwnAddresses {
   }
 
   #due(own: OwnAddress, now: Millis): void {
+    if (own.state === 'duplicate') this.#begin(own, now);
     if (own.state === 'tentative' && own.left > 0) {
       own.left--;
       own.dueAt = millis(now + RETRANS_TIMER_MS);
