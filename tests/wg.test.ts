@@ -6,8 +6,10 @@ import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { exchange } from '../programs/demo/traffic/exchange.ts';
 import { Child } from '../programs/demo/world/child.ts';
 import { waitFor } from '../programs/demo/world/wait.ts';
@@ -102,6 +104,15 @@ test('an interface of the file: every verb of wg', world, async (t) => {
     );
     assert.equal(wg.do('show', name, 'dump'), before);
     reset();
+  });
+
+  await t.test('set: what no peer can have is refused whole', () => {
+    const before = wg.do('show', name, 'dump');
+    for (const bad of ['224.0.0.0/4', 'ff00::/8', '0.0.0.0/8', '::1', '::ffff:0:0/96', '127.0.0.1/32']) {
+      const rule = ['peer', one, 'allowed-ips', '10.99.1.1/32', 'peer', two, 'allowed-ips', `${bad},10.99.1.2/32`];
+      wg.refused(/Invalid argument/, 'set', name, ...rule);
+      assert.equal(wg.do('show', name, 'dump'), before, bad);
+    }
   });
 
   await t.test('set: a peer of the file is not changed', () => {
@@ -217,6 +228,33 @@ test(
   },
 );
 
+test('a stored peer of wg that cannot be read is told of, and wg can take it back', world, async (t) => {
+  const it = await daemon(t);
+  const { wg, name } = it;
+  const failing = async () => (await it.gateway.stats()).failing.map(({ key, code }) => [key, code]);
+  await it.child.stop();
+  const database = new DatabaseSync(join(it.folder, 'data', 'vrouterd.db'));
+  const put = database.prepare('INSERT INTO intents (source, key, body) VALUES (?, ?, ?)');
+  for (const publicKey of [one, two, three]) {
+    const body = { kind: 'peer', interface: name, publicKey, allowedIps: ['224.0.0.0/4'] };
+    put.run('wg', `peer/${name}/${publicKey}`, JSON.stringify(body));
+  }
+  database.close();
+  await it.start();
+  const lost = (key: string) => [`peer/${name}/${key}`, 'prefix.invalid'];
+  assert.deepEqual(await failing(), [lost(one), lost(two), lost(three)]);
+  wg.set('peer', one, 'remove');
+  wg.set('peer', two, 'allowed-ips', '10.99.1.2/32');
+  assert.deepEqual(await failing(), [lost(three)]);
+  const privateKey = wg.do('show', name, 'private-key').trim();
+  wg.do('setconf', name, wg.file(`[Interface]\nPrivateKey = ${privateKey}\n`));
+  assert.deepEqual(await failing(), []);
+  assert.deepEqual([...wg.peers().keys()], [named]);
+  await it.child.stop();
+  await it.start();
+  assert.deepEqual(await failing(), [], 'nor does it come back');
+});
+
 test(
   'an engine that stands still: show tells what was last known, set that it was not done in time',
   world,
@@ -231,6 +269,14 @@ test(
       assert.equal(wg.do('show', name, 'dump'), before);
       assert.ok(performance.now() - began < 10_000, 'it waited longer than anybody would');
       wg.refused(/Connection timed out/, 'set', name, 'peer', one, 'allowed-ips', '10.99.1.1/32');
+      const trace = ['trace', '--seconds', '1'];
+      const main = fileURLToPath(new URL('../programs/cli/main.ts', import.meta.url));
+      const traced = spawnSync(process.execPath, [main, '--socket', it.gateway.socketPath, ...trace], {
+        encoding: 'utf8',
+        timeout: 20_000,
+      });
+      assert.match(traced.stderr, /not answered in time.*timeout/);
+      assert.equal(traced.status, 1);
     } finally {
       process.kill(engine, 'SIGCONT');
     }

@@ -1,5 +1,7 @@
 /** The whole command line: options, verbs, and how a failure ends it. */
 import { Command, CommanderError } from 'commander';
+import { addApiToken } from './api-token/api-token.ts';
+import { addAudit } from './audit/audit.ts';
 import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
@@ -16,14 +18,17 @@ import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
 import { addShow } from './show/show.ts';
 import { addTrace } from './trace/trace.ts';
+import { addUser } from './user/user.ts';
 import { addVersion } from './version/version.ts';
 import { addVrf } from './vrf/vrf.ts';
 import { addVrouter } from './vrouter/vrouter.ts';
 import { addWatch } from './watch/watch.ts';
+import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, history, version.
+The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, user, api-token,
+whoami, audit, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -40,6 +45,10 @@ export function buildProgram(world: World): Command {
     .option('--json', "print the server's own data, errors too")
     .option('--socket <path>', "vrouterd's socket (or VROUTER_SOCKET)")
     .option('--controller <url>', `the controller (or VROUTER_CONTROLLER; ${DEFAULT_CONTROLLER})`)
+    .option(
+      '--token-file <file>',
+      "API token for the controller (or VROUTER_TOKEN; else that of this machine's controller)",
+    )
     .helpCommand(false)
     .helpOption('-h, --help', 'what it does and takes')
     .configureHelp({ showGlobalOptions: true })
@@ -59,6 +68,10 @@ export function buildProgram(world: World): Command {
   addMasquerade(program, world);
   addPublishedPort(program, world);
   addHistory(program, world);
+  addUser(program, world);
+  addApiToken(program, world);
+  addWhoami(program, world);
+  addAudit(program, world);
   addVersion(program, world);
   addCompletion(program, world);
   for (const command of all(program)) {

@@ -12,7 +12,7 @@ const main = join(import.meta.dirname, 'main.ts');
 
 /** The process, with the caller's environment but for what the options of ours read from it. */
 export function start(args: readonly string[], env: { readonly [name: string]: string } = {}): ChildProcess {
-  const { VROUTER_SOCKET: _socket, VROUTER_CONTROLLER: _controller, ...rest } = process.env;
+  const { VROUTER_SOCKET: _socket, VROUTER_CONTROLLER: _controller, VROUTER_TOKEN: _token, ...rest } = process.env;
   return spawn(process.execPath, [main, ...args], { env: { ...rest, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 

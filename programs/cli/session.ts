@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import { type Controller, controllerAt, DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { defaultSocket, type Gateway, gatewayAt } from './clients/gateway.ts';
 import type { Reply } from './clients/reply.ts';
+import { defaultFolders } from './clients/token.ts';
 
 /** The machine around the command. */
 export interface World {
@@ -39,6 +40,7 @@ interface Globals {
   readonly json?: boolean;
   readonly socket?: string;
   readonly controller?: string;
+  readonly tokenFile?: string;
 }
 
 export function sessionOf(world: World, command: Command): Session {
@@ -48,7 +50,12 @@ export function sessionOf(world: World, command: Command): Session {
     world,
     json,
     gateway: () => gatewayAt(globals.socket ?? env(world, 'VROUTER_SOCKET') ?? defaultSocket(world.cwd, world.clone)),
-    controller: () => controllerAt(globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER),
+    controller: () =>
+      controllerAt(globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER, {
+        file: globals.tokenFile,
+        text: env(world, 'VROUTER_TOKEN'),
+        folders: defaultFolders(world.cwd, world.clone),
+      }),
     show(reply, text) {
       world.out(json ? JSON.stringify(reply.raw, null, 2) : text(reply.data, world.nowUnixMs()));
     },

@@ -294,7 +294,9 @@ test('status, statistics and errors of a gateway are seen over REST', async () =
   assert.equal(row.peer.live?.endpoint, '192.0.2.7:4000');
   assert.equal(row.peer.live?.rxBytes, 10);
   assert.ok(row.gateway.publicKey !== null);
-  const events = await fetch(`${controller.rest}/v1/events`, { headers: { 'last-event-id': '0' } });
+  const events = await fetch(`${controller.rest}/v1/events`, {
+    headers: { 'last-event-id': '0', authorization: `Bearer ${controller.token}` },
+  });
   const reader = events.body!.pipeThrough(new TextDecoderStream()).getReader();
   let text = '';
   while (!text.includes('version.applied')) text += (await reader.read()).value ?? assert.fail(text);
@@ -419,7 +421,7 @@ test('usage is answered with exit 2, and REST stays on the loopback', async () =
 
 test('keys are for their owner alone', () => {
   const store = place.postgres === null ? ['controller.db'] : [];
-  for (const path of ['ca/root.pem', 'ca/intermediate.pem', 'controller.json', ...store])
+  for (const path of ['ca/root.pem', 'ca/intermediate.pem', 'controller.json', 'admin-token', ...store])
     assert.equal(statSync(join(data, path)).mode & 0o077, 0, path);
 });
 
@@ -428,7 +430,9 @@ test('SIGTERM answers held polls, closes streams and ends within two seconds', a
   await gateway.poll();
   const held = gateway.send(gateway.next({ waitMs: 20_000 }));
   await delay(50);
-  const events = await fetch(`${controller.rest}/v1/events`);
+  const events = await fetch(`${controller.rest}/v1/events`, {
+    headers: { authorization: `Bearer ${controller.token}` },
+  });
   const ms = await controller.end('SIGTERM');
   assert.match(await events.text(), /^retry: /, 'a stream ends in good order');
   assert.ok(ms < 2000, `${ms} ms`);

@@ -1,6 +1,6 @@
 /** The running controller: everything introduced to everything, started in order, stopped in reverse. */
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { VersionReply } from '@vrouter/api/rest/system.ts';
@@ -20,6 +20,8 @@ import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
+import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
+import { Identity } from './identity/identity.ts';
 import { Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { restServer } from './rest/server.ts';
@@ -51,10 +53,15 @@ export interface Running {
 }
 
 /**
- * Starts a controller on the folder `options.data`. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`,
+ * Starts a controller on the folder `options.data`. `tellPeople` is handed what is not for the log: at the first start the token of
+ * its administrator. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`,
  * `store.unavailable`, `port.inUse`, `port.denied`, `address.invalid`.
  */
-export async function startController(options: Options, log: FastifyBaseLogger): Promise<Running> {
+export async function startController(
+  options: Options,
+  log: FastifyBaseLogger,
+  tellPeople: (text: string) => void = () => undefined,
+): Promise<Running> {
   const unixMs = Date.now;
   const startedUnixMs = unixMs();
   await using undo = new AsyncDisposableStack();
@@ -88,6 +95,13 @@ export async function startController(options: Options, log: FastifyBaseLogger):
     lifetime: () => readCounters(db),
   });
 
+  const identity = new Identity(db, metrics, unixMs);
+  const firstAdmin = await ensureFirstAdmin(identity, options.data);
+  if (firstAdmin !== null) {
+    log.warn({ path: firstAdmin.path }, 'first start: the user admin was made, with a token; move the file away');
+    tellPeople(adminNotice(firstAdmin));
+  }
+
   const names = agentNames(options);
   const joins = new JoinService(db, desired, roster, authority, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
@@ -114,7 +128,8 @@ export async function startController(options: Options, log: FastifyBaseLogger):
     startedUnixMs,
   });
   const words = { version, agentsDocument: () => agents.swagger() };
-  const rest = await restServer(desk, metrics, words, options.rest.host, log.child({ part: 'rest' }));
+  const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
+  const rest = await restServer(desk, identity, metrics, words, restOptions, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
@@ -124,6 +139,8 @@ export async function startController(options: Options, log: FastifyBaseLogger):
   );
   const timers = [
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
+    setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
+    setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
     setInterval(() => renewServer(agents, authority, names.all).catch(failed(log)), CERTIFICATE_RENEW_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
@@ -158,6 +175,7 @@ export async function startController(options: Options, log: FastifyBaseLogger):
     // What a store that is away has not been told, the gateways tell again.
     await roster.flush().catch(failed(log));
     await history.flush().catch(failed(log));
+    await identity.flush().catch(failed(log));
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();
@@ -168,6 +186,23 @@ export async function startController(options: Options, log: FastifyBaseLogger):
 /** Two that start on one empty database at once each make a root, and one of them is first. */
 function otherRoot(data: string, where: string): string {
   return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; copy the folder ca/ from the controller that was first, with its mode`;
+}
+
+/**
+ * Makes a fresh token of the user `admin` in the store of a controller that does not run. Throws ProblemError: `data.inUse` when it
+ * does, `usage` when there is none.
+ */
+export async function resetAdminOf(options: Options, tellPeople: (text: string) => void): Promise<void> {
+  const store = options.store ?? null;
+  if (!existsSync(join(options.data, store === null ? 'controller.db' : 'ca')))
+    throw new ProblemError(problem('usage', `${options.data} is no data folder of a controller`, '--data'));
+  using _lock = lockFolder(options.data);
+  const db = await openStore(storeBackend(options.data, store));
+  try {
+    tellPeople(adminNotice(await resetAdmin(new Identity(db, new Metrics(), Date.now), options.data)));
+  } finally {
+    await db.destroy();
+  }
 }
 
 /** Listens; returns the port. */

@@ -21,6 +21,10 @@ export interface Options {
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
   readonly logLevel: string;
+  /** Whoever reaches REST may read /metrics. */
+  readonly metricsOpen?: boolean;
+  /** Not to run: to make an administrator's token and end. */
+  readonly resetAdmin?: boolean;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -36,7 +40,13 @@ export function readOptions(argv: readonly string[]): Options {
       'PostgreSQL database, postgres://user@host/name, or a file with its URL (mode 0600); else SQLite in the folder',
     )
     .option('--rest <host:port>', 'where REST listens; port 0 takes a free one', '127.0.0.1:8080')
-    .option('--rest-insecure-allow-remote', 'let REST, which asks for no password, listen beyond the loopback', false)
+    .option('--rest-insecure-allow-remote', 'let REST, which does not encrypt, listen beyond the loopback', false)
+    .option('--metrics-open', 'let /metrics be read without a token', false)
+    .option(
+      '--reset-admin',
+      'all tokens lost? Stop the controller; this makes a fresh one for the user admin, and ends',
+      false,
+    )
     .option('--agents <host:port>', 'where gateways connect (TLS); port 0 takes a free one', '127.0.0.1:8443')
     .option(
       '--agent-host <name>',
@@ -60,10 +70,12 @@ export function readOptions(argv: readonly string[]): Options {
     agents: string;
     agentHost: string[];
     logLevel: string;
+    metricsOpen: boolean;
+    resetAdmin: boolean;
   }>();
   const rest = readAddress(given.rest, '--rest');
   if (!isLoopback(rest.host) && !given.restInsecureAllowRemote) {
-    const hint = `REST asks for no password, so it listens on the loopback only; to let ${rest.host} be reached by others, add --rest-insecure-allow-remote`;
+    const hint = `REST does not encrypt, and tokens would cross the network in the clear, so it listens on the loopback only; to let ${rest.host} be reached by others all the same, add --rest-insecure-allow-remote`;
     throw new ProblemError(problem('usage', hint, '--rest'));
   }
   if (!LEVELS.includes(given.logLevel))
@@ -75,8 +87,9 @@ export function readOptions(argv: readonly string[]): Options {
       );
   }
   const agents = readAddress(given.agents, '--agents');
+  const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
-  return { data: given.data, store, rest, agents, agentHosts: given.agentHost, logLevel: given.logLevel };
+  return { data, store, rest, agents, agentHosts, logLevel, metricsOpen, resetAdmin };
 }
 
 /** All names for the certificate, and the one for join strings. */

@@ -11,19 +11,23 @@ import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Intent, IntentSource } from '@vrouter/intent/model/intents.ts';
-import type { ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
+import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
 import { ControllerAgent } from './agent/agent.ts';
 import type { Identity } from './agent/identity.ts';
 import { parseJoinString } from './agent/join-string.ts';
 import { readIntent, type SyncChange } from './agent/sync.ts';
+import { BadIntents } from './bad-intents.ts';
 import type { EngineSupervisor } from './children/engine.ts';
 import type { Allow, Config } from './config.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import { coveredAddresses } from './reconcile/covered.ts';
+import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
+import { Links } from './reconcile/links.ts';
+import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
@@ -32,7 +36,7 @@ import { VERSION } from './version.ts';
 const APPLY_WAIT_MS = 2000;
 /** Most peers whose statistics go up with one poll; the others have their turn with the next. */
 const STATS_PEERS = 2000;
-/** Between two looks at what the plane has learnt of its peers, ms. */
+/** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
 /** Numbers of tables other than `default`'s, which is 0. */
 const FIRST_TABLE = 1;
@@ -48,12 +52,6 @@ export interface DaemonParts {
   readonly log: Logger;
 }
 
-/** An intent that cannot be used as it came. */
-export interface BadIntent {
-  readonly code: string;
-  readonly message: string;
-}
-
 export class Daemon implements ReconcileObserver {
   readonly config: Config;
   readonly store: Store;
@@ -63,11 +61,13 @@ export class Daemon implements ReconcileObserver {
   readonly reconciler: Reconciler;
   readonly agent: ControllerAgent;
   readonly startedUnixMs = Date.now();
-  readonly badIntents = new Map<string, BadIntent>();
+  readonly badIntents = new BadIntents();
   appliedVersion = 0;
   readonly #driver: CountingDriver;
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
+  readonly #links: Links;
+  readonly #duplicates: Duplicates;
   #allow: Allow;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
@@ -89,6 +89,8 @@ export class Daemon implements ReconcileObserver {
     };
     this.desired = new Desired(outside, driver.capabilities().kinds);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
+    this.#links = new Links(this.desired, driver, this.reconciler);
+    this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     const stored = store.intents();
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.desired.replaceSource('file', fileIntents(config.intents));
@@ -107,6 +109,7 @@ export class Daemon implements ReconcileObserver {
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
       void this.learn();
+      void this.#lookAtLinks();
       this.#lookForDevices();
     }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
@@ -159,10 +162,28 @@ export class Daemon implements ReconcileObserver {
     return this.#refresh(peersOf(this.reconciler.observed().values()).filter((peer) => peer.object.link === link));
   }
 
+  /** The plane's links as they are now; null when it does not say. */
+  async links(): Promise<readonly Observed<LinkObject>[] | null> {
+    return this.#links.look();
+  }
+
   /** Sends to a peer at this endpoint from now on, wherever it was heard; sessions go on. */
   move(link: string, publicKey: string, endpoint: string): void {
     this.#lastHeard.said(link, publicKey, endpoint);
     this.reconciler.sayAnew(`wireguardPeer/${link}/${publicKey}` as ObjectKey, 'endpoint');
+  }
+
+  async #lookAtLinks(): Promise<void> {
+    const links = await this.#links.look();
+    if (links !== null) await this.#duplicates.look(links);
+  }
+
+  #tellDuplicates(found: readonly Duplicate[], ended: readonly ObjectKey[]): void {
+    for (const { key, problem: what } of found) {
+      this.#log.warn({ key, code: what.code }, what.message);
+      this.events.emit('problem', `${key} ${what.message}`);
+    }
+    for (const key of ended) this.#log.info({ key }, 'no duplicate any more');
   }
 
   /** Names of the WireGuard interfaces that the plane has. */
@@ -225,6 +246,7 @@ export class Daemon implements ReconcileObserver {
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
     this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     this.#tellCovered(steps);
+    this.#tellLoud(results);
     for (const [index, step] of steps.entries()) {
       const result = results[index];
       const outcome = result?.ok === false ? `failed: ${result.error.message} (${result.error.code})` : 'done';
@@ -244,6 +266,20 @@ export class Daemon implements ReconcileObserver {
     }
   }
 
+  /** The machine's kernel hears what a port hears, and is not to answer: see the README. */
+  #tellLoud(results: readonly Applied[]): void {
+    for (const { ok, now } of results) {
+      // Beside a VLAN the device may well be the machine's own: the kernel takes no tagged frames there.
+      if (!ok || now?.object.kind !== 'link' || now.object.type !== 'port' || now.object.vlanId != null) continue;
+      const { name: link, device = '' } = now.object;
+      const settings = quietingOf(device);
+      if (settings.length === 0) continue;
+      const what = `the kernel of this machine also takes what comes in at ${device}; as root: sysctl ${settings.join(' ')}`;
+      this.#log.warn({ link, device }, what);
+      this.events.emit('problem', `link/${link} ${what}`);
+    }
+  }
+
   drifted(steps: readonly Step[]): void {
     this.#log.warn({ steps: steps.length, first: steps[0]?.key }, 'somebody else changed the plane; put back');
     for (const step of steps) this.events.emit('problem', `drift: ${step.op} ${step.key}`);
@@ -255,7 +291,7 @@ export class Daemon implements ReconcileObserver {
 
   async #apply(change: SyncChange): Promise<void> {
     for (const key of change.remove) {
-      this.badIntents.delete(key);
+      this.badIntents.delete('controller', key);
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
@@ -267,12 +303,12 @@ export class Daemon implements ReconcileObserver {
   #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
     const intent = this.#obeyed(source, readIntent(key, body));
     if (intent.ok) {
-      this.badIntents.delete(key);
+      this.badIntents.delete(source, key);
       this.desired.put(source, intent.value);
       return;
     }
     this.desired.remove(source, key);
-    this.badIntents.set(key, { code: intent.error.code, message: intent.error.message });
+    this.badIntents.put({ source, key, problem: intent.error });
     this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
   }
 
@@ -299,14 +335,13 @@ export class Daemon implements ReconcileObserver {
 
   /** All that is not as it was said, and why. */
   problems(): { key: string; code: string; message: string }[] {
-    const bad = [...this.badIntents].map(([key, { code, message }]) => ({ key, code, message }));
-    const said = this.desired
-      .problems()
-      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
-    const failing = this.reconciler
-      .failing()
-      .map(({ key, problem: { code, message } }) => ({ key: String(key), code, message }));
-    return [...bad, ...said, ...failing];
+    const all = [
+      ...this.badIntents.all(),
+      ...this.desired.problems(),
+      ...this.reconciler.failing(),
+      ...this.#duplicates.all(),
+    ];
+    return all.map(({ key, problem: { code, message } }) => ({ key, code, message }));
   }
 
   async #stats(): Promise<GatewayStats | null> {

@@ -1,6 +1,6 @@
 /**
  * Asks the server over UDP: `node ask.ts HOST PORT SOCKETS BYTES`. Each socket sends one datagram; prints the answers as JSON, those that
- * came within 3 s.
+ * came from there within 3 s.
  */
 import { createSocket } from 'node:dgram';
 
@@ -12,7 +12,9 @@ const end = (): never => {
 };
 setTimeout(end, 3000);
 for (let i = 0; i < Number(sockets); i++) {
-  const socket = createSocket('udp4', (message) => {
+  const socket = createSocket('udp4', (message, from) => {
+    // An answer from elsewhere is none.
+    if (from.address !== host || from.port !== Number(port)) return;
     answers.push(String(message));
     if (answers.length === Number(sockets)) end();
   });

@@ -111,6 +111,27 @@ for (const way of [throughTheHost, throughAPort])
       assert.match(large ?? '', /^192\.0\.2\.2:\d+ 5000$/);
     });
 
+    test('published, and still there by its own address: for the other peer, for the host, and for who has a route to it', async () => {
+      const speakers = way === throughTheHost ? (['b', 'g', 's'] as const) : (['b', 's'] as const);
+      for (const place of speakers) {
+        const from = { b: B, g: '192.0.2.1', s: SERVER }[place];
+        assert.equal(
+          world
+            .curl(place, at(A, SERVER_PORT, 'who'))
+            .replace(/:\d+$/, '')
+            .replace('::ffff:', ''),
+          from,
+        );
+        const [answer] = await world.ask(place, A, SERVER_PORT, 1);
+        assert.match(answer ?? '', new RegExp(`^${from.replaceAll('.', '\\.')}:\\d+ 10$`));
+        const [large] = await world.ask(place, A, SERVER_PORT, 1, 5000);
+        assert.match(large ?? '', / 5000$/);
+      }
+      const told = (await world.daemon.api.nat()).sessions.filter(({ inside }) => inside === `${A}:${SERVER_PORT}`);
+      for (const { remote } of told) assert.ok(!remote.startsWith(`${B}:`), 'the other peer has no session');
+      assert.match(world.curl('s', at(OUTSIDE, PUBLISHED_PORT, 'who')), /203\.0\.113\.5:\d+$/);
+    });
+
     test('a floating address: a as a whole, from either side and from the other peer', async () => {
       const intent = { kind: 'floatingIp', id: 'a', address: FLOATING, fixedAddress: A };
       await world.say(intent, async () =>
@@ -236,8 +257,15 @@ for (const way of [throughTheHost, throughAPort])
     test('the engine is killed: flows of published ports go on by themselves, and others when the inside speaks', async () => {
       const flow = new Flow(world, 's', at(OUTSIDE, PUBLISHED_PORT, 'slow/120'));
       const upload = (place: Place, url: string): Upload => new Upload(world, place, url, 120);
-      const uploads = [upload('s', at(OUTSIDE, PUBLISHED_PORT, '')), upload('b', at(SERVER, SERVER_PORT, ''))];
-      await until('the flow to flow', () => flow.lines > 5);
+      const uploads = [
+        upload('s', at(OUTSIDE, PUBLISHED_PORT, '')),
+        upload('b', at(SERVER, SERVER_PORT, '')),
+        // By the own address of the publisher: nothing of that is anybody else's.
+        upload('b', at(A, SERVER_PORT, '')),
+        ...(way === throughTheHost ? [upload('g', at(A, SERVER_PORT, ''))] : []),
+      ];
+      const direct = new Flow(world, 'b', at(A, SERVER_PORT, 'slow/120'));
+      await until('the flows to flow', () => flow.lines > 5 && direct.lines > 5);
       // Where the peers are is known to whoever asks.
       await world.daemon.api.peers();
       const { engine } = await world.daemon.api.status();
@@ -251,6 +279,7 @@ for (const way of [throughTheHost, throughAPort])
         }
       });
       await flow.whole(120);
+      await direct.whole(120);
       for (const one of uploads) await one.whole();
       assert.match(world.curl('s', at(OUTSIDE, PUBLISHED_PORT, 'who')), /203\.0\.113\.5:\d+$/);
       const { sessions: told, limits } = await world.daemon.api.nat();

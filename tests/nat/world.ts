@@ -6,8 +6,8 @@
  *                  wg0 [ g: vrouterd, engine ] <the way out> --- r ---> 1300 --- s 203.0.113.5
  *   b 10.99.0.3 --'    10.99.0.1      192.0.2.2          192.0.2.6  203.0.113.1
  *
- * The way out is a parameter: what makes the gateway 192.0.2.2, and leads from there to r, which reaches 192.0.2.0/30 and 198.51.100.0/24
- * by 192.0.2.5.
+ * The way out is a parameter: what makes the gateway 192.0.2.2, and leads from there to r, which reaches 192.0.2.0/30, 198.51.100.0/24
+ * and the peers themselves by 192.0.2.5.
  */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawnSync } from 'node:child_process';
@@ -53,7 +53,13 @@ export const throughTheHost: WayOut = {
   link: 'host0',
   mtu: 1380,
   intents: [
-    { kind: 'hostInterface', name: 'host0', mtu: 1380, addresses: ['192.0.2.1/30'], routes: ['198.51.100.0/24'] },
+    {
+      kind: 'hostInterface',
+      name: 'host0',
+      mtu: 1380,
+      addresses: ['192.0.2.1/30'],
+      routes: ['198.51.100.0/24', '10.99.0.0/16'],
+    },
     { kind: 'address', interface: 'host0', address: `${OUTSIDE}/30` },
   ],
   nextHop: null,
@@ -120,7 +126,8 @@ export class NatWorld {
     this.ip('r', 'addr', 'add', '192.0.2.6/30', 'dev', 'to-g');
     this.ip('r', 'addr', 'add', '203.0.113.1/24', 'dev', 'to-s');
     this.ip('r', 'route', 'add', `${SERVER}/32`, 'dev', 'to-s', 'mtu', 'lock', '1300');
-    for (const prefix of ['192.0.2.0/30', '198.51.100.0/24']) this.ip('r', 'route', 'add', prefix, 'via', '192.0.2.5');
+    for (const prefix of ['192.0.2.0/30', '198.51.100.0/24', '10.99.0.0/16'])
+      this.ip('r', 'route', 'add', prefix, 'via', '192.0.2.5');
     this.forward('r');
     this.ip('s', 'addr', 'add', `${SERVER}/24`, 'dev', 'to-r');
     this.ip('s', 'route', 'add', 'default', 'via', '203.0.113.1');

@@ -1,12 +1,13 @@
 /** vrouterctl as people use it, against a controller, a gateway and an engine that run. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseWgQuickFile } from '../../programs/demo/peers/wg-quick-file.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
-import { withNetwork } from './network.ts';
+import { environmentOf, withNetwork } from './network.ts';
 
 const program = fileURLToPath(new URL('../../vrouterctl', import.meta.url));
 
@@ -17,13 +18,12 @@ interface Ran {
 }
 
 function vrouterctl(network: Network, ...args: string[]): Promise<Ran> {
-  const env = {
-    ...process.env,
-    VROUTER_SOCKET: network.gateway.socketPath,
-    VROUTER_CONTROLLER: network.controller.url,
-  };
+  return ran(args, environmentOf(network));
+}
+
+function ran(args: readonly string[], env: NodeJS.ProcessEnv, cwd?: string): Promise<Ran> {
   return new Promise((resolve) => {
-    execFile(program, args, { env }, (error, out, err) => {
+    execFile(program, args, { env, cwd }, (error, out, err) => {
       resolve({ status: typeof error?.code === 'number' ? error.code : 0, out, err });
     });
   });
@@ -97,6 +97,39 @@ test('everything that vrouterctl shows is what runs', { timeout: 120_000 }, asyn
       const away = await vrouterctl(network, '--socket', '/tmp/nobody.sock', 'show', 'peers', '--json');
       assert.equal(away.status, 1);
       assert.equal((JSON.parse(away.err) as { error: { code: string } }).error.code, 'socket.unreachable');
+    });
+
+    await t.test(
+      'beside a running network no token is typed: it is found, and shown to that controller alone',
+      async () => {
+        const beside = network.path('beside');
+        mkdirSync(beside);
+        symlinkSync(network.path(), join(beside, '.vrouter'));
+        const { VROUTER_TOKEN: _, ...env } = environmentOf(network);
+        const there = await ran(['peer', 'list', 'demo'], env, beside);
+        assert.deepEqual([there.status, there.err], [0, '']);
+        const elsewhere = await ran(['peer', 'list', 'demo'], env, network.path('logs'));
+        assert.deepEqual([elsewhere.status, /wants an API token.*unauthenticated/.test(elsewhere.err)], [1, true]);
+      },
+    );
+
+    await t.test('a user with less may look and not touch, and the audit knows who did what', async () => {
+      assert.equal((await vrouterctl(network, 'user', 'create', 'kim')).status, 0);
+      const path = network.path('kim.token');
+      assert.equal((await vrouterctl(network, 'api-token', 'create', 'kim', 'here', '--out', path)).status, 0);
+      const asKim = ['--token-file', path];
+      assert.match((await vrouterctl(network, ...asKim, 'whoami')).out, /^kim, viewer\n/);
+      assert.match((await vrouterctl(network, ...asKim, 'peer', 'list', 'demo')).out, /alice/);
+      const refused = await vrouterctl(network, ...asKim, 'peer', 'remove', 'demo', 'alice');
+      assert.deepEqual(
+        [refused.status, /needs the role operator.*\(request\.roleNeeded\)/.test(refused.err)],
+        [1, true],
+      );
+      assert.match((await vrouterctl(network, 'audit', 'list')).out, /kim \([a-z0-9]{8}\) .* demo +refused/);
+      assert.match((await vrouterctl(network, 'audit', 'verify')).out, /^all \d+ rows are as they were written/);
+      assert.equal((await vrouterctl(network, 'user', 'delete', 'kim')).status, 0);
+      const gone = await vrouterctl(network, ...asKim, 'whoami');
+      assert.deepEqual([gone.status, /does not take the API token from .*kim\.token/.test(gone.err)], [1, true]);
     });
 
     await t.test('the engine is stopped by hand, stays so, and is started and filled by hand', async () => {

@@ -33,7 +33,8 @@ test('a host interface from afar waits for the word of the machine’s owner', {
   const socket = join(folder, 'gateway', 'vrouterd.sock');
   const cli = (...args: string[]): Promise<string> => {
     const env = { ...process.env, VROUTER_SOCKET: socket, VROUTER_CONTROLLER: `http://127.0.0.1:${REST}` };
-    const argv = ['netns', 'exec', namespace, process.execPath, join(programs, 'cli/main.ts'), ...args];
+    const token = ['--token-file', join(folder, 'controller', 'admin-token')];
+    const argv = ['netns', 'exec', namespace, process.execPath, join(programs, 'cli/main.ts'), ...token, ...args];
     return new Promise((resolve, reject) => {
       execFile(programPath('ip')!, argv, { env }, (error, out, err) => (error === null ? resolve(out) : reject(err)));
     });

@@ -1,5 +1,5 @@
 /** A whole network for a test: every program for real, in a folder and on ports of its own, gone at the end. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -33,6 +33,16 @@ export async function withNetwork(
     await network.stop();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** What `vrouterctl` needs to know of a network. */
+export function environmentOf(network: Network): NodeJS.ProcessEnv {
+  return {
+    ...process.env,
+    VROUTER_SOCKET: network.gateway.socketPath,
+    VROUTER_CONTROLLER: network.controller.url,
+    VROUTER_TOKEN: readFileSync(network.controller.tokenPath, 'utf8').trim(),
+  };
 }
 
 /** A port N with N + 1 and N + 2 free as well. */

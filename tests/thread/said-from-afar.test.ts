@@ -8,7 +8,7 @@ import { addressOf, exchange } from '../../programs/demo/traffic/exchange.ts';
 import { TRAFFIC_PORT } from '../../programs/demo/traffic/port.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
-import { withNetwork } from './network.ts';
+import { environmentOf, withNetwork } from './network.ts';
 
 const program = fileURLToPath(new URL('../../vrouterctl', import.meta.url));
 
@@ -19,9 +19,9 @@ interface Ran {
 }
 
 function vrouterctl(network: Network, ...args: string[]): Promise<Ran> {
-  const where = { VROUTER_SOCKET: network.gateway.socketPath, VROUTER_CONTROLLER: network.controller.url };
+  const env = environmentOf(network);
   return new Promise((resolve) => {
-    execFile(program, args, { env: { ...process.env, ...where } }, (error, out, err) => {
+    execFile(program, args, { env }, (error, out, err) => {
       resolve({ status: typeof error?.code === 'number' ? error.code : 0, out, err });
     });
   });

@@ -10,7 +10,8 @@ export const interfaceRow = z.object({
   /** Whether SYNs have their MSS cut to the MTU, and the reverse path check of what comes in. */
   mssClamp: z.boolean().optional(),
   sourceCheck: z.enum(['off', 'loose', 'strict']).optional(),
-  state: z.enum(['up', 'down']),
+  /** `unknown` while no engine says. */
+  state: z.enum(['up', 'down', 'unknown']),
   addresses: z.array(z.string()),
   /** What crosses to and from the host's kernel in super-packets: `none`, `tcp` or `tcp+udp`; null where it does not lead there. */
   superPackets: z.string().nullable().default(null),

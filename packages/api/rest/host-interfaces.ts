@@ -9,7 +9,7 @@ export const createHostInterfaceRequest = z.strictObject({
     .describe('What the machine calls it: 1 to 15 characters')
     .meta({ examples: ['host0'] }),
   vrf: vrfName.default('default'),
-  mtu: z.number().int().min(576).max(9216).default(1420).describe('Bytes'),
+  mtu: z.number().int().min(576).max(9216).default(1420).describe('Bytes; IPv6 needs 1280'),
   mssClamp: mssClamp.default('auto'),
   sourceCheck: sourceCheck.default('off'),
   addresses: z

@@ -1,4 +1,4 @@
-/** The controller itself: `/v1/version`, `/v1/events`, `/v1/audit`, `/healthz`. */
+/** The controller itself: `/v1/version`, `/v1/events`, `/v1/audit`, `/v1/audit/verify`, `/healthz`. */
 import { z } from 'zod';
 import { unixMs } from './common.ts';
 
@@ -62,15 +62,45 @@ export type AuditQuery = z.input<typeof auditQuery>;
 export const auditRow = z.object({
   id: z.number().int(),
   atUnixMs: unixMs,
-  actor: z.string().describe('`rest`, `join`, or a gateway id'),
+  actor: z
+    .string()
+    .describe(
+      'Name of the user; `rest` when nobody was recognised, `join`, a gateway id, or `console`: on the machine',
+    ),
+  tokenId: z.string().nullable().describe('Id of the API token that the user showed'),
   source: z.string().nullable().describe('Address that it came from'),
   action: z.string().describe('`peer.create`, `gateway.join`, ...'),
   subject: z.string().nullable(),
   outcome: z.enum(['done', 'refused']),
   reason: z.string().nullable().describe('Why it was refused: more than the caller was told'),
+  hash: z.string().describe('SHA-256 over the hash of the row before and this row, lower-case hex'),
 });
 export type AuditRow = z.infer<typeof auditRow>;
 
 /** GET /v1/audit, latest first */
 export const auditList = z.object({ audit: z.array(auditRow) });
 export type AuditList = z.infer<typeof auditList>;
+
+/** GET /v1/audit/verify: a head that was noted earlier shows whether all up to it is as it was then. */
+export const auditVerifyQuery = z.strictObject({
+  id: z.coerce.number().int().min(1).optional().describe('Id of a row that was noted earlier'),
+  hash: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/, '64 of 0-9 a-f')
+    .optional()
+    .describe('The hash that it had then'),
+});
+export type AuditVerifyQuery = z.input<typeof auditVerifyQuery>;
+
+export const auditVerifyReply = z.object({
+  intact: z.boolean(),
+  rows: z.number().int().describe('How many were found good, from the first one'),
+  head: z
+    .object({ id: z.number().int(), hash: z.string() })
+    .describe('The last row that was written. Noted elsewhere, it proves all before it later'),
+  broken: z
+    .object({ id: z.number().int(), reason: z.string() })
+    .nullable()
+    .describe('The first row that is not as it was written'),
+});
+export type AuditVerifyReply = z.infer<typeof auditVerifyReply>;

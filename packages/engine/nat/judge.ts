@@ -18,6 +18,11 @@ export function isFirstSyn(flags: number): boolean {
   return (flags & (TcpFlag.syn | TcpFlag.ack | TcpFlag.rst | TcpFlag.fin)) === TcpFlag.syn;
 }
 
+/** Whether a segment is the second of a connection. */
+export function isSynAck(flags: number): boolean {
+  return (flags & (TcpFlag.syn | TcpFlag.ack)) === (TcpFlag.syn | TcpFlag.ack);
+}
+
 /** Why a packet that a rule wants translated cannot be. */
 export function untranslatable(kind: number): number {
   switch (kind) {

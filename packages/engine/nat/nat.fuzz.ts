@@ -65,6 +65,7 @@ const range: PublishedRange = {
   toAddress: 0x0a4d0009,
   toPort: 8080,
   hairpin: true,
+  reachedBy: Uint8Array.of(0, 1),
 };
 
 function translator(): Nat {

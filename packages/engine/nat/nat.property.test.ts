@@ -25,6 +25,7 @@ const settings = {
   udpOneWayMs: 9_500,
   icmpMs: 7_000,
   tcpTransitoryMs: 12_300,
+  tcpOneWayMs: 4_200,
   tcpEstablishedMs: 60_000,
 };
 
@@ -95,7 +96,8 @@ class Model {
       if (!syn && s.out && s.in) s.open = true;
     }
     const live = s.open && !s.rst && !(s.finOut && s.finIn);
-    const tcp = live ? settings.tcpEstablishedMs : settings.tcpTransitoryMs;
+    const opening = s.in && s.out ? settings.tcpTransitoryMs : settings.tcpOneWayMs;
+    const tcp = live ? settings.tcpEstablishedMs : opening;
     const udp = s.in && s.out ? settings.udpMs : settings.udpOneWayMs;
     const life = s.protocol === 'tcp' ? tcp : s.protocol === 'udp' ? udp : settings.icmpMs;
     s.ends = Math.ceil((this.now + life) / 1000);

@@ -348,7 +348,15 @@ const lives: readonly (readonly [string, number, (nat: ReturnType<typeof makeNat
     },
   ],
   ['ICMP', 60, (nat) => void out(nat, packetOf('icmp', host, server))],
-  ['TCP opening', 240, (nat) => void out(nat, packetOf('tcp', host, server, { flags: TcpFlag.syn }))],
+  ['TCP that nobody answers', 30, (nat) => void out(nat, packetOf('tcp', host, server, { flags: TcpFlag.syn }))],
+  [
+    'TCP opening',
+    240,
+    (nat) => {
+      out(nat, packetOf('tcp', host, server, { flags: TcpFlag.syn }));
+      into(nat, packetOf('tcp', server, { ip: OUTSIDE, port: 4000 }, { flags: TcpFlag.syn | TcpFlag.ack }));
+    },
+  ],
   ['TCP established', 7440, (nat) => connect(nat)],
   [
     'TCP closing',
@@ -430,6 +438,25 @@ test('hostile: a flood stops at the host’s limit, then at the table’s, and i
   nat.advance(60_000);
   assert.equal(nat.sessions.count, 0);
   assert.equal(out(nat, packetOf('udp', host, server)), Drop.none);
+});
+
+test('hostile: SYNs from forged sources fill all ports of an address for half a minute, and those that are answered stay', () => {
+  const nat = makeNat({ maxSessions: 100_000 });
+  connect(nat);
+  const flood = (): number => {
+    let refused = 0;
+    for (let i = 0; i < 64_600; i++) {
+      const forged = { ip: `10.77.${1 + (i >> 8)}.${i & 255}`, port: 1024 + (i % 60_000) };
+      if (out(nat, packetOf('tcp', forged, server, { flags: TcpFlag.syn })) !== Drop.none) refused++;
+    }
+    return refused;
+  };
+  assert.equal(flood(), 64_600 - (65_536 - 1024 - 1), 'all but the one that is in use');
+  const mine = (): string => name(out(nat, packetOf('tcp', { ...other, port: 7 }, server, { flags: TcpFlag.syn })));
+  assert.equal(mine(), 'natPortsExhausted');
+  nat.advance(30_000);
+  assert.equal(nat.sessions.count, 1, 'who is answered');
+  assert.equal(mine(), 'none');
 });
 
 test('hostile: a pool without a free port says so, and gives each out once before', () => {

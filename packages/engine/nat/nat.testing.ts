@@ -39,6 +39,7 @@ export const published: PublishedRange = {
   toAddress: word('10.77.0.9'),
   toPort: 8080,
   hairpin: true,
+  reachedBy: Uint8Array.of(0, 1),
 };
 
 export function makeNat(settings: Partial<NatSettings> = {}, rules: readonly MasqueradeRule[] = [masquerade]): Nat {

@@ -13,6 +13,7 @@
 import type { Rng } from '@vrouter/core/rng.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import { Drop } from '../graph/drops.ts';
+import { DirectFlows } from './direct.ts';
 import { Errors } from './errors.ts';
 import { Flow, FlowKind } from './flow.ts';
 import { type HostRule, Hosts, hostDelta } from './hosts.ts';
@@ -24,6 +25,7 @@ import { Published, type PublishedRange } from './published.ts';
 import { rewriteEndpoint, rewriteHost } from './rewrite.ts';
 import { FULL, Sessions } from './sessions.ts';
 import type { NatSettings } from './settings.ts';
+import { mayBeForgotten, takeUp } from './take-up.ts';
 import { seePacket, seeSegment } from './tcp-state.ts';
 import { TupleIndex } from './tuple-index.ts';
 
@@ -39,6 +41,7 @@ export class Nat {
   readonly masquerade: Masquerade;
   readonly published: Published;
   readonly hosts: Hosts;
+  readonly direct: DirectFlows;
   /** By link index: its own address that masquerade uses (0 is none), and its VRF. */
   linkAddress: Int32Array;
   linkVrf: Int32Array;
@@ -76,6 +79,7 @@ export class Nat {
     this.#linkOf = new TupleIndex(rng.uint32());
     this.#flow = new Flow();
     this.#errors = new Errors(this.sessions, this.hosts);
+    this.direct = new DirectFlows(settings, rng, this.published);
     this.#rng = rng;
     this.#hasLeft = false;
     this.#refused = Drop.none;
@@ -84,7 +88,14 @@ export class Nat {
   /** Lets time come to `now`, in milliseconds. */
   advance(now: number): void {
     this.sessions.advance(now);
+    if (!this.published.isEmpty) this.direct.advance(now);
     this.pieces.advance(now);
+  }
+
+  /** Other limits and lives, see `Sessions.limit`. */
+  limit(settings: NatSettings): void {
+    this.sessions.limit(settings);
+    this.direct.limit(settings);
   }
 
   /**
@@ -117,6 +128,7 @@ export class Nat {
       const isOurs = way < 0 || (pools.get(way)?.addresses.includes(ip) ?? linkAddress[way] === ip);
       if (!isOurs || gone.has(sessions.rule[row]!)) sessions.remove(row);
     }
+    this.direct.keepPublished();
     sessions.mappings.reserveAnew();
     this.pieces.clear();
   }
@@ -154,15 +166,25 @@ export class Nat {
     if (flow.kind === FlowKind.flow) {
       let session = this.#findInside(flow, vrf);
       if (session < 0) {
+        const target = this.#publishedSource(flow, vrf);
+        if (target !== null && this.direct.answers(flow, vrf)) return Drop.none;
         // Before a published port that we may have forgotten a flow of: nothing tells whether it is that, or one by the own address.
         if (own !== null) return this.#hostOut(view, flow, end, own);
-        const target = this.#publishedSource(flow, vrf, egress);
-        const rule = target === null ? this.masquerade.match(vrf, flow.src, ingress, egress) : null;
-        if (target === null && rule === null) return Drop.none;
-        session =
-          rule === null
-            ? this.#takeUp(flow, vrf, target!, egress)
-            : this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
+        const rule = this.masquerade.match(vrf, flow.src, ingress, egress);
+        // It is published where it stands, in one VRF.
+        const ownAddress = this.linkAddress[egress]!;
+        if (
+          target !== null &&
+          this.linkVrf[egress] === vrf &&
+          mayBeForgotten(flow, target, ingress, egress, ownAddress, rule !== null)
+        ) {
+          session = takeUp(this.sessions, flow, vrf, target, ownAddress);
+          if (session < 0) return ~session;
+        } else if (rule !== null) session = this.#openOutward(flow, vrf, rule, egress, this.linkVrf[egress]!);
+        else {
+          if (!this.published.isEmpty) this.direct.pass(flow, vrf, target, this.sessions);
+          return Drop.none;
+        }
         if (session < 0) return this.#refused;
       }
       this.#leave(view, flow, session, end - flow.at, vrf);
@@ -356,26 +378,9 @@ export class Nat {
   }
 
   /** What is published of the port that this comes from, unless it begins a connection of its own. */
-  #publishedSource(flow: Flow, vrf: number, egress: number): PublishedRange | null {
-    if (flow.protocol === IpProtocol.tcp && isFirstSyn(flow.tcpFlags)) return null;
-    const target = this.published.findInside(realm(flow.protocol, vrf), flow.src, flow.srcPort);
-    // It is published where it stands, in one VRF; an own address of each link has none where the link has none.
-    if (target === null || this.linkVrf[egress] !== vrf) return null;
-    return target.address === 0 && this.linkAddress[egress] === 0 ? null : target;
-  }
-
-  /** A session of a published port that goes on without us knowing of it (we were restarted): it keeps its outside port. */
-  #takeUp(flow: Flow, vrf: number, target: PublishedRange, egress: number): number {
-    const { sessions } = this;
-    const { protocol, src, srcPort, dst, dstPort } = flow;
-    if (protocol === IpProtocol.tcp && !mayOpen(flow.tcpFlags)) return this.#refuse(Drop.natNoSession);
-    const refusal = sessions.refusal(src, vrf);
-    if (refusal !== 0) return this.#refuse(refusal === FULL ? Drop.natTableFull : Drop.natHostLimit);
-    const ip = target.address === 0 ? this.linkAddress[egress]! : target.address;
-    const port = target.firstPort + srcPort - target.toPort;
-    if (sessions.findOutside(ip, port, dst, dstPort, realm(protocol, vrf)) >= 0)
-      return this.#refuse(Drop.natPortsExhausted);
-    return sessions.create(protocol, src, srcPort, vrf, ip, port, vrf, dst, dstPort, -1, target.rule);
+  #publishedSource(flow: Flow, vrf: number): PublishedRange | null {
+    if (this.published.isEmpty || (flow.protocol === IpProtocol.tcp && isFirstSyn(flow.tcpFlags))) return null;
+    return this.published.findInside(realm(flow.protocol, vrf), flow.src, flow.srcPort);
   }
 
   /** A session that begins outside: to a published port, or through a mapping that its host has opened; -1 with `#refused`. */
@@ -399,6 +404,7 @@ export class Nat {
       return this.#refuse(Drop.natFiltered);
     const rule = target?.rule ?? mappings.rule[mapping]!;
     const { protocol, dst, dstPort, src, srcPort } = flow;
+    if (target !== null) this.direct.forget(flow, insideIp, insidePort, insideVrf);
     return sessions.create(protocol, insideIp, insidePort, insideVrf, dst, dstPort, vrf, src, srcPort, mapping, rule);
   }
 
@@ -444,7 +450,9 @@ export class Nat {
     if (outcome !== Drop.none) return Lot.refused;
     // What no session can have to do with leaves no trace: its other pieces pass without being known.
     const mayBe =
-      this.sessions.ofHost(flow.src, vrf) > 0 || (!this.hosts.isEmpty && this.hosts.findInside(flow.src, vrf) !== null);
+      this.sessions.ofHost(flow.src, vrf) > 0 ||
+      this.direct.ofHost(flow.src, vrf) > 0 ||
+      (!this.hosts.isEmpty && this.hosts.findInside(flow.src, vrf) !== null);
     return mayBe ? Lot.asItIs : Lot.unknown;
   }
 

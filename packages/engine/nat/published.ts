@@ -15,6 +15,8 @@ export interface PublishedRange {
   /** What `firstPort` leads to; the others follow. */
   readonly toPort: number;
   readonly hairpin: boolean;
+  /** 1 by link index for those that `address` stands on or is in a network of; null when it is none's alone: any link may lead to who asks it. */
+  readonly reachedBy: Uint8Array | null;
 }
 
 export class Published {

@@ -62,6 +62,7 @@ export class Sessions {
   #udpOneWay: number;
   #tcpEstablished: number;
   #tcpTransitory: number;
+  #tcpOneWay: number;
   #icmp: number;
 
   constructor(settings: NatSettings, rng: Rng, reservations: Reservations) {
@@ -96,6 +97,7 @@ export class Sessions {
     this.#udpOneWay = 0;
     this.#tcpEstablished = 0;
     this.#tcpTransitory = 0;
+    this.#tcpOneWay = 0;
     this.#icmp = 0;
   }
 
@@ -134,6 +136,7 @@ export class Sessions {
     this.#udpOneWay = Math.ceil((now + s.udpOneWayMs) / TICK_MS);
     this.#tcpEstablished = Math.ceil((now + s.tcpEstablishedMs) / TICK_MS);
     this.#tcpTransitory = Math.ceil((now + s.tcpTransitoryMs) / TICK_MS);
+    this.#tcpOneWay = Math.ceil((now + Math.min(s.tcpOneWayMs, s.tcpTransitoryMs)) / TICK_MS);
     this.#icmp = Math.ceil((now + s.icmpMs) / TICK_MS);
     const tick = Math.floor(now / TICK_MS);
     if (tick > this.#wheel.tick) this.#wheel.advance(tick, this);
@@ -243,7 +246,10 @@ export class Sessions {
   }
 
   #lifeOf(protocol: number, seen: number): number {
-    if (protocol === IpProtocol.tcp) return isEstablished(seen) ? this.#tcpEstablished : this.#tcpTransitory;
+    if (protocol === IpProtocol.tcp) {
+      if (isEstablished(seen)) return this.#tcpEstablished;
+      return isTwoWay(seen) ? this.#tcpTransitory : this.#tcpOneWay;
+    }
     if (protocol === IpProtocol.udp) return isTwoWay(seen) ? this.#udp : this.#udpOneWay;
     return this.#icmp;
   }

@@ -13,6 +13,11 @@ export interface NatSettings {
   readonly tcpEstablishedMs: number;
   /** Partly open or closing, RFC 5382 section 5 (REQ-5): not less than 4 min. */
   readonly tcpTransitoryMs: number;
+  /**
+   * TCP heard from one side only, if `tcpTransitoryMs` is not less: shorter than REQ-5, so that segments that nobody answers (a scan, a
+   * flood from forged addresses) do not hold the ports of an outside address. A SYN that comes again begins again.
+   */
+  readonly tcpOneWayMs: number;
   /** ICMP echo, RFC 5508 section 3.2 (REQ-2: not less than 60 s). */
   readonly icmpMs: number;
   /** How long the pieces of a datagram are known by its first, RFC 791 section 3.2 (15 s). */
@@ -30,6 +35,7 @@ export const defaultNatSettings: NatSettings = Object.freeze({
   udpOneWayMs: 60_000,
   tcpEstablishedMs: 7_440_000,
   tcpTransitoryMs: 240_000,
+  tcpOneWayMs: 30_000,
   icmpMs: 60_000,
   fragmentMs: 15_000,
 });

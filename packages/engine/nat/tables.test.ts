@@ -108,6 +108,7 @@ test('published ranges: an address of its own before every address', () => {
     toAddress: 1,
     toPort: 1,
     hairpin: false,
+    reachedBy: null,
   });
   const published = new Published();
   published.replace([range(1, 0, 80, 90), range(2, -5, 85, 85), range(3, -5, 1, 10)]);

@@ -175,6 +175,71 @@ test('who is known is told, at most as many as are asked for', async () => {
   ]);
 });
 
+/** What is asked for on the LAN, and whether the port says who has it. */
+function answers(world: World, port: MemoryEthernet, target: readonly number[]): boolean {
+  port.take();
+  const bytes = arpReply(SEVEN, [192, 168, 1, 7]);
+  bytes[ETHERNET_LEN + 7] = ArpOperation.request;
+  bytes.set(target, ETHERNET_LEN + 24);
+  port.say(bytes);
+  world.pass(0);
+  return port.take().some((said) => said[12] === 8 && said[13] === 6 && said[ETHERNET_LEN + 7] === ArpOperation.reply);
+}
+
+test('outside addresses of NAT in the networks of a port are answered for, announced, and go with their rules', async () => {
+  const world = new World();
+  const port = await world.port();
+  world.pass(10_000);
+  port.take();
+  const told = (): string[] =>
+    world.engine
+      .neighbours(0)
+      .ports[0]!.addresses.map(({ address }) => address)
+      .filter((text) => /^[0-9.]+\/32$/.test(text))
+      .sort();
+  const rule = { vrf: 'default', hairpin: true } as const;
+  const publish = { do: 'publish.set', protocol: 'tcp', firstPort: 80, lastPort: 80, toPort: 80, ...rule } as const;
+  await world.do(
+    { do: 'vrf.set', name: 'blue', tableId: 7 },
+    { do: 'natPool.set', name: 'p', addresses: ['192.168.1.60', '192.168.9.1'], firstPort: 1024, lastPort: 65_535 },
+    { do: 'masquerade.set', name: 'out', prefix: '10.77.0.0/24', leaving: ['lan'], pool: 'p', ...rule },
+    { do: 'floating.set', name: 'f', vrf: 'default', address: '192.168.1.50', toAddress: '10.77.0.2' },
+    { do: 'floating.set', name: 'elsewhere', vrf: 'blue', address: '192.168.1.51', toAddress: '10.77.0.2' },
+    { ...publish, name: 'new', address: '192.168.1.70', toAddress: '10.77.0.3' },
+    { ...publish, name: 'own', address: '192.168.1.1', toAddress: '10.77.0.3' },
+    { ...publish, name: 'itself', firstPort: 8080, lastPort: 8080, address: '192.168.1.80', toAddress: '192.168.1.80' },
+    { ...publish, name: 'all', address: null, toAddress: '10.77.0.4' },
+  );
+  assert.deepEqual(told(), ['192.168.1.50/32', '192.168.1.60/32', '192.168.1.70/32']);
+  world.pass(5000);
+  assert.equal(port.take().length, 6, 'each is announced twice');
+  for (const last of [1, 50, 60, 70]) assert.ok(answers(world, port, [192, 168, 1, last]), `.${last}`);
+  for (const last of [51, 52, 80]) assert.ok(!answers(world, port, [192, 168, 1, last]), `.${last}`);
+  assert.ok(!answers(world, port, [192, 168, 9, 1]));
+  // Networks come and go under the rules.
+  await world.do({ do: 'address.add', link: 'lan', address: '192.168.9.9/24' });
+  assert.ok(answers(world, port, [192, 168, 9, 1]));
+  await world.do({ do: 'address.add', link: 'lan', address: '192.168.1.50/24' });
+  assert.deepEqual(told(), ['192.168.1.60/32', '192.168.1.70/32', '192.168.9.1/32']);
+  await world.do({ do: 'address.remove', link: 'lan', address: '192.168.1.50/24' });
+  assert.ok(answers(world, port, [192, 168, 1, 50]));
+  await world.do(
+    { do: 'link.set', ...row(world), adminUp: false } as Action,
+    { do: 'link.set', ...row(world) } as Action,
+  );
+  const anew = world.ethernets.ports.get('eth1')!;
+  world.pass(5000);
+  assert.ok(answers(world, anew, [192, 168, 1, 50]), 'after it was down');
+  await world.do({ do: 'natRule.remove', name: 'f' }, { do: 'natRule.remove', name: 'new' });
+  assert.deepEqual(told(), ['192.168.1.60/32', '192.168.9.1/32']);
+  assert.ok(!answers(world, anew, [192, 168, 1, 50]));
+  await world.do(
+    ...['out', 'elsewhere', 'own', 'itself', 'all'].map((name): Action => ({ do: 'natRule.remove', name })),
+  );
+  assert.deepEqual(told(), []);
+  assert.ok(answers(world, anew, [192, 168, 1, 1]), 'what is its own stays');
+});
+
 test('a link-local address has its MAC address in it, and is not the one that a kernel would take', () => {
   assert.equal(linkLocal(OURS).toHex(), 'fe8000000000000000005efffd000001');
 });

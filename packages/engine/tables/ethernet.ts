@@ -5,7 +5,7 @@
 import { formatIp } from '@vrouter/core/ip.ts';
 import { formatMac, parseMac } from '@vrouter/core/mac.ts';
 import { parseInterfaceName } from '@vrouter/core/names.ts';
-import type { Prefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Rng } from '@vrouter/core/rng.ts';
 import type { Millis } from '@vrouter/core/time.ts';
@@ -132,14 +132,15 @@ export class EthernetTable {
     return { ...this.#known.get(port)!.fields, adminUp: link.adminUp && there, operUp: link.operUp && there };
   }
 
-  /** The addresses of the link are these from now on. */
+  /** The addresses of the link, and those that it answers for beside them, are these from now on: each once. */
   setAddresses(port: EthernetPort, addresses: readonly Prefix[]): void {
     const known = this.#known.get(port)!;
     const { station } = port;
     if (station !== null) {
-      const has = (list: readonly Prefix[], one: Prefix): boolean => list.some((other) => samePrefix(other, one));
-      for (const one of addresses) if (!has(known.addresses, one)) station.addAddress(one, this.#now());
-      for (const one of known.addresses) if (!has(addresses, one)) station.removeAddress(one);
+      const before = new Set(known.addresses.map(formatPrefix));
+      const after = new Set(addresses.map(formatPrefix));
+      for (const one of addresses) if (!before.has(formatPrefix(one))) station.addAddress(one, this.#now());
+      for (const one of known.addresses) if (!after.has(formatPrefix(one))) station.removeAddress(one);
     }
     known.addresses = addresses;
   }
@@ -234,11 +235,6 @@ function stateName(state: number, isReachable: boolean): NeighbourRow['state'] {
 
 function sameDevice(a: DeviceFields, b: DeviceFields): boolean {
   return a.device === b.device && a.mac === b.mac && a.vlanId === b.vlanId;
-}
-
-function samePrefix(a: Prefix, b: Prefix): boolean {
-  const sameBytes = a.address.every((byte, i) => byte === b.address[i]);
-  return a.bits === b.bits && a.address.length === b.address.length && sameBytes;
 }
 
 async function attempt(socket: EthernetSocket, mtu: number): Promise<Problem | null> {

@@ -3,7 +3,7 @@
  * from links and addresses, which may change under them) is made anew once, when a list of actions is done: `settle`.
  */
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
-import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
+import { formatPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { IpProtocol } from '@vrouter/wire/ipv4/protocols.ts';
 import type { Action, DumpRow, NatSessionRow, NatSessionsReply, NatSettingsFields } from '../control/messages.ts';
@@ -14,6 +14,7 @@ import type { PublishedRange } from '../nat/published.ts';
 import { MAX_LIFE_MS, MAX_SESSIONS, type NatSettings } from '../nat/settings.ts';
 import { isEstablished, isTwoWay } from '../nat/tcp-state.ts';
 import { type Forwarding, freeIndex, type Link, type Vrf } from '../state/forwarding.ts';
+import { LinkNetworks } from './networks.ts';
 import type { Routes } from './routes.ts';
 
 type PoolSet = Extract<Action, { do: 'natPool.set' }>;
@@ -49,8 +50,10 @@ export class NatTable {
   readonly #poolIndexes: (PoolRecord | null)[];
   readonly #rules: Map<string, RuleRecord>;
   readonly #ruleIndexes: (RuleRecord | null)[];
-  /** Pool addresses that are ours because of us, by VRF. */
+  /** Addresses that are ours because of us, by VRF. */
   #adopted: readonly { readonly vrf: Vrf; readonly address: Uint8Array }[];
+  /** By link index: those that lie in its networks. */
+  #onLink: readonly (readonly Prefix[])[];
   /** Rules that are gone or others since the last settling. */
   readonly #gone: Set<number>;
   #isStale: boolean;
@@ -67,6 +70,7 @@ export class NatTable {
     this.#rules = new Map();
     this.#ruleIndexes = [];
     this.#adopted = [];
+    this.#onLink = [];
     this.#gone = new Set();
     this.#isStale = false;
     this.#usual = nat.sessions.settings;
@@ -80,7 +84,7 @@ export class NatTable {
         return problem('input.invalid', `${name} is a whole number from 1 to ${most}`, name);
     }
     this.#said = said;
-    this.#nat.sessions.limit({
+    this.#nat.limit({
       ...this.#usual,
       maxSessions: said.sessions,
       maxPerHost: said.sessionsPerHost,
@@ -95,7 +99,7 @@ export class NatTable {
 
   removeSettings(): null {
     this.#said = null;
-    this.#nat.sessions.limit(this.#usual);
+    this.#nat.limit(this.#usual);
     return null;
   }
 
@@ -216,9 +220,9 @@ export class NatTable {
     return count;
   }
 
-  /** Tells the translator how things are, if they are others than before. */
-  settle(): void {
-    if (!this.#isStale) return;
+  /** Tells the translator how things are, if they are others than before; whether they were. */
+  settle(): boolean {
+    if (!this.#isStale) return false;
     this.#isStale = false;
     const { links } = this.#forwarding;
     const addresses = new Int32Array(links.length);
@@ -228,15 +232,17 @@ export class NatTable {
       addresses[i] = this.#routes.firstAddress4(link);
       vrfs[i] = link.vrf;
     });
+    const networks = new LinkNetworks(this.#forwarding, this.#routes);
     const masquerade: MasqueradeRule[] = [];
     const published: PublishedRange[] = [];
     const hosts: HostRule[] = [];
     for (const rule of this.#rules.values()) {
       if (rule.set.do === 'masquerade.set') masquerade.push(this.#masquerade(rule, rule.set, links.length));
-      else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set));
+      else if (rule.set.do === 'publish.set') published.push(publishedRange(rule, rule.set, networks));
       else hosts.push(hostRule(rule, rule.set));
     }
-    this.#adopt(masquerade, hosts, vrfs);
+    this.#adopt(masquerade, hosts, published, vrfs);
+    this.#onLink = networks.answering(this.#adopted);
     this.#nat.configure(masquerade, published, addresses, vrfs, this.#gone, hosts);
     for (const index of this.#gone) {
       const rule = this.#ruleIndexes[index]!;
@@ -251,6 +257,12 @@ export class NatTable {
         if (yes === 1) out[link] = 1;
       });
     this.#forwarding.natOut = out;
+    return true;
+  }
+
+  /** Outside addresses of a link's VRF, as of the last settling, that lie in its networks and are none of its own: each as a /32. */
+  addressesOn(link: Link): readonly Prefix[] {
+    return this.#onLink[link.index] ?? [];
   }
 
   *rows(): Iterable<SettingsRow | PoolRow | RuleRow> {
@@ -291,7 +303,14 @@ export class NatTable {
       });
     }
     const { count: hosts, most: mostOfHost } = s.hosts();
-    return { total: s.count, hosts, mostOfHost, limits: limitsOf(s.settings), bytes: s.byteLength, sessions: rows };
+    return {
+      total: s.count,
+      hosts,
+      mostOfHost,
+      limits: limitsOf(s.settings),
+      bytes: s.byteLength + this.#nat.direct.byteLength,
+      sessions: rows,
+    };
   }
 
   #setRule(set: RuleSet, vrf: Vrf, links: readonly Link[]): Problem | null {
@@ -327,16 +346,25 @@ export class NatTable {
     return { rule: rule.index, vrf: rule.vrf.index, network, bits, mask, leaving, pool, hairpin: set.hairpin };
   }
 
-  /** Pool addresses are ours in the VRFs that their rules lead to, those of hosts in their own: packets to them come to us. */
-  #adopt(rules: readonly MasqueradeRule[], hosts: readonly HostRule[], linkVrfs: Int32Array): void {
+  /** Pool addresses are ours in the VRFs that their rules lead to, others in those of their rules: packets to them come to us. */
+  #adopt(
+    rules: readonly MasqueradeRule[],
+    hosts: readonly HostRule[],
+    published: readonly PublishedRange[],
+    linkVrfs: Int32Array,
+  ): void {
     const wanted = new Map<string, { vrf: Vrf; address: Uint8Array }>();
-    for (const { vrf, outside } of hosts)
-      wanted.set(`${vrf} ${outside}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(outside) });
+    const want = (vrf: number, ip: number): void => {
+      wanted.set(`${vrf} ${ip}`, { vrf: this.#forwarding.vrfs[vrf]!, address: bytesOf(ip) });
+    };
+    for (const { vrf, outside } of hosts) want(vrf, outside);
+    // Where an inside host is, it stays: a port of that host under another number is nobody's address.
+    const inside = new Set(published.map(({ vrf, toAddress }) => `${vrf} ${toAddress}`));
+    for (const { vrf, inside: ip } of hosts) inside.add(`${vrf} ${ip}`);
+    for (const { vrf, address } of published) if (address !== 0 && !inside.has(`${vrf} ${address}`)) want(vrf, address);
     for (const { vrf, leaving, pool } of rules) {
       const vrfs = leaving === null ? [vrf] : [...leaving].flatMap((yes, link) => (yes === 1 ? [linkVrfs[link]!] : []));
-      for (const index of pool === null ? [] : vrfs)
-        for (const ip of pool!.addresses)
-          wanted.set(`${index} ${ip}`, { vrf: this.#forwarding.vrfs[index]!, address: bytesOf(ip) });
+      for (const index of pool === null ? [] : vrfs) for (const ip of pool!.addresses) want(index, ip);
     }
     const before = this.#adopted;
     this.#adopted = [...wanted.values()];
@@ -392,17 +420,19 @@ const protocolNames: { readonly [number: number]: NatSessionRow['protocol'] } = 
   [IpProtocol.udp]: 'udp',
 };
 
-function publishedRange(rule: RuleRecord, set: PublishSet): PublishedRange {
+function publishedRange(rule: RuleRecord, set: PublishSet, networks: LinkNetworks): PublishedRange {
+  const address = set.address === null ? 0 : wordOfText(set.address);
   return {
     rule: rule.index,
     protocol: IpProtocol[set.protocol],
     vrf: rule.vrf.index,
-    address: set.address === null ? 0 : wordOfText(set.address),
+    address,
     firstPort: set.firstPort,
     lastPort: set.lastPort,
     toAddress: wordOfText(set.toAddress),
     toPort: set.toPort,
     hairpin: set.hairpin,
+    reachedBy: address === 0 ? null : networks.linksWith(rule.vrf.index, address),
   };
 }
 

@@ -134,7 +134,8 @@ export class Tables {
 
   /** To be called when a list of actions is done, before packets have a turn: what follows from all of them together. */
   settle(): void {
-    this.nat.settle();
+    if (!this.nat.settle()) return;
+    for (const link of this.#links.values()) this.#tellPort(link);
   }
 
   /** All rows, or those of the named that exist. Nothing may be changed before the last is taken. */
@@ -307,9 +308,10 @@ export class Tables {
     return action.type === 'wireguard' ? null : this.#ethernet.create(link, action);
   }
 
-  /** An Ethernet port answers for the addresses of its link. */
+  /** An Ethernet port answers for the addresses of its link, and for those of NAT that its networks look for there. */
   #tellPort(link: Link): void {
-    if (link.ethernet !== null) this.#ethernet.setAddresses(link.ethernet, this.#routes.addressList(link));
+    if (link.ethernet === null) return;
+    this.#ethernet.setAddresses(link.ethernet, [...this.#routes.addressList(link), ...this.nat.addressesOn(link)]);
   }
 
   async #removeLink(name: string): Promise<Problem | null> {

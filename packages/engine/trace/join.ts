@@ -1,6 +1,7 @@
 /**
  * One watch over several workers: their rows in the order of time, and of packets that changed workers the parts as one row. Rows are
- * held for a moment, since workers tell what they have seen each in its own time. No clock: the caller says how late it is.
+ * held for a moment, since workers tell what they have seen each in its own time. One that is later than that is not waited for, as an idle
+ * one says nothing at all: its rows come behind younger ones. No clock: the caller says how late it is.
  */
 import type { TraceRow } from '../control/trace-messages.ts';
 import type { TracePart } from './parts.ts';

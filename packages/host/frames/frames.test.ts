@@ -24,6 +24,15 @@ for (const kind of ['tun', 'tap', 'veth']) {
   });
 }
 
-test('without privileges: port.denied, and what to do', { skip: needs('tun') }, () => {
-  run([process.execPath, program, 'denied'], process.getuid?.() === 0 ? { uid: 65_534, gid: 65_534 } : {});
+/** Root has the device with this mode, in a mount namespace of its own, and then is nobody with these capabilities. */
+function asNobody(mode: string, capabilities: readonly string[], what: string): void {
+  const device = `mount -t tmpfs none /dev/net && mknod -m ${mode} /dev/net/tun c 10 200 && exec "$@"`;
+  const user = ['--reuid=65534', '--regid=65534', '--clear-groups', ...capabilities];
+  run(['unshare', '-mn', 'sh', '-ec', device, 'sh', 'setpriv', ...user, process.execPath, program, what]);
+}
+
+const nobody = { skip: needs('root', 'netns', 'tun', 'setpriv') };
+test('without privileges: port.denied, and what to do', nobody, () => asNobody('0666', [], 'denied'));
+test('a device that this user may not open: port.denied, and that it is not for want of a capability', nobody, () => {
+  asNobody('0600', ['--inh-caps=+net_admin', '--ambient-caps=+net_admin'], 'closed');
 });

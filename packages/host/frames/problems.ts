@@ -11,6 +11,15 @@ export function tunProblem(step: 'open' | 'name', errnoName: string, name: strin
       'this machine shows no TUN: load the module (modprobe tun), or give the container the device /dev/net/tun',
       'name',
     );
+  // The file's own mode, before any capability of the network is asked for.
+  if (step === 'open' && errnoName === 'EACCES')
+    return problem(
+      'port.denied',
+      'this user may not open /dev/net/tun, whatever its capabilities: chmod 0666 /dev/net/tun (alone it lets nobody make interfaces), or start it as root',
+      'name',
+    );
+  if (step === 'open' && errnoName === 'EPERM')
+    return problem('port.denied', 'this container may not use /dev/net/tun: give it the device', 'name');
   if (errnoName === 'EPERM' || errnoName === 'EACCES')
     return problem('port.denied', `the interface ${name} needs privileges: ${GIVE}`, 'name');
   if (errnoName === 'EBUSY' || (step === 'name' && errnoName === 'EINVAL'))

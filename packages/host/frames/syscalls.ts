@@ -28,6 +28,10 @@ export const IFF_TUN_EXCL = 0x8000;
 /** struct ifreq: name, then a union. */
 export const IFREQ_LEN = 40;
 export const IFNAMSIZ = 16;
+/** asm-generic/fcntl.h, the same on x86-64 and arm64. */
+export const O_RDWR = 0o2;
+export const O_NONBLOCK = 0o4000;
+export const O_CLOEXEC = 0o2000000;
 /** linux/sockios.h and linux/if.h */
 export const SIOCGIFFLAGS = 0x8913;
 export const SIOCGIFMTU = 0x8921;
@@ -69,6 +73,7 @@ export interface FrameCalls {
   bind(fd: number, address: number, length: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
   if_nametoindex(name: string): number;
+  open(path: string, flags: number): number;
   close(fd: number): number;
 }
 
@@ -100,6 +105,7 @@ function load(): FrameNative | null {
     bind: ['int', ['int', P, 'uint']],
     setsockopt: ['int', ['int', 'int', 'int', P, 'uint']],
     if_nametoindex: ['uint', ['str']],
+    open: ['int', ['str', 'int']],
     close: ['int', ['int']],
   });
   return calls === null ? null : { native, calls, addresses: new AddressBook(native) };

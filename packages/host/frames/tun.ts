@@ -1,5 +1,4 @@
 /** TUN and TAP devices. First read Documentation/networking/tuntap.rst of the kernel. */
-import { closeSync, constants, openSync } from 'node:fs';
 import { parseInterfaceName } from '@vrouter/core/names.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { errnoName } from '../udp/problems.ts';
@@ -33,7 +32,7 @@ export function openTun(options: TunOptions): DescriptorFrames {
   if (!name.ok) throw new ProblemError(name.error);
   const native = sys.loadFrameCalls();
   if (native === null) throw new ProblemError(noNative('a TUN interface'));
-  const fd = openDevice(options.name);
+  const fd = openDevice(native, options.name);
   const shared = options.offloads === true && knowsHeaders(native, fd);
   const request = new ArrayBuffer(sys.IFREQ_LEN);
   new TextEncoder().encodeInto(options.name, new Uint8Array(request, 0, sys.IFNAMSIZ - 1));
@@ -42,7 +41,7 @@ export function openTun(options: TunOptions): DescriptorFrames {
   new DataView(request).setUint16(sys.IFNAMSIZ, flags, true);
   if (native.calls.ioctl(fd, sys.TUNSETIFF, native.addresses.of(request)) < 0) {
     const why = errnoName(native.native.koffi.errno());
-    closeSync(fd);
+    native.calls.close(fd);
     throw new ProblemError(tunProblem('name', why, options.name));
   }
   return new DescriptorFrames(native, fd, shared ? agree(native, fd) : null);
@@ -62,11 +61,9 @@ function agree({ calls }: sys.FrameNative, fd: number): Offloads {
   return { tcp: false, udp: false };
 }
 
-function openDevice(name: string): number {
-  try {
-    return openSync('/dev/net/tun', constants.O_RDWR | constants.O_NONBLOCK);
-  } catch (thrown) {
-    const code = thrown instanceof Error && 'code' in thrown ? String(thrown.code) : String(thrown);
-    throw new ProblemError(tunProblem('open', code, name));
-  }
+/** Natively, as it is closed: Node counts what a thread opens through it, and would take a number that comes again for a mistake. */
+function openDevice({ calls, native }: sys.FrameNative, name: string): number {
+  const fd = calls.open('/dev/net/tun', sys.O_RDWR | sys.O_NONBLOCK | sys.O_CLOEXEC);
+  if (fd < 0) throw new ProblemError(tunProblem('open', errnoName(native.koffi.errno()), name));
+  return fd;
 }

@@ -13,13 +13,20 @@ export interface Outside {
   secret(base64: string): Secret;
 }
 
+/** What others may know of an interface. */
+export interface SeenInterface {
+  readonly vrf: string;
+  /** Its MTU holds what IPv6 needs. */
+  readonly carriesIpv6: boolean;
+}
+
 export interface CompileContext extends Outside {
   /** Whether intents may stand on this VRF now: `default`, or one that was said and is itself compiled. */
   hasVrf(name: string): boolean;
   /** A gateway interface that was said and is itself compiled; else null. */
-  gatewayInterface(name: string): { readonly vrf: string } | null;
+  gatewayInterface(name: string): SeenInterface | null;
   /** An interface of any kind that was said and is itself compiled; else null. */
-  anyInterface(name: string): { readonly vrf: string } | null;
+  anyInterface(name: string): SeenInterface | null;
   /**
    * Lays claim to something that one intent alone can have. Null: it is ours. Otherwise who holds it (`source key`): the intent that
    * was said first.

@@ -106,6 +106,8 @@ test('bad fields are named', () => {
     ['addresses', { addresses: 'x' }],
     ['routes[0]', { routes: ['10.0.0.1/8'] }],
     ['mtu', { mtu: 100 }],
+    ['mtu', { mtu: 1279, addresses: ['192.0.2.1/30', 'fd00::1/64'] }],
+    ['mtu', { mtu: 576, routes: ['fd00::/64'] }],
     ['adress', { adress: [] }],
   ] as const) {
     const parsed = parseIntent({ kind: 'hostInterface', name: 'host0', ...value });

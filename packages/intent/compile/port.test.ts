@@ -67,6 +67,19 @@ test('frames of a device are one port’s: another VLAN is another port', () => 
   assert.deepEqual(codes(desired({ ...lan, vrf: 'blue' })), ['port/lan intent.reference vrf']);
 });
 
+test('an IPv6 address waits for an MTU that IPv6 takes; IPv4 does not', () => {
+  const addresses = ['fd88::1/64', '192.168.1.1/24'].map((address) => ({ kind: 'address', interface: 'lan', address }));
+  const has = (d: Desired): (string | undefined)[] =>
+    [...d.all()].flatMap((object) => (object.kind === 'address' ? object.address : []));
+  const d = desired({ ...lan, mtu: 1279 }, ...addresses);
+  assert.deepEqual(codes(d), ['address/lan/fd88::1/64 input.invalid address']);
+  assert.deepEqual(has(d), ['192.168.1.1/24']);
+  put(d, { ...lan, mtu: 1280 });
+  assert.deepEqual([codes(d), has(d).length], [[], 2]);
+  put(d, { ...lan, mtu: 576 });
+  assert.deepEqual([codes(d).length, has(d)], [1, ['192.168.1.1/24']]);
+});
+
 for (const [title, more, field, code = 'input.invalid'] of [
   ['neither a device nor a TAP', { device: null }, 'device'],
   ['both', { tap: 'tap0' }, 'device'],

@@ -17,6 +17,7 @@ import {
 } from '../model/intents.ts';
 import { type ObjectKey, type ObjectKind, objectKey, type PlaneObject } from '../model/objects.ts';
 import { sameValue } from '../model/same.ts';
+import { IPV6_MTU_MIN } from '../validate/intent.ts';
 import { complaintsOf, type IntentProblem } from './complaints.ts';
 import { Entry, type Want } from './entry.ts';
 import { Lines } from './lines.ts';
@@ -302,7 +303,7 @@ export class Desired {
       this.#hide(key);
       return;
     }
-    const visible = intent.kind === 'vrf' ? intent.name : intent.vrf;
+    const visible = intent.kind === 'vrf' ? intent.name : `${intent.vrf} ${intent.mtu >= IPV6_MTU_MIN}`;
     if (this.#visible.get(key) === visible) return;
     this.#visible.set(key, visible);
     this.changed(key);

@@ -1,6 +1,6 @@
 /** The compile context that remembers what it was asked. One serves all compiles, one after the other. */
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CompileContext, Outside } from '../compile/context.ts';
+import type { CompileContext, Outside, SeenInterface } from '../compile/context.ts';
 import { DEFAULT_VRF } from '../compile/vrf.ts';
 import type { Entry } from './entry.ts';
 
@@ -40,17 +40,15 @@ export class Recorder implements CompileContext {
     return this.#look(`vrf/${name}`) !== undefined;
   }
 
-  gatewayInterface(name: string): { readonly vrf: string } | null {
-    const vrf = this.#look(`gatewayInterface/${name}`);
-    return vrf === undefined ? null : { vrf };
+  gatewayInterface(name: string): SeenInterface | null {
+    return interfaceOf(this.#look(`gatewayInterface/${name}`));
   }
 
-  anyInterface(name: string): { readonly vrf: string } | null {
+  anyInterface(name: string): SeenInterface | null {
     const gateway = this.gatewayInterface(name);
     // All are asked in any case: whichever changes, who asked is compiled again.
     const host = this.#look(`hostInterface/${name}`);
-    const vrf = this.#look(`port/${name}`) ?? host;
-    return gateway ?? (vrf === undefined ? null : { vrf });
+    return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host);
   }
 
   claim(resource: string): string | null {
@@ -76,4 +74,11 @@ export class Recorder implements CompileContext {
     this.#lookups.push(name);
     return this.#visible.get(name);
   }
+}
+
+/** As `Desired` shows an interface: its VRF, and whether it carries IPv6. A name has no space. */
+function interfaceOf(visible: string | undefined): SeenInterface | null {
+  if (visible === undefined) return null;
+  const [vrf = '', carriesIpv6] = visible.split(' ');
+  return { vrf, carriesIpv6: carriesIpv6 === 'true' };
 }

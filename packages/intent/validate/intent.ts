@@ -10,6 +10,8 @@ export const DEFAULT_MTU = 1420;
 export const PORT_MTU = 1500;
 export const MTU_MIN = 576;
 export const MTU_MAX = 9216;
+/** Bytes that every link with IPv6 carries (RFC 8200 section 5). */
+export const IPV6_MTU_MIN = 1280;
 
 /** An idle translation may live from a second to a week; more of them than these take more memory than a gateway should give. */
 const NAT_SECONDS_MAX = 604_800;
@@ -30,8 +32,8 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
     }),
 
-  hostInterface: (f) =>
-    f.finish({
+  hostInterface: (f) => {
+    const host = {
       kind: f.literal('kind', 'hostInterface'),
       name: f.interfaceName('name'),
       vrf: f.name('vrf', 'default'),
@@ -40,7 +42,11 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
       addresses: f.interfaceAddresses('addresses'),
       routes: f.prefixes('routes'),
-    }),
+    };
+    if (host.mtu < IPV6_MTU_MIN && [...host.addresses, ...host.routes].some((prefix) => prefix.includes(':')))
+      f.refuse('mtu', `IPv6 addresses and routes need an MTU of ${IPV6_MTU_MIN} or more`);
+    return f.finish(host);
+  },
 
   port: (f) => {
     const port = {

@@ -28,6 +28,8 @@ export const MAX_INCOMPLETE = 512;
 export const HELD_PER_NEIGHBOUR = 3;
 /** Bytes of all packets held. */
 export const HELD_BYTES = 1 << 20;
+/** An IPv6 address that somebody has is asked for again after this time: who had it may have been told to let it go. */
+export const DUPLICATE_RETRY_MS = 60_000;
 /** Answers to questions about our addresses. */
 export const ANSWERS_PER_SECOND = 1000;
 export const ANSWERS_BURST = 200;

@@ -52,6 +52,23 @@ for (const [who, speak] of [
     assert.equal(state(lan), 'valid', 'the next time that the link comes up it is tried again');
   });
 
+test('IPv6: an address that somebody has is asked for again every minute, and ours once they let it go', () => {
+  const lan = new Lan();
+  add(lan, 'fd88::1/64');
+  lan.pass(500);
+  lan.advertise(seven, 'fd88::1', { override: true });
+  lan.pass(59_999);
+  assert.deepEqual([state(lan), lan.said.length], ['duplicate', 1]);
+  lan.pass(500);
+  assert.deepEqual([state(lan), lan.said.length], ['tentative', 2]);
+  lan.advertise(seven, 'fd88::1', { override: true });
+  assert.equal(state(lan), 'duplicate');
+  lan.pass(60_000 + 1000);
+  assert.equal(state(lan), 'valid');
+  const asks = lan.said.filter((one) => one.includes(':: asks for fd88::1')).map((one) => Number(one.split(' ')[0]));
+  assert.equal(asks.length, 3);
+});
+
 test('questions are answered, to who asked', () => {
   const lan = new Lan().have('192.168.1.1/24', 'fd88::1/64');
   lan.arp('request', seven, '192.168.1.7', '192.168.1.1');
@@ -107,4 +124,36 @@ test('an address that is taken away takes its neighbours along', () => {
   lan.said.length = 0;
   assert.equal(lan.arp('request', seven, '10.0.0.7', '10.0.0.1'), StationDrop.notOurs);
   assert.deepEqual(lan.said, []);
+});
+
+test('one address with two lengths, or added twice, is ours until the last of them goes', () => {
+  const lan = new Lan().have('192.168.1.1/32', '192.168.1.1/24', '192.168.1.1/24', 'fd88::1/64', 'fd88::1/64');
+  const remove = (text: string): void => {
+    const parsed = parseInterfaceAddress(text);
+    assert.ok(parsed.ok);
+    lan.station.removeAddress(parsed.value);
+  };
+  const isOurs = (): boolean => lan.station.own.find(Uint8Array.of(192, 168, 1, 1), 0, 4) !== null;
+  const isOnLink = (): boolean => lan.station.own.isOnLink(Uint8Array.of(192, 168, 1, 9), 0, 4);
+  remove('192.168.1.1/24');
+  remove('fd88::1/64');
+  assert.deepEqual([isOurs(), isOnLink(), lan.station.own.all.length], [true, true, 3]);
+  remove('192.168.1.1/24');
+  assert.deepEqual([isOurs(), isOnLink(), lan.station.own.all.length], [true, false, 2]);
+  remove('192.168.1.1/32');
+  remove('fd88::1/64');
+  remove('192.168.1.1/32');
+  assert.deepEqual([isOurs(), lan.station.own.all.length], [false, 0]);
+});
+
+test('thousands of addresses: each is answered for and announced, and then nothing is due', () => {
+  const lan = new Lan().have('10.9.0.1/16');
+  for (let i = 0; i < 5000; i++) add(lan, `10.9.${1 + (i >> 8)}.${i & 255}/32`);
+  lan.pass(10_000);
+  assert.equal(lan.said.length, 10_000);
+  assert.equal(lan.station.wakeAt(), Number.POSITIVE_INFINITY);
+  lan.said.length = 0;
+  lan.arp('request', seven, '10.9.0.7', '10.9.20.5');
+  assert.equal(lan.said.length, 1);
+  assert.deepEqual(lan.station.own.sourceFor(Uint8Array.of(10, 9, 3, 3)), Uint8Array.of(10, 9, 0, 1));
 });

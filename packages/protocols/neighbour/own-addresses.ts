@@ -2,7 +2,7 @@
  * The addresses that are ours on a link: whether each may be used, and what is said about it unasked.
  *
  *   IPv6:  tentative --(1 s, nobody has it)--> valid           RFC 4862 section 5.4
- *              '------(somebody has it)-----> duplicate
+ *              ^------(somebody has it)-----> duplicate --(a minute)--> tentative
  *   IPv4:  valid at once, announced; who claims it hears from us, at most once in 10 s        RFC 5227 section 2.4 (c)
  *
  * An IPv4 address is not probed for first: a router that comes back after a crash would keep its link waiting for seconds.
@@ -15,6 +15,7 @@ import {
   ANNOUNCE_NUM,
   DEFEND_INTERVAL_MS,
   DUP_ADDR_DETECT_TRANSMITS,
+  DUPLICATE_RETRY_MS,
   RETRANS_TIMER_MS,
 } from './constants.ts';
 
@@ -30,6 +31,8 @@ export interface OwnAddress {
   left: number;
   dueAt: Millis;
   defendedAt: Millis;
+  /** How often it was added. */
+  users: number;
 }
 
 export interface OwnHands {
@@ -42,21 +45,45 @@ export interface OwnHands {
 const NEVER = millis(Number.POSITIVE_INFINITY);
 
 export class OwnAddresses {
-  readonly all: OwnAddress[];
   readonly #hands: OwnHands;
+  /** By address and bits. There may be thousands of single addresses, of which packets must not cost a walk. */
+  readonly #all: Map<string, OwnAddress>;
+  /** By IPv4 address as a word; the few of IPv6; those that have a network. */
+  readonly #four: Map<number, OwnAddress>;
+  readonly #six: Set<OwnAddress>;
+  readonly #networks: Set<OwnAddress>;
+  /** Nothing is due before. */
+  #wakeAt: Millis;
 
   constructor(hands: OwnHands) {
-    this.all = [];
     this.#hands = hands;
+    this.#all = new Map();
+    this.#four = new Map();
+    this.#six = new Set();
+    this.#networks = new Set();
+    this.#wakeAt = NEVER;
+  }
+
+  get all(): readonly OwnAddress[] {
+    return [...this.#all.values()];
+  }
+
+  /** Those that are more than one address. */
+  get networks(): Iterable<OwnAddress> {
+    return this.#networks;
   }
 
   wakeAt(): Millis {
-    let earliest = NEVER;
-    for (const own of this.all) if (own.dueAt < earliest) earliest = own.dueAt;
-    return earliest;
+    return this.#wakeAt;
   }
 
   add({ address, bits }: Prefix, now: Millis): void {
+    const key = keyOf(address, bits);
+    const known = this.#all.get(key);
+    if (known !== undefined) {
+      known.users++;
+      return;
+    }
     const own: OwnAddress = {
       address: address.slice(),
       bits,
@@ -65,42 +92,61 @@ export class OwnAddresses {
       left: 0,
       dueAt: NEVER,
       defendedAt: millis(Number.NEGATIVE_INFINITY),
+      users: 1,
     };
-    this.all.push(own);
-    begin(own, now);
+    this.#all.set(key, own);
+    if (address.length === 4) this.#four.set(wordAt(address, 0), own);
+    else this.#six.add(own);
+    if (bits < 8 * address.length) this.#networks.add(own);
+    this.#begin(own, now);
   }
 
   remove({ address, bits }: Prefix): void {
-    const at = this.all.findIndex((own) => own.bits === bits && sameBytes(own.address, 0, address));
-    if (at >= 0) this.all.splice(at, 1);
+    const key = keyOf(address, bits);
+    const own = this.#all.get(key);
+    if (own === undefined || --own.users > 0) return;
+    this.#all.delete(key);
+    this.#six.delete(own);
+    this.#networks.delete(own);
+    if (address.length !== 4 || this.#four.get(wordAt(address, 0)) !== own) return;
+    this.#four.delete(wordAt(address, 0));
+    // It may be there with another length.
+    for (let length = 0; length <= 32; length++) {
+      const other = this.#all.get(keyOf(address, length));
+      if (other !== undefined) this.#four.set(wordAt(address, 0), other);
+    }
   }
 
   /** The link has come up: others may have taken our addresses meanwhile. */
   restart(now: Millis): void {
-    for (const own of this.all) begin(own, now);
+    for (const own of this.#all.values()) this.#begin(own, now);
   }
 
   /** The one with this address of 4 or 16 bytes, null when it is not ours. */
   find(bytes: Uint8Array, at: number, addressBytes: number): OwnAddress | null {
-    for (const own of this.all)
-      if (own.address.length === addressBytes && sameBytes(bytes, at, own.address)) return own;
+    if (addressBytes === 4) return this.#four.get(wordAt(bytes, at)) ?? null;
+    for (const own of this.#six) if (sameBytes(bytes, at, own.address)) return own;
     return null;
   }
 
   /** Whether the address is in a network of ours. */
   isOnLink(bytes: Uint8Array, at: number, addressBytes: number): boolean {
-    return this.all.some((own) => own.address.length === addressBytes && within(own, bytes, at));
+    for (const own of this.#networks) if (own.address.length === addressBytes && within(own, bytes, at)) return true;
+    return this.find(bytes, at, addressBytes) !== null;
   }
 
   /** An address of ours to speak from to this one: one in its network, else any that may be used; null without. */
   sourceFor(target: Uint8Array): Uint8Array | null {
     let any: Uint8Array | null = null;
-    for (const own of this.all) {
+    for (const own of this.#networks) {
       if (own.address.length !== target.length || own.state !== 'valid') continue;
       if (within(own, target, 0)) return own.address;
       any ??= own.address;
     }
-    return any;
+    if (any !== null) return any;
+    for (const own of this.#all.values())
+      if (own.address.length === target.length && own.state === 'valid') return own.address;
+    return null;
   }
 
   /** Somebody else says that it has this address. */
@@ -108,7 +154,7 @@ export class OwnAddresses {
     own.conflicts++;
     if (own.state === 'tentative') {
       own.state = 'duplicate';
-      own.dueAt = NEVER;
+      own.dueAt = millis(now + DUPLICATE_RETRY_MS);
     } else if (own.state === 'valid' && now - own.defendedAt >= DEFEND_INTERVAL_MS) {
       own.defendedAt = now;
       this.#hands.announce(own.address);
@@ -116,10 +162,25 @@ export class OwnAddresses {
   }
 
   tick(now: Millis): void {
-    for (const own of this.all) if (own.dueAt <= now) this.#due(own, now);
+    if (this.#wakeAt > now) return;
+    let earliest = NEVER;
+    for (const own of this.#all.values()) {
+      if (own.dueAt <= now) this.#due(own, now);
+      if (own.dueAt < earliest) earliest = own.dueAt;
+    }
+    this.#wakeAt = earliest;
+  }
+
+  #begin(own: OwnAddress, now: Millis): void {
+    const four = own.address.length === 4;
+    own.state = four ? 'valid' : 'tentative';
+    own.left = four ? ANNOUNCE_NUM : DUP_ADDR_DETECT_TRANSMITS;
+    own.dueAt = now;
+    if (now < this.#wakeAt) this.#wakeAt = now;
   }
 
   #due(own: OwnAddress, now: Millis): void {
+    if (own.state === 'duplicate') this.#begin(own, now);
     if (own.state === 'tentative' && own.left > 0) {
       own.left--;
       own.dueAt = millis(now + RETRANS_TIMER_MS);
@@ -136,11 +197,12 @@ export class OwnAddresses {
   }
 }
 
-function begin(own: OwnAddress, now: Millis): void {
-  const four = own.address.length === 4;
-  own.state = four ? 'valid' : 'tentative';
-  own.left = four ? ANNOUNCE_NUM : DUP_ADDR_DETECT_TRANSMITS;
-  own.dueAt = now;
+function keyOf(address: Uint8Array, bits: number): string {
+  return `${address.toHex()}/${bits}`;
+}
+
+function wordAt(bytes: Uint8Array, at: number): number {
+  return (bytes[at]! << 24) | (bytes[at + 1]! << 16) | (bytes[at + 2]! << 8) | bytes[at + 3]!;
 }
 
 function sameBytes(bytes: Uint8Array, at: number, address: Uint8Array): boolean {

@@ -230,7 +230,7 @@ export class Station {
 
   /** The broadcast address of a network of ours, or the network itself (RFC 1122 section 3.2.1.3, RFC 3021): nobody answers for these. */
   #isBroadcast(word: number): boolean {
-    for (const { address, bits } of this.own.all) {
+    for (const { address, bits } of this.own.networks) {
       if (address.length !== 4 || bits > 30) continue;
       const hostMask = bits === 0 ? -1 : (1 << (32 - bits)) - 1;
       const ours = new DataView(address.buffer, address.byteOffset).getInt32(0);

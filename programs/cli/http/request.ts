@@ -12,6 +12,8 @@ export interface Ask {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly accept?: string;
+  /** Shown as `Authorization: Bearer`. */
+  readonly token?: string;
   /** Longest silence before and within the answer, ms; 0 waits for ever. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
@@ -44,6 +46,7 @@ export function open(place: Place, ask: Ask): Promise<IncomingMessage> {
     path: ask.path,
     headers: {
       accept: ask.accept ?? 'application/json',
+      ...(ask.token === undefined ? {} : { authorization: `Bearer ${ask.token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),
     },
   };

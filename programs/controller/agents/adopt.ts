@@ -33,7 +33,7 @@ export async function adoptLost(
     if ((await findCertificate(tx, serial)) !== undefined) return;
     await insertCertificate(tx, { serial, gatewayId, notBeforeUnixMs, notAfterUnixMs });
     const reason = 'issued after the backup that the store was restored from';
-    const entry = { actor: gatewayId, source, action: 'certificate.adopt', subject: serial, reason };
+    const entry = { actor: gatewayId, tokenId: null, source, action: 'certificate.adopt', subject: serial, reason };
     await writeAudit(tx, { ...entry, atUnixMs: nowUnixMs, outcome: 'done' });
   });
   return true;

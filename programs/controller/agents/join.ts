@@ -9,7 +9,8 @@ import type { Authority } from '../ca/authority.ts';
 import { type CertificateRequest, readRequest } from '../ca/request.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { EventBus } from '../events/bus.ts';
-import { parseToken, secretMatches } from '../join/token.ts';
+import { secretMatches } from '../identity/token.ts';
+import { parseToken } from '../join/token.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { writeAudit } from '../store/audit.ts';
 import { insertCertificate } from '../store/certificates.ts';
@@ -152,7 +153,7 @@ export class JoinService {
       await count(tx, 'joinsDone');
       await count(tx, 'certificatesIssued');
       const reason = replaced.length === 0 ? null : `replaces ${replaced.join(', ')}`;
-      const entry = { actor: gatewayId, source, action: 'gateway.join', subject: vrouter, reason };
+      const entry = { actor: gatewayId, tokenId: null, source, action: 'gateway.join', subject: vrouter, reason };
       await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
       return { row, reply };
     });
@@ -176,7 +177,7 @@ export class JoinService {
     this.#bySource.take(source);
     if (tokenId !== null) this.#byToken.take(tokenId);
     this.#metrics.joins.inc({ result: 'refused' });
-    const entry = { actor: 'join', source, action: 'gateway.join', subject: tokenId, reason };
+    const entry = { actor: 'join', tokenId: null, source, action: 'gateway.join', subject: tokenId, reason };
     await this.#db.transaction().execute(async (tx) => {
       await writeAudit(tx, { ...entry, atUnixMs: this.#unixMs(), outcome: 'refused' });
       await count(tx, 'joinsRefused');

@@ -46,7 +46,7 @@ export class RenewService {
       await insertCertificate(tx, { serial, gatewayId: gateway.id, notBeforeUnixMs, notAfterUnixMs });
       await count(tx, 'certificatesIssued');
       const reason = grace ? 'the certificate shown had ended' : null;
-      const entry = { actor: gateway.id, source, action: 'certificate.renew', subject: serial, reason };
+      const entry = { actor: gateway.id, tokenId: null, source, action: 'certificate.renew', subject: serial, reason };
       await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
     });
     gateway.certificateExpiresUnixMs = notAfterUnixMs;

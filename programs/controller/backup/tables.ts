@@ -14,6 +14,8 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   intents: ['vrouterId', 'key'],
   changes: ['vrouterId', 'version', 'ordinal'],
   counters: ['name'],
+  users: ['id'],
+  apiTokens: ['id'],
   audit: ['id'],
   samples: ['vrouterId', 'series', 'stepMs', 'atUnixMs'],
   meters: ['vrouterId', 'series'],

@@ -1,7 +1,9 @@
 /** Who asks for a change, for the audit. */
 export interface Actor {
-  /** `rest`, or a gateway id. */
+  /** Name of a user, or a gateway id. */
   readonly name: string;
+  /** Id of the API token that the user showed; null for who has none. */
+  readonly tokenId: string | null;
   /** Address that it came from. */
   readonly source: string | null;
 }

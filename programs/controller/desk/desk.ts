@@ -3,7 +3,7 @@ import type { Roster } from '../agents/roster.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { EventBus } from '../events/bus.ts';
 import { writeAudit } from '../store/audit.ts';
-import type { Db, Reader } from '../store/schema.ts';
+import type { Db, Tx } from '../store/schema.ts';
 import type { Actor } from './actor.ts';
 
 export interface Desk {
@@ -18,10 +18,17 @@ export interface Desk {
 }
 
 /** Notes in the transaction of a change that it was done. */
-export async function note(tx: Reader, desk: Desk, actor: Actor, action: string, subject: string): Promise<void> {
+export async function note(
+  tx: Tx,
+  desk: Pick<Desk, 'unixMs'>,
+  actor: Actor,
+  action: string,
+  subject: string,
+): Promise<void> {
   await writeAudit(tx, {
     atUnixMs: desk.unixMs(),
     actor: actor.name,
+    tokenId: actor.tokenId,
     source: actor.source,
     action,
     subject,

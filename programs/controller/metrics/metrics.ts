@@ -34,6 +34,12 @@ export class Metrics {
     labelNames: ['status'],
     registers: [this.registry],
   });
+  readonly unauthenticated = new Counter({
+    name: 'vrouter_controller_unauthenticated_total',
+    help: 'REST requests without a good token, by why: missing, malformed, unknown, wrongSecret, revoked, expired, userDisabled, limited',
+    labelNames: ['reason'],
+    registers: [this.registry],
+  });
 
   /** Adds what is read from elsewhere at each scrape. */
   watch(sources: MetricSources): void {

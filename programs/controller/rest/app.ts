@@ -5,6 +5,7 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
+import { callerOf } from './callers.ts';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -16,6 +17,7 @@ export type App = FastifyInstance<
 
 export const vrouterParams = z.object({ name: z.string().describe('Name of the vrouter') });
 
+/** The user of the token; of a request without a good one, `rest`. */
 export function actorOf(request: FastifyRequest): Actor {
-  return { name: 'rest', source: request.ip };
+  return callerOf(request)?.actor ?? { name: 'rest', tokenId: null, source: request.ip };
 }

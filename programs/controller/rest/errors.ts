@@ -34,6 +34,8 @@ export function answerErrors(app: unknown, onRefusal: OnRefusal = () => undefine
 
 function send(reply: FastifyReply, why: Problem, more: { readonly nextNonce?: string }): void {
   const body: ErrorReply & typeof more = { error: why, ...more };
+  // RFC 9110, section 11.6.1
+  if (why.code === 'request.unauthenticated') reply.header('www-authenticate', 'Bearer realm="vrouter-controller"');
   if (why.code === 'request.limited') reply.header('retry-after', '30');
   reply.code(statusOf(why.code).http).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body);
 }

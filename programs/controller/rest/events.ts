@@ -2,15 +2,25 @@
 import type { ServerResponse } from 'node:http';
 import type { ControllerEvent } from '@vrouter/api/rest/system.ts';
 import type { EventBus } from '../events/bus.ts';
+import type { Caller, Identity } from '../identity/identity.ts';
 import type { App } from './app.ts';
+import { callerOf } from './callers.ts';
 
 const HEARTBEAT_MS = 15_000;
 /** A listener that does not read is cut off when this much waits for it, bytes. */
 const BACKLOG_MAX = 1024 * 1024;
 
-/** Adds the route; returns a function that ends all streams. */
-export function eventRoutes(app: App, events: EventBus): () => void {
-  const streams = new Set<ServerResponse>();
+/** Adds the route; returns a function that ends all streams. A stream ends, too, when its token is good no more. */
+export function eventRoutes(app: App, events: EventBus, identity: Identity): () => void {
+  const streams = new Map<ServerResponse, { readonly caller: Caller; end(): void }>();
+  const look = async (stream: ServerResponse): Promise<void> => {
+    const open = streams.get(stream);
+    if (open !== undefined && !(await identity.stillMay(open.caller, 'viewer'))) open.end();
+  };
+  const lookFailed = (err: unknown) => app.log.error({ err }, 'whether a listener may go on could not be seen');
+  identity.onChange(() => {
+    for (const stream of streams.keys()) look(stream).catch(lookFailed);
+  });
   app.get(
     '/v1/events',
     {
@@ -22,6 +32,7 @@ export function eventRoutes(app: App, events: EventBus): () => void {
       },
     },
     (request, reply) => {
+      const caller = callerOf(request)!;
       reply.hijack();
       const stream = reply.raw;
       stream.writeHead(200, {
@@ -36,17 +47,28 @@ export function eventRoutes(app: App, events: EventBus): () => void {
         stream.write(frame(event));
         if (stream.writableLength > BACKLOG_MAX) stream.destroy();
       });
-      const heartbeat = setInterval(() => stream.write(':\n\n'), HEARTBEAT_MS);
-      streams.add(stream);
-      stream.on('close', () => {
+      const heartbeat = setInterval(() => {
+        stream.write(':\n\n');
+        look(stream).catch(lookFailed);
+      }, HEARTBEAT_MS);
+      // Who reads slowly is there for a while after the end, and must not be written to any more.
+      const stop = (): void => {
         clearInterval(heartbeat);
         unsubscribe();
         streams.delete(stream);
+      };
+      streams.set(stream, {
+        caller,
+        end() {
+          stop();
+          stream.end();
+        },
       });
+      stream.on('close', stop);
     },
   );
   return () => {
-    for (const stream of streams) stream.end();
+    for (const open of [...streams.values()]) open.end();
   };
 }
 

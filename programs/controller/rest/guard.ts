@@ -1,6 +1,6 @@
 /**
- * REST asks for no password yet, so being on the loopback is what stands for one. A browser on the same machine could lend that to any
- * web page: by DNS rebinding (the Host header gives it away) or by plain cross-site requests (Origin and Sec-Fetch-Site do).
+ * A browser that reaches REST could lend that to any web page: by DNS rebinding (the Host header gives it away) or by plain cross-site
+ * requests (Origin and Sec-Fetch-Site do). A page has no token, but it should not get as far as being asked for one.
  */
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';

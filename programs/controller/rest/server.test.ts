@@ -1,6 +1,6 @@
 /** REST from outside: statuses, error bodies, the documentation. What the verbs do is in ../desk. */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -12,11 +12,13 @@ import { type Running, startController } from '../controller.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'vrouter-rest-'));
 let running: Running;
+let token = '';
 const loopback = { host: '127.0.0.1', port: 0 };
 
 before(async () => {
   const options = { data, rest: loopback, agents: loopback, agentHosts: [], logLevel: 'silent' };
   running = await startController(options, pino({ level: 'silent' }));
+  token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
 });
 
 after(async () => {
@@ -30,7 +32,7 @@ async function call(method: string, path: string, body?: unknown, headers: Recor
   const response = await fetch(running.rest + path, {
     method,
     redirect: 'manual',
-    headers: { ...type, ...headers },
+    headers: { authorization: `Bearer ${token}`, ...type, ...headers },
     ...(body === undefined ? {} : { body: text }),
   });
   const answer = await response.text();
@@ -166,6 +168,14 @@ test('other sites and other content types are refused', async () => {
     (await call('POST', '/v1/vrouters', 'name=x', { 'content-type': 'application/x-www-form-urlencoded' })).status,
     400,
   );
+});
+
+test('a page that asks without end does not fill the audit', async () => {
+  for (let n = 0; n < 30; n++) await call('POST', '/v1/vrouters', { name: 'x' }, { origin: 'http://evil.example' });
+  const { audit } = auditList.parse((await call('GET', '/v1/audit?last=500')).json);
+  const rows = audit.filter((row) => row.reason?.startsWith('request.forbidden'));
+  assert.ok(rows.length >= 20 && rows.length < 25, `${rows.length}`);
+  assert.deepEqual([rows[0]!.actor, rows[0]!.tokenId], ['rest', null]);
 });
 
 test('changes and refusals are in the audit, latest first', async () => {

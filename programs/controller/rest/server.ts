@@ -9,18 +9,23 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
+import { Limiter } from '../agents/limiter.ts';
 import type { Desk } from '../desk/desk.ts';
+import type { Identity } from '../identity/identity.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { writeAudit } from '../store/audit.ts';
+import { recordAudit } from '../store/audit.ts';
 import { VERSION } from '../version.ts';
-import type { App } from './app.ts';
+import { type App, actorOf } from './app.ts';
+import { callerOf, requireCallers } from './callers.ts';
 import { answerErrors } from './errors.ts';
 import { eventRoutes } from './events.ts';
 import { judgeRequest } from './guard.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
+import { identityRoutes } from './identity.ts';
 import { natRoutes } from './nat.ts';
 import { peerRoutes } from './peers.ts';
+import { requireNeeds } from './roles.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
 import { vrouterRoutes } from './vrouters.ts';
@@ -33,12 +38,19 @@ export interface RestServer {
   endStreams(): void;
 }
 
-/** `bound`: the address that it will listen on. */
+export interface RestOptions {
+  /** The address that it will listen on. */
+  readonly bound: string;
+  /** Whether /metrics asks for no token. */
+  readonly metricsOpen: boolean;
+}
+
 export async function restServer(
   desk: Desk,
+  identity: Identity,
   metrics: Metrics,
   words: ControllerWords,
-  bound: string,
+  { bound, metricsOpen }: RestOptions,
   log: FastifyBaseLogger,
 ): Promise<RestServer> {
   const app: App = Fastify({
@@ -59,13 +71,26 @@ export async function restServer(
     if (why !== null) throw new ProblemError(why);
   });
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
+  requireCallers(app, identity, metricsOpen);
+  requireNeeds(app);
+  const guarded = new Limiter(20, 6000, desk.unixMs);
   answerErrors(app, (request, why) => {
-    if (request.method === 'GET' || request.method === 'HEAD') return;
+    // Who could not say who it is was noted when that was seen.
+    if (why.code === 'request.unauthenticated') return;
+    if (why.code === 'request.limited' && callerOf(request) === null) return;
+    const reads = request.method === 'GET' || request.method === 'HEAD';
+    if (reads && why.code !== 'request.roleNeeded') return;
+    const { name: actor, tokenId, source } = actorOf(request);
+    // A page somewhere can make a browser here ask without end; the audit need not hear of each.
+    if (why.code === 'request.forbidden') {
+      if (guarded.waitMs(request.ip) > 0) return;
+      guarded.take(request.ip);
+    }
     const action = `${request.method} ${request.routeOptions.url ?? request.url.split('?')[0]}`.slice(0, 200);
     const reason = `${why.code}: ${why.message}`.slice(0, 500);
-    const subject = (request.params as { readonly name?: string } | null)?.name ?? null;
-    const entry = { actor: 'rest', source: request.ip, action, subject, reason };
-    writeAudit(desk.db, { ...entry, atUnixMs: desk.unixMs(), outcome: 'refused' }).catch((err) =>
+    const { name, user, id } = (request.params ?? {}) as { readonly [param: string]: string | undefined };
+    const entry = { actor, tokenId, source, action, subject: name ?? user ?? id ?? null, reason };
+    recordAudit(desk.db, { ...entry, atUnixMs: desk.unixMs(), outcome: 'refused' }).catch((err) =>
       request.log.error({ err }, 'the audit could not be written'),
     );
   });
@@ -76,7 +101,19 @@ export async function restServer(
       info: {
         title: 'vrouter-controller',
         version: VERSION,
-        description: 'Virtual routers, their gateways and peers. Every refusal is {error: {code, message, field?}}.',
+        description: `Virtual routers, their gateways and peers. Every refusal is {error: {code, message, field?}}. Calls need an API
+token; roles are viewer, operator and admin, and each may do what those before it may.`,
+      },
+      components: {
+        securitySchemes: {
+          apiToken: {
+            type: 'http',
+            scheme: 'bearer',
+            bearerFormat: 'vra_<id>_<secret>',
+            description:
+              'An API token. The first is in DIR/admin-token of the controller; POST /v1/api-tokens makes more.',
+          },
+        },
       },
     },
     transform: jsonSchemaTransform,
@@ -93,7 +130,8 @@ export async function restServer(
   hostInterfaceRoutes(app, desk);
   natRoutes(app, desk);
   historyRoutes(app, desk);
-  const endStreams = eventRoutes(app, desk.events);
+  identityRoutes(app, identity);
+  const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };
 }

@@ -1,9 +1,20 @@
 /** The controller itself: version, health, metrics, audit, and the way to the documentation. */
 import { errorReply } from '@vrouter/api/rest/error.ts';
-import { auditList, auditQuery, healthReply, type VersionReply, versionReply } from '@vrouter/api/rest/system.ts';
+import {
+  type AuditVerifyReply,
+  auditList,
+  auditQuery,
+  auditVerifyQuery,
+  auditVerifyReply,
+  healthReply,
+  type VersionReply,
+  versionReply,
+} from '@vrouter/api/rest/system.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Metrics } from '../metrics/metrics.ts';
-import { lastAudit } from '../store/audit.ts';
+import { lastAudit, verifyAudit } from '../store/audit.ts';
+import type { ChainHead } from '../store/chain.ts';
 import type { App } from './app.ts';
 
 const tags = ['system'];
@@ -16,6 +27,14 @@ export interface ControllerWords {
 }
 
 export function systemRoutes(app: App, desk: Desk, metrics: Metrics, words: ControllerWords): void {
+  // One walk after another: it reads the whole audit.
+  let last: Promise<unknown> = Promise.resolve();
+  const walk = (noted: ChainHead | null): Promise<AuditVerifyReply> => {
+    const run = last.then(() => verifyAudit(desk.db, noted));
+    last = run.catch(() => undefined);
+    return run;
+  };
+
   app.get(
     '/v1/version',
     { schema: { tags, summary: 'Who this controller is', response: { 200: versionReply } } },
@@ -33,6 +52,24 @@ export function systemRoutes(app: App, desk: Desk, metrics: Metrics, words: Cont
       },
     },
     async (request) => ({ audit: await lastAudit(desk.db, request.query.last) }),
+  );
+
+  app.get(
+    '/v1/audit/verify',
+    {
+      schema: {
+        tags,
+        summary: 'Walk the chain of the audit and name the first row that is not as it was written',
+        querystring: auditVerifyQuery,
+        response: { 200: auditVerifyReply, '4xx': errorReply },
+      },
+    },
+    async (request) => {
+      const { id, hash } = request.query;
+      if ((id === undefined) !== (hash === undefined))
+        throw new ProblemError(problem('input.invalid', 'id and hash go together', id === undefined ? 'id' : 'hash'));
+      return walk(id === undefined || hash === undefined ? null : { id, hash });
+    },
   );
 
   app.get('/healthz', { schema: { tags, summary: 'Whether it works', response: { 200: healthReply } } }, async () => {

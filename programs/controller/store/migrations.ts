@@ -3,10 +3,11 @@
  * edited: add another. Step i leads from version i to i + 1.
  */
 import type { Kysely } from 'kysely';
+import { identity } from './steps/identity.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, fleet];
+export const migrations: readonly Migration[] = [first, history, identity, fleet];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;

@@ -1,8 +1,9 @@
 /** The tables. Times are Unix ms; booleans are 0 and 1; lists and objects are JSON text. */
-import type { Generated, Kysely, Transaction } from 'kysely';
+import type { Role } from '@vrouter/api/rest/identity.ts';
+import type { Kysely, Transaction } from 'kysely';
 
 export interface Tables {
-  /** Facts about this controller by name: its id, the root's fingerprint, the schema's version. */
+  /** Facts about this controller by name: its id, the root's fingerprint, the schema's version, the head of the audit. */
   settings: { name: string; value: string };
   vrouters: {
     id: string;
@@ -112,15 +113,37 @@ export interface Tables {
   };
   /** Numbers that only grow and outlive a restart, for the metrics. */
   counters: { name: string; value: number };
+  users: {
+    id: string;
+    name: string;
+    role: Role;
+    createdUnixMs: number;
+    disabledUnixMs: number | null;
+  };
+  apiTokens: {
+    id: string;
+    userId: string;
+    name: string;
+    role: Role;
+    /** SHA-256 of the secret, hex. */
+    secretHash: string;
+    createdUnixMs: number;
+    expiresUnixMs: number | null;
+    lastUsedUnixMs: number | null;
+    revokedUnixMs: number | null;
+  };
+  /** Only ever added to, and chained by `hash`: audit.ts alone writes it. */
   audit: {
-    id: Generated<number>;
+    id: number;
     atUnixMs: number;
     actor: string;
+    tokenId: string | null;
     source: string | null;
     action: string;
     subject: string | null;
     outcome: 'done' | 'refused';
     reason: string | null;
+    hash: string;
   };
 }
 

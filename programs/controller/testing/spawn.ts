@@ -1,7 +1,7 @@
 /** The real controller as a process of its own, on free ports and a temporary folder; for tests. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -15,9 +15,20 @@ export class ControllerProcess {
   readonly rest: string;
   readonly agents: string;
   readonly rootFingerprint: string;
+  /** The administrator's; '' where it was moved away. */
+  token: string;
+  /** What it has written to standard error so far. */
+  readonly log: () => string;
 
-  private constructor(child: ChildProcess, where: { rest: string; agents: string; rootFingerprint: string }) {
+  private constructor(
+    child: ChildProcess,
+    log: () => string,
+    token: string,
+    where: { rest: string; agents: string; rootFingerprint: string },
+  ) {
     this.child = child;
+    this.log = log;
+    this.token = token;
     this.rest = where.rest;
     this.agents = where.agents;
     this.rootFingerprint = where.rootFingerprint;
@@ -52,7 +63,14 @@ export class ControllerProcess {
       }
       await delay(10);
     }
-    return new ControllerProcess(child, JSON.parse(readFileSync(join(data, 'controller.json'), 'utf8')));
+    const path = join(data, 'admin-token');
+    const token = existsSync(path) ? readFileSync(path, 'utf8').trim() : '';
+    return new ControllerProcess(
+      child,
+      () => log,
+      token,
+      JSON.parse(readFileSync(join(data, 'controller.json'), 'utf8')),
+    );
   }
 
   /** Sends a signal and waits for the end; how long that took, ms. */
@@ -66,11 +84,20 @@ export class ControllerProcess {
     return performance.now() - from;
   }
 
-  /** A REST call; the parsed answer and its status. */
-  async call(method: string, path: string, body?: unknown): Promise<{ status: number; json: unknown }> {
+  /** A REST call with the administrator's token, or another; the parsed answer and its status. */
+  async call(
+    method: string,
+    path: string,
+    body?: unknown,
+    token: string | null = this.token,
+  ): Promise<{ status: number; json: unknown }> {
     const response = await fetch(this.rest + path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const text = await response.text();
     return { status: response.status, json: text.startsWith('{') ? JSON.parse(text) : text };

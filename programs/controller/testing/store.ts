@@ -8,7 +8,7 @@ import type { ChangeFeed } from '../store/dialect/backend.ts';
 import { openStore } from '../store/open.ts';
 import { backendFor } from './place.ts';
 
-export const tester: Actor = { name: 'rest', source: '127.0.0.1' };
+export const tester: Actor = { name: 'tester', tokenId: null, source: '127.0.0.1' };
 
 export interface TestDesk extends Desk {
   /** Wall clock, Unix ms. */

@@ -42,14 +42,15 @@ export function renderScreen(facts: LiveFacts, state: LiveState, withHints: bool
   const isDefault = here(socket) === '.vrouter/gateway/vrouterd.sock';
   const onSocket = isDefault ? '' : ` --socket ${here(socket)}`;
   const onController = network.controller.url.endsWith(':8080') ? '' : ` --controller ${network.controller.url}`;
+  const withToken = isDefault ? '' : ` --token-file ${here(network.controller.tokenPath)}`;
   return [
     ...lines,
     '',
-    `API, with pages to try it:  ${network.controller.url}/docs`,
+    `API, with pages to try it:  ${network.controller.url}/docs (Authorize there with the token in ${here(network.controller.tokenPath)})`,
     'Try in another terminal:',
     `  ./vrouterctl${onSocket} show peers`,
     `  ./vrouterctl${onSocket} watch`,
-    `  ./vrouterctl${onController} peer remove demo bob`,
+    `  ./vrouterctl${onController}${withToken} peer remove demo bob`,
     `For a WireGuard client of your own (as root): wg-quick up ${here(state.clientFile)}`,
     `Logs: ${here(network.path('logs'))}`,
     '',

@@ -1,4 +1,6 @@
 /** The controller's REST API, as the demo uses it: the same calls that anyone may make. */
+import { readFileSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import { createPeerReply, peerList } from '@vrouter/api/rest/peers.ts';
 import {
@@ -15,9 +17,12 @@ import type { z } from 'zod';
 
 export class ControllerApi {
   readonly url: string;
+  /** Where the controller has written the token of its administrator. */
+  readonly tokenPath: string;
 
-  constructor(port: number) {
+  constructor(port: number, tokenPath: string) {
     this.url = `http://127.0.0.1:${port}`;
+    this.tokenPath = tokenPath;
   }
 
   async healthy(): Promise<true | null> {
@@ -39,7 +44,11 @@ export class ControllerApi {
   async #call<S extends z.ZodType>(method: string, path: string, reply: S, body?: unknown): Promise<z.infer<S>> {
     const response = await fetch(this.url + path, {
       method,
-      ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
+      headers: {
+        authorization: `Bearer ${this.#token()}`,
+        ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     const json: unknown = await response.json();
     if (response.ok) return reply.parse(json);
@@ -47,5 +56,14 @@ export class ControllerApi {
     const code = problemCodes.find((known) => known === refused.data?.error.code);
     const message = refused.data?.error.message ?? `${method} ${path} was answered with ${response.status}`;
     throw new ProblemError(problem((code ?? 'internal') satisfies ProblemCode, message));
+  }
+
+  #token(): string {
+    try {
+      return readFileSync(this.tokenPath, 'utf8').trim();
+    } catch {
+      const hint = `the demo asks its controller with the token in ${this.tokenPath}, which cannot be read; put it back, or make another: node programs/controller/main.ts --data ${dirname(this.tokenPath)} --reset-admin`;
+      throw new ProblemError(problem('config.invalid', hint));
+    }
   }
 }

@@ -1,6 +1,8 @@
 /** The gateway's own socket, as vrouterctl uses it. */
 import { request } from 'node:http';
 import {
+  type InterfaceRow,
+  interfaceRow,
   type NatReply,
   natReply,
   type PeerRow,
@@ -21,6 +23,10 @@ export class GatewayApi {
 
   async peers(): Promise<PeerRow[]> {
     return z.object({ peers: z.array(peerRow) }).parse(await this.#call('GET', '/v1/peers')).peers;
+  }
+
+  async interfaces(): Promise<InterfaceRow[]> {
+    return z.object({ interfaces: z.array(interfaceRow) }).parse(await this.#call('GET', '/v1/interfaces')).interfaces;
   }
 
   async status(): Promise<StatusReply> {

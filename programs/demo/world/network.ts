@@ -47,7 +47,7 @@ export class Network {
 
   constructor(options: NetworkOptions) {
     this.#options = options;
-    this.controller = new ControllerApi(options.ports.rest);
+    this.controller = new ControllerApi(options.ports.rest, this.path('controller', 'admin-token'));
     this.gateway = new GatewayApi(this.path('gateway', 'vrouterd.sock'));
   }
 

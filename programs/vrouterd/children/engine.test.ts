@@ -104,6 +104,7 @@ test('who asks an engine that stands still is answered when their patience ends'
     (signal: AbortSignal) => driver.observe('all', signal),
     (signal: AbortSignal) => driver.counters(signal),
     (signal: AbortSignal) => driver.natSessions(10, signal),
+    (signal: AbortSignal) => engine.connectAside(signal),
   ])
     await assert.rejects(ask(AbortSignal.timeout(200)), (thrown: { problem?: { code: string } }) => {
       assert.equal(thrown.problem?.code, 'timeout');

@@ -95,13 +95,24 @@ export class EngineSupervisor {
 
   /**
    * One more connection to the engine that runs, for what would hold up the others. `pause` and `resume` hold back what the engine
-   * sends: it then keeps little, and counts what it cannot keep. Rejects with ProblemError `engine.unreachable`.
+   * sends: it then keeps little, and counts what it cannot keep. Rejects with ProblemError `engine.unreachable`, or `timeout` when the
+   * engine has not greeted by the time that the signal aborts.
    */
-  async connectAside(): Promise<AsideConnection> {
+  async connectAside(signal: AbortSignal): Promise<AsideConnection> {
     const socket = await dial(this.#options.socketPath);
     if (socket === null) throw unreachable(`no engine answers at ${this.#options.socketPath}`);
     const client = new EngineClient(byteStream(socket));
-    await client.hello;
+    // The kernel takes the connection, however stuck the engine is.
+    const hangUp = (): void => client.close();
+    signal.addEventListener('abort', hangUp, { once: true });
+    if (signal.aborted) hangUp();
+    try {
+      await client.hello;
+    } catch (thrown) {
+      throw signal.aborted ? new ProblemError(problem('timeout', 'the engine has not answered in time')) : thrown;
+    } finally {
+      signal.removeEventListener('abort', hangUp);
+    }
     return { client, pause: () => void socket.pause(), resume: () => void socket.resume() };
   }
 

@@ -48,6 +48,7 @@ export interface ReconcileStats {
 interface Failure {
   readonly problem: Problem;
   attempts: number;
+  /** On the clock of `performance.now`, ms. */
   retryAt: number;
 }
 
@@ -118,6 +119,21 @@ export class Reconciler {
    */
   sayAnew(key: ObjectKey, field: string): void {
     this.#saidAnew.set(key, field);
+    this.kick();
+  }
+
+  /** These may have changed by somebody else's hand: they are looked at, and put right where they differ. */
+  suspect(keys: readonly ObjectKey[]): void {
+    for (const key of keys) this.#drifted.add(key);
+    this.kick();
+  }
+
+  /** What this one failed for may have gone: it is tried at once, and its backoff begins anew. */
+  retryNow(key: ObjectKey): void {
+    const failure = this.#failures.get(key);
+    if (failure === undefined) return;
+    failure.attempts = 0;
+    failure.retryAt = performance.now();
     this.kick();
   }
 
@@ -288,8 +304,11 @@ export class Reconciler {
   async #watch(signal: AbortSignal): Promise<void> {
     try {
       for await (const change of this.#driver.watch(signal)) {
-        if (change.kind === 'all') this.#lookAtAll = change.reason;
-        else for (const key of change.keys) this.#drifted.add(key);
+        if (change.kind === 'keys') {
+          this.suspect(change.keys);
+          continue;
+        }
+        this.#lookAtAll = change.reason;
         this.kick();
       }
     } catch (thrown) {

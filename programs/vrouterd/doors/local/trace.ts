@@ -12,6 +12,8 @@ import { CaptureFile } from './capture-file.ts';
 import { PeerNames } from './peer-names.ts';
 
 const DEFAULT_SNAP_LEN = 65_535;
+/** Nobody waits longer for an engine to begin, ms: one that is stuck takes the connection and says nothing. */
+const START_MS = 5000;
 
 export async function traceRoute(daemon: Daemon, request: FastifyRequest, reply: FastifyReply): Promise<void> {
   const query = parsed(traceQuery.safeParse(request.query));
@@ -51,7 +53,10 @@ export async function captureRoute(daemon: Daemon, request: FastifyRequest, repl
   });
 }
 
-/** Runs a watch until it or its reader ends. What the engine refuses at once is an ordinary refusal; the status is 200 from then on. */
+/**
+ * Runs a watch until it or its reader ends. What the engine refuses at once is an ordinary refusal, and so is that it does not begin
+ * in time (`timeout`); the status is 200 from then on.
+ */
 async function stream(
   daemon: Daemon,
   reply: FastifyReply,
@@ -65,7 +70,8 @@ async function stream(
   const gone = new AbortController();
   // Listened to before anything is awaited: a reader may be gone by then.
   reply.raw.on('close', () => gone.abort());
-  const connection = await daemon.engine.connectAside();
+  const start = AbortSignal.timeout(START_MS);
+  const connection = await daemon.engine.connectAside(AbortSignal.any([start, gone.signal]));
   const response = reply.raw;
   let hijacked = false;
   const write = (piece: string | Uint8Array): void => {
@@ -79,13 +85,18 @@ async function stream(
   response.on('drain', () => connection.resume());
   // A paused connection would never bring the last piece.
   gone.signal.addEventListener('abort', () => connection.resume());
+  const late = (): void => {
+    if (!hijacked) connection.client.close();
+  };
+  start.addEventListener('abort', late);
+  if (start.aborted) late();
   try {
     const { lost } = await run(connection, write, gone.signal);
     if (!hijacked) return;
     response.addTrailers({ 'x-lost': String(lost) });
     response.end();
   } catch (thrown) {
-    if (!hijacked) throw thrown;
+    if (!hijacked) throw start.aborted ? new ProblemError(problem('timeout', 'the engine does not begin')) : thrown;
     // The engine went away in the middle: the stream ends without its last chunk, which readers take for what it is.
     response.destroy();
   } finally {

@@ -24,13 +24,16 @@ async function counters(daemon: Daemon): Promise<PlaneCounters | null> {
 }
 
 export async function interfaceRows(daemon: Daemon, wgPlace: WgPlaceOf): Promise<InterfaceRow[]> {
-  const counted = new Map((await counters(daemon))?.links.map((link) => [link.name, link]));
+  const [counts, fresh] = await Promise.all([counters(daemon), daemon.links()]);
+  const counted = new Map(counts?.links.map((link) => [link.name, link]));
+  const operUp = new Map(fresh?.map(({ object, learned }) => [object.name, learned.operUp === true]));
   const rows = new Map<string, InterfaceRow & { addresses: string[] }>();
   const observed = daemon.reconciler.observed();
   for (const { object, learned } of observed.values()) {
     if (object.kind !== 'link') continue;
     const { name, type, vrf, mtu, mssClamp, sourceCheck } = object;
-    const state = learned.operUp === true ? 'up' : 'down';
+    // One that the plane has no more is on its way back.
+    const state = fresh === null ? 'unknown' : operUp.get(name) === true ? 'up' : 'down';
     // Behind a TUN link is the host itself, which has addresses of its own there.
     const addresses = [...(object.hostAddresses ?? [])];
     const unknown = { addresses, listenPort: null, publicKey: null, wgSocket: null, wgLink: null };

@@ -29,6 +29,7 @@ const facts = (more: Partial<WgFacts> = {}): WgFacts => ({
   listenPort: 51820,
   localPort: 51820,
   own: new Map(),
+  unreadable: new Set(),
   other: () => null,
   endpointOf: () => null,
   ...more,
@@ -42,7 +43,7 @@ const says = (n: number, more: Partial<UapiPeerChange> = {}): UapiPeerChange => 
 const ips = (...prefixes: readonly string[]) =>
   prefixes.map((text) => ({ remove: text.startsWith('-'), prefix: text.replace('-', '') }));
 
-const nothing: WgChange = { put: [], remove: [], moved: [] };
+const nothing: WgChange = { put: [], remove: [], discard: [], moved: [] };
 const a = '10.0.0.1/32';
 const b = '10.0.0.2/32';
 const c = 'fd00::/64';
@@ -152,6 +153,24 @@ const rows: readonly [name: string, facts: WgFacts, said: UapiSet, comesTo: Part
     { put: [peer(1, { allowedIps: [b] })] },
   ],
   ['the device itself as its own peer', facts(), set({ peers: [says(99, { allowedIps: ips(a) })] }), {}],
+  [
+    'an unreadable peer removed',
+    facts({ unreadable: new Set([key(1), key(2)]) }),
+    set({ peers: [says(1, { remove: true })] }),
+    { discard: [key(1)] },
+  ],
+  [
+    'all peers replaced: unreadable ones go too, unless they are said again',
+    facts({ unreadable: new Set([key(1), key(2)]) }),
+    set({ replacePeers: true, peers: [says(1, { allowedIps: ips(a) })] }),
+    { put: [peer(1, { allowedIps: [a] })], discard: [key(2)] },
+  ],
+  [
+    'an unreadable peer said anew starts from nothing, and needs no discarding',
+    facts({ unreadable: new Set([key(1)]) }),
+    set({ peers: [says(1, { remove: true }), says(1, { allowedIps: ips(a) })] }),
+    { put: [peer(1, { allowedIps: [a] })] },
+  ],
   [
     'another endpoint of a peer that is there',
     facts({ own: own(peer(1, { endpoint: '192.0.2.1:5' })), endpointOf: () => '192.0.2.1:5' }),

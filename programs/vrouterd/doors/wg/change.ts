@@ -22,6 +22,8 @@ export interface WgFacts {
   readonly localPort: number | null;
   /** Source `wg`'s own peers of this interface. */
   readonly own: ReadonlyMap<string, PeerIntent>;
+  /** Public keys of stored peers of source `wg` on this interface that cannot be read: they can be taken back or said anew. */
+  readonly unreadable: ReadonlySet<string>;
   /** The peer as another source, which holds it, says it; null when none does. */
   other(publicKey: string): PeerIntent | null;
   /** Where the plane sends now. */
@@ -32,6 +34,8 @@ export interface WgChange {
   readonly put: readonly PeerIntent[];
   /** Public keys. */
   readonly remove: readonly string[];
+  /** Public keys of unreadable peers that go from the store; one that is put takes the place of what is there. */
+  readonly discard: readonly string[];
   /** Public keys of peers that were there and whose endpoint was said. */
   readonly moved: readonly string[];
 }
@@ -75,6 +79,7 @@ function clamped(key: Uint8Array): Uint8Array {
 class Draft {
   readonly #facts: WgFacts;
   readonly #own: Map<string, PeerIntent>;
+  readonly #discard: Set<string>;
   readonly #moved = new Set<string>();
   /** Who has an allowed IP, among our own; made when it is first asked for. */
   #owners: Map<string, string> | null = null;
@@ -82,6 +87,7 @@ class Draft {
   constructor(facts: WgFacts, isEmpty: boolean) {
     this.#facts = facts;
     this.#own = new Map(isEmpty ? [] : facts.own);
+    this.#discard = new Set(isEmpty ? facts.unreadable : []);
   }
 
   take(said: UapiPeerChange): Errno {
@@ -91,8 +97,8 @@ class Draft {
     const other = this.#facts.other(key);
     if (said.remove) {
       // A word of ours that another's stands before can always be taken back.
-      const known = this.#own.get(key) ?? this.#facts.own.get(key);
-      if (known === undefined) return other === null ? Errno.none : Errno.perm;
+      const isKnown = this.#own.has(key) || this.#facts.own.has(key) || this.#facts.unreadable.has(key);
+      if (!isKnown) return other === null ? Errno.none : Errno.perm;
       this.#forget(key);
       return Errno.none;
     }
@@ -111,7 +117,8 @@ class Draft {
     const put: PeerIntent[] = [];
     for (const [key, intent] of this.#own) if (!sameValue(this.#facts.own.get(key), intent)) put.push(intent);
     const remove = [...this.#facts.own.keys()].filter((key) => !this.#own.has(key));
-    return { put, remove, moved: [...this.#moved].filter((key) => this.#own.has(key)) };
+    const discard = [...this.#discard].filter((key) => !this.#own.has(key));
+    return { put, remove, discard, moved: [...this.#moved].filter((key) => this.#own.has(key)) };
   }
 
   /** Whether a peer of another source would be as it is: its endpoint may be said as it was or as it was learnt. */
@@ -124,6 +131,7 @@ class Draft {
     for (const prefix of this.#own.get(key)?.allowedIps ?? []) this.#owners?.delete(prefix);
     this.#own.delete(key);
     this.#moved.delete(key);
+    if (this.#facts.unreadable.has(key)) this.#discard.add(key);
   }
 
   /** An allowed IP that another peer of ours has moves here, as it does on every WireGuard. */

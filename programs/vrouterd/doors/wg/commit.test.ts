@@ -45,8 +45,8 @@ function allowedIps(desired: Desired, n: number): readonly string[] | null {
 test('what is said is stored, what goes is forgotten', () => {
   const { desired, store } = world();
   using _store = store;
-  assert.equal(commitPeers(desired, store, 'wg', [peer(1, a), peer(2)], []), null);
-  assert.equal(commitPeers(desired, store, 'wg', [peer(1, b)], [peer(2)]), null);
+  assert.equal(commitPeers(desired, store, 'wg', { put: [peer(1, a), peer(2)], gone: [] }), null);
+  assert.equal(commitPeers(desired, store, 'wg', { put: [peer(1, b)], gone: [peer(2)] }), null);
   assert.deepEqual(
     store.intents().map(({ source, body }) => ({ source, body })),
     [{ source: 'wg', body: peer(1, b) }],
@@ -57,13 +57,13 @@ test('what is said is stored, what goes is forgotten', () => {
 test('one that clashes refuses all, and nothing has changed: not what is stored, not what is dirty, not who is the elder', () => {
   const { desired, store } = world();
   using _store = store;
-  assert.equal(commitPeers(desired, store, 'wg', [peer(1, a), peer(2)], []), null);
+  assert.equal(commitPeers(desired, store, 'wg', { put: [peer(1, a), peer(2)], gone: [] }), null);
   // Younger than ours: it waits for what ours holds, and would get it if ours became the younger.
   desired.put('controller', peer(3, a, b));
   desired.takeDirty();
   const stored = store.intents();
   const problems = desired.problems();
-  const wrong = commitPeers(desired, store, 'wg', [peer(2, b), peer(4)], [peer(1, a)]);
+  const wrong = commitPeers(desired, store, 'wg', { put: [peer(2, b), peer(4)], gone: [peer(1, a)] });
   assert.equal(wrong?.code, 'intent.conflict');
   assert.deepEqual([...desired.takeDirty()], []);
   assert.deepEqual(store.intents(), stored);
@@ -75,16 +75,16 @@ test('one that clashes refuses all, and nothing has changed: not what is stored,
 test('an elder of ours may not take what a younger one of another source already has', () => {
   const { desired, store } = world();
   using _store = store;
-  commitPeers(desired, store, 'wg', [peer(1)], []);
+  commitPeers(desired, store, 'wg', { put: [peer(1)], gone: [] });
   desired.put('controller', peer(2, a));
-  assert.equal(commitPeers(desired, store, 'wg', [peer(1, a)], [])?.code, 'intent.conflict');
+  assert.equal(commitPeers(desired, store, 'wg', { put: [peer(1, a)], gone: [] })?.code, 'intent.conflict');
   assert.deepEqual(allowedIps(desired, 2), [a]);
 });
 
 test('what cannot be stored is not said', () => {
   const { desired, store } = world();
   store[Symbol.dispose]();
-  assert.equal(commitPeers(desired, store, 'wg', [peer(1, a)], [])?.code, 'data.unwritable');
+  assert.equal(commitPeers(desired, store, 'wg', { put: [peer(1, a)], gone: [] })?.code, 'data.unwritable');
   assert.equal(desired.get('wg', intentKey(peer(1))), undefined);
   assert.equal(allowedIps(desired, 1), null);
 });

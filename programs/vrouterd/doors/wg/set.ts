@@ -1,10 +1,11 @@
 /** `set=1` from end to end: judged, said and stored as a whole, and answered when the loop has tried it. */
+import { intentKey } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { Errno } from '@vrouter/wire/uapi/errno.ts';
 import type { UapiSet } from '@vrouter/wire/uapi/operation.ts';
 import { changeOf, type WgChange } from './change.ts';
 import { commitPeers } from './commit.ts';
-import { peerObjectKey, type WgDaemon, wgFacts, wgIntent } from './view.ts';
+import { peerIntentKey, peerObjectKey, SOURCE, type WgDaemon, wgFacts, wgIntent } from './view.ts';
 
 /** How long a client waits for the plane, ms. What was said stays said. */
 const TRY_MS = 10_000;
@@ -19,10 +20,12 @@ export async function setDevice(daemon: WgDaemon, link: string, set: UapiSet, tr
   const outcome = changeOf(set, facts);
   if (!outcome.ok) return outcome.errno;
   const { put, remove, moved } = outcome.change;
-  if (put.length + remove.length + moved.length === 0) return Errno.none;
+  const discard = outcome.change.discard.map((publicKey) => peerIntentKey(link, publicKey));
+  if (put.length + remove.length + discard.length + moved.length === 0) return Errno.none;
   const gone = remove.map((publicKey) => facts.own.get(publicKey)!);
-  const wrong = commitPeers(daemon.desired, daemon.store, 'wg', put, gone);
+  const wrong = commitPeers(daemon.desired, daemon.store, SOURCE, { put, gone, discard });
   if (wrong !== null) return errnoOf(wrong.code);
+  for (const key of [...discard, ...put.map(intentKey)]) daemon.badIntents.delete(SOURCE, key);
   for (const publicKey of moved) daemon.move(link, publicKey, wgIntent(daemon, link, publicKey)!.endpoint!);
   daemon.reconciler.kick();
   if (!(await daemon.reconciler.settled(tryMs))) return Errno.timedOut;

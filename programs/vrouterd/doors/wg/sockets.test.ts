@@ -122,7 +122,15 @@ test('clients that stay and do not read keep nobody out: the one that is stuck l
   const folder = mkdtempSync(join(tmpdir(), 'vr-wg-'));
   const folders = { shared: join(folder, 'missing/run'), own: join(folder, 'own') };
   let serve = (client: Socket): unknown => client;
-  const sockets = new WgSockets(folders, log, (_name, client) => void serve(client));
+  const warnings: { readonly cutOff: number }[] = [];
+  const told = pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) });
+  let now = 0;
+  const sockets = new WgSockets(
+    folders,
+    told,
+    (_name, client) => void serve(client),
+    () => now,
+  );
   t.after(async () => {
     await sockets.set([]);
     rmSync(folder, { recursive: true });
@@ -143,9 +151,20 @@ test('clients that stay and do not read keep nobody out: the one that is stuck l
   }
   serve = (client) => client.end('hello');
   for (let i = 0; i < 3; i++) assert.equal(await greeting(path), 'hello');
+  const words = () => warnings.map(({ cutOff }) => cutOff);
+  assert.deepEqual(words(), [1], 'one word a minute');
+  const late: Socket[] = [];
+  serve = (client) => client;
+  now = 61_000;
+  for (let i = 0; i < 5; i++) {
+    const socket = connect(path).on('error', () => {});
+    late.push(socket);
+    await once(socket, 'connect');
+  }
+  assert.equal(words().length, 2);
   for (const { socket } of stuck) socket.resume();
   const gone = (): number[] => stuck.flatMap(({ closed }, i) => (closed ? [i] : []));
   for (const end = performance.now() + 5000; gone().length === 0 && performance.now() < end; ) await delay(10);
   assert.equal(gone()[0], 1);
-  for (const { socket } of stuck) socket.destroy();
+  for (const socket of [...stuck.map((one) => one.socket), ...late]) socket.destroy();
 });

@@ -13,6 +13,8 @@ import type { Logger } from 'pino';
 export const WG_FOLDER = '/var/run/wireguard';
 /** Clients of one interface at once. */
 const MAX_CLIENTS = 64;
+/** Between two words in the log about clients that were cut off, ms: a program that leaves its connections open is told of once. */
+const TELL_MS = 60_000;
 
 export interface WgFolders {
   readonly shared: string;
@@ -32,18 +34,34 @@ interface Open {
   readonly place: WgPlace;
 }
 
+/** Clients of an interface that were cut off and not told of yet. */
+interface Crowd {
+  untold: number;
+  toldAt: number;
+}
+
 export class WgSockets {
   readonly #folders: WgFolders;
   readonly #serve: (name: string, client: Socket) => void;
   readonly #log: Logger;
+  readonly #now: () => number;
   readonly #open = new Map<string, Open>();
+  /** By interface. */
+  readonly #crowds = new Map<string, Crowd>();
   #wanted: ReadonlySet<string> = new Set();
   #working: Promise<void> = Promise.resolve();
 
-  constructor(folders: WgFolders, log: Logger, serve: (name: string, client: Socket) => void) {
+  /** `now`: ms, of a clock that never goes back. */
+  constructor(
+    folders: WgFolders,
+    log: Logger,
+    serve: (name: string, client: Socket) => void,
+    now = () => performance.now(),
+  ) {
     this.#folders = folders;
     this.#log = log;
     this.#serve = serve;
+    this.#now = now;
   }
 
   place(name: string): WgPlace | null {
@@ -128,17 +146,26 @@ export class WgSockets {
       first = client;
       break;
     }
-    this.#log.warn(
-      { link: name, clients: clients.size },
-      'too many clients of wg at once: the one stuck longest is cut off',
-    );
+    this.#tellCrowd(name, clients.size);
     clients.delete(first!);
     first!.destroy();
+  }
+
+  #tellCrowd(name: string, clients: number): void {
+    const crowd = this.#crowds.get(name) ?? { untold: 0, toldAt: Number.NEGATIVE_INFINITY };
+    this.#crowds.set(name, crowd);
+    crowd.untold++;
+    const now = this.#now();
+    if (now - crowd.toldAt < TELL_MS) return;
+    const what = 'too many clients of wg at once: those stuck longest are cut off, and told of once a minute';
+    this.#log.warn({ link: name, clients, cutOff: crowd.untold }, what);
+    Object.assign(crowd, { untold: 0, toldAt: now });
   }
 
   /** Ends the clients too; Node takes the file away with the server. */
   async #close(name: string, { server, clients }: Open): Promise<void> {
     this.#open.delete(name);
+    this.#crowds.delete(name);
     for (const client of clients) client.destroy();
     await new Promise<void>((resolve) => server.close(() => resolve()));
   }

@@ -7,13 +7,17 @@ import type { UapiDevice, UapiPeer } from '@vrouter/wire/uapi/reply.ts';
 import type { Daemon } from '../../daemon.ts';
 import type { WgFacts } from './change.ts';
 
-const SOURCE = 'wg';
+export const SOURCE = 'wg';
 
 /** What of the daemon this door uses. */
-export type WgDaemon = Pick<Daemon, 'desired' | 'store' | 'reconciler' | 'peersOf' | 'move'>;
+export type WgDaemon = Pick<Daemon, 'badIntents' | 'desired' | 'store' | 'reconciler' | 'peersOf' | 'move'>;
 
 export function peerObjectKey(link: string, publicKey: string): ObjectKey {
   return `wireguardPeer/${link}/${publicKey}` as ObjectKey;
+}
+
+export function peerIntentKey(link: string, publicKey: string): IntentKey {
+  return `peer/${link}/${publicKey}` as IntentKey;
 }
 
 /** Null while the plane does not have the interface. */
@@ -37,6 +41,10 @@ export function wgFacts(daemon: WgDaemon, link: string): WgFacts | null {
   const own = new Map<string, PeerIntent>();
   for (const { intent } of daemon.desired.intents(SOURCE))
     if (intent.kind === 'peer' && intent.interface === link) own.set(intent.publicKey, intent);
+  const unreadable = new Set<string>();
+  const stem = peerIntentKey(link, '');
+  for (const { source, key } of daemon.badIntents.all())
+    if (source === SOURCE && key.startsWith(stem)) unreadable.add(key.slice(stem.length));
   const holder = daemon.desired.intentsOf(`wireguardDevice/${link}` as ObjectKey)[0];
   return {
     interface: link,
@@ -46,6 +54,7 @@ export function wgFacts(daemon: WgDaemon, link: string): WgFacts | null {
     listenPort: device.object.listenPort,
     localPort: localPortOf(device),
     own,
+    unreadable,
     other: (publicKey) => {
       const of = daemon.desired.intentsOf(peerObjectKey(link, publicKey))[0];
       return of !== undefined && of.source !== SOURCE && of.intent.kind === 'peer' ? of.intent : null;
@@ -58,7 +67,7 @@ export function wgFacts(daemon: WgDaemon, link: string): WgFacts | null {
 }
 
 export function wgIntent(daemon: WgDaemon, link: string, publicKey: string): PeerIntent | undefined {
-  const intent = daemon.desired.get(SOURCE, `peer/${link}/${publicKey}` as IntentKey);
+  const intent = daemon.desired.get(SOURCE, peerIntentKey(link, publicKey));
   return intent?.kind === 'peer' ? intent : undefined;
 }
 

@@ -1,0 +1,100 @@
+/** `/v1/whoami`, `/v1/users`, `/v1/api-tokens`: who may do what on REST. */
+import { z } from 'zod';
+import { name, unixMs } from './common.ts';
+
+/** From the least to the most: each may do what those before it may. */
+export const roles = ['viewer', 'operator', 'admin'] as const;
+export type Role = (typeof roles)[number];
+
+export const role = z
+  .enum(roles)
+  .describe(
+    '`viewer` reads; `operator` also changes vrouters and all that is in them; `admin` also users, API tokens and the controller itself',
+  );
+
+export const user = z.object({
+  name: z.string(),
+  role,
+  createdUnixMs: unixMs,
+  disabledUnixMs: unixMs.nullable().describe('Since when none of its tokens is good; null: they are'),
+  apiTokens: z.number().int().describe('How many tokens it has that are good'),
+});
+export type User = z.infer<typeof user>;
+
+/** POST /v1/users */
+export const createUserRequest = z.strictObject({ name, role: role.default('viewer') });
+export type CreateUserRequest = z.input<typeof createUserRequest>;
+
+/** PATCH /v1/users/:user: what is left out stays. */
+export const changeUserRequest = z.strictObject({
+  role: role.optional().describe('Its tokens can do no more than this, from now on'),
+  disabled: z.boolean().optional().describe('Its tokens stop at once; enabled again, they go on'),
+});
+export type ChangeUserRequest = z.input<typeof changeUserRequest>;
+
+/** 201 of POST /v1/users, 200 of GET and PATCH /v1/users/:user */
+export const userReply = z.object({ user });
+export type UserReply = z.infer<typeof userReply>;
+
+/** GET /v1/users */
+export const userList = z.object({ users: z.array(user) });
+export type UserList = z.infer<typeof userList>;
+
+/** DELETE /v1/users/:user and /v1/api-tokens/:id */
+export const goneReply = z.object({ deleted: z.string() });
+export type GoneReply = z.infer<typeof goneReply>;
+
+export const apiToken = z.object({
+  id: z.string().describe('Eight characters; the middle part of the token, and how the audit names it'),
+  user: z.string().describe('Whose it is'),
+  name: z.string().describe('What it is for'),
+  role: role.describe("What it may do, at most; its user's role is the other limit"),
+  createdUnixMs: unixMs,
+  expiresUnixMs: unixMs.nullable().describe('null: it does not end by itself'),
+  lastUsedUnixMs: unixMs.nullable().describe('Written now and then, so it may be a minute behind; null: never'),
+  revokedUnixMs: unixMs.nullable(),
+});
+export type ApiToken = z.infer<typeof apiToken>;
+
+/** POST /v1/api-tokens */
+export const createApiTokenRequest = z.strictObject({
+  user: name.describe('Whose it is to be'),
+  name: name.describe('What it is for: 1 to 63 of a-z A-Z 0-9 _ . - and a letter or digit first'),
+  role: role.optional().describe("What it may do, at most; its user's role unless said, and no more than that"),
+  ttlSeconds: z
+    .number()
+    .int()
+    .min(60)
+    .max(315_360_000)
+    .optional()
+    .describe('How long it is good, s; without it, until it is revoked'),
+});
+export type CreateApiTokenRequest = z.input<typeof createApiTokenRequest>;
+
+/** 201 of POST /v1/api-tokens */
+export const createApiTokenReply = z.object({
+  apiToken,
+  token: z
+    .string()
+    .describe('For `Authorization: Bearer`. Shown once: the controller keeps only a hash of it')
+    .meta({ examples: ['vra_k3x9q2ab_...'] }),
+});
+export type CreateApiTokenReply = z.infer<typeof createApiTokenReply>;
+
+export const apiTokenReply = z.object({ apiToken });
+export type ApiTokenReply = z.infer<typeof apiTokenReply>;
+
+/** GET /v1/api-tokens?user= */
+export const apiTokenQuery = z.strictObject({ user: z.string().optional().describe('Only those of this user') });
+
+/** GET /v1/api-tokens */
+export const apiTokenList = z.object({ apiTokens: z.array(apiToken) });
+export type ApiTokenList = z.infer<typeof apiTokenList>;
+
+/** GET /v1/whoami */
+export const whoamiReply = z.object({
+  user: z.string(),
+  role: role.describe("What this token may do: the lesser of its own role and its user's"),
+  apiToken,
+});
+export type WhoamiReply = z.infer<typeof whoamiReply>;

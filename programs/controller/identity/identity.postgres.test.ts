@@ -1,0 +1,4 @@
+/** What identity.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./identity.test.ts'));
