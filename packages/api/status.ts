@@ -56,6 +56,8 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'user.lastAdmin': precondition,
   'apiToken.notFound': notFound,
   'audit.broken': { http: 500, grpc: 'DATA_LOSS', exit: 1 },
+  'ca.unreachable': away,
+  'ca.refused': { http: 502, grpc: 'UNAVAILABLE', exit: 1 },
   'request.notFound': notFound,
   'request.tooLarge': { http: 413, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
   'request.forbidden': denied,

@@ -45,6 +45,8 @@ export const problemCodes = [
   'user.lastAdmin',
   'apiToken.notFound',
   'audit.broken',
+  'ca.unreachable',
+  'ca.refused',
   // requests, whatever they ask for
   'request.notFound',
   'request.tooLarge',

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { addApiToken } from './api-token/api-token.ts';
 import { addAudit } from './audit/audit.ts';
+import { addCa } from './ca/ca.ts';
 import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
@@ -28,7 +29,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, user, api-token,
-whoami, audit, history, version.
+whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -62,6 +63,7 @@ export function buildProgram(world: World): Command {
   addCertificate(program, world);
   addVrouter(program, world);
   addPeer(program, world);
+  addCa(program, world);
   addRoute(program, world);
   addVrf(program, world);
   addHostInterface(program, world);

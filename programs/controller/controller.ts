@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { VersionReply } from '@vrouter/api/rest/system.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { lockFolder } from '@vrouter/host/files/lock.ts';
@@ -10,18 +11,19 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { JoinService } from './agents/join.ts';
-import { type AgentListener, agentListener } from './agents/listener.ts';
+import { agentListener, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
 import { Authority } from './ca/authority.ts';
+import { CertificateKeeper } from './ca/keeper.ts';
 import { Desired } from './desired/desired.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
-import { Metrics } from './metrics/metrics.ts';
+import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { restServer } from './rest/server.ts';
 import { forgetCertificates } from './store/certificates.ts';
@@ -33,8 +35,8 @@ import { VERSION } from './version.ts';
 
 /** How often what polls have told is written down and lost gateways are looked for, ms. */
 const FLUSH_MS = 5000;
-/** The server's certificate is good for 30 days and made anew each day. */
-const CERTIFICATE_RENEW_MS = 24 * 3_600_000;
+/** How often certificates are looked after, ms. */
+const CERTIFICATES_MS = 15_000;
 const FORGET_MS = 3_600_000;
 /** How often what has passed is added to the history; its finest steps are as long. ms. */
 const HISTORY_MS = 60_000;
@@ -74,8 +76,8 @@ export async function startController(
   const db = await openStore(sqliteDialect(path), path);
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
-  const authority = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
-  await settle(db, 'rootFingerprint', authority.rootFingerprint);
+  const provider = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
+  await settle(db, 'rootFingerprint', provider.rootFingerprint);
 
   const desired = new Desired(db, unixMs);
   for (const vrouter of await desired.load())
@@ -88,6 +90,8 @@ export async function startController(
     gateways: () => gatewayCounts(roster),
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
+    certificates: () => certificatesOf(roster, desired, unixMs()),
+    authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
   const identity = new Identity(db, metrics, unixMs);
@@ -98,21 +102,33 @@ export async function startController(
   }
 
   const names = agentNames(options);
-  const joins = new JoinService(db, desired, roster, authority, events, metrics, controllerId, unixMs);
+  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
   const poll = new PollService(desired, history, events, metrics, unixMs);
-  const renew = new RenewService(db, desired, authority, events, unixMs);
-  const credentials = await authority.server(names.all);
+  const renew = new RenewService(db, desired, provider, events, unixMs);
+  const hosts = names.all;
+  const keeperLog = log.child({ part: 'certificates' });
+  const keeper = await CertificateKeeper.start({
+    db,
+    provider,
+    desired,
+    roster,
+    events,
+    hosts,
+    unixMs,
+    log: keeperLog,
+  });
   const agents = await agentListener(
-    { db, authority, roster, join: joins, poll, renew, controllerId, unixMs },
-    credentials,
+    { db, provider, roster, join: joins, poll, renew, controllerId, unixMs },
+    keeper.server,
     log.child({ part: 'agents' }),
   );
+  keeper.serve((credentials) => agents.server.setSecureContext(secureContext(provider, credentials)));
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
   const agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
 
-  const { rootFingerprint } = authority;
+  const { rootFingerprint } = provider;
   const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
   const version = (): VersionReply => ({
     name: 'vrouter-controller',
@@ -124,7 +140,7 @@ export async function startController(
   });
   const words = { version, agentsDocument: () => agents.swagger() };
   const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
-  const rest = await restServer(desk, identity, metrics, words, restOptions, log.child({ part: 'rest' }));
+  const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
@@ -136,7 +152,7 @@ export async function startController(
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
-    setInterval(() => renewServer(agents, authority, names.all).catch(failed(log)), CERTIFICATE_RENEW_MS),
+    setInterval(() => keeper.tick(), CERTIFICATES_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
@@ -228,6 +244,17 @@ function gatewayCounts(roster: Roster): { registered: number; connected: number;
   return counts;
 }
 
+/** What the metrics tell of each gateway's certificate. */
+function* certificatesOf(roster: Roster, desired: Desired, nowUnixMs: number): Generator<CertificateMetric> {
+  for (const { certificate, lockoutUnixMs, vrouterId } of roster.all()) {
+    if (certificate === null || lockoutUnixMs === null) continue;
+    const vrouter = desired.byId(vrouterId)?.row.name ?? vrouterId;
+    const expirySeconds = (certificate.notAfterUnixMs - nowUnixMs) / 1000;
+    const state = stateOfCertificate(certificate, nowUnixMs);
+    yield { vrouter, state, expirySeconds, lockoutSeconds: (lockoutUnixMs - nowUnixMs) / 1000 };
+  }
+}
+
 function keepUp(
   roster: Roster,
   desired: Desired,
@@ -241,12 +268,6 @@ function keepUp(
     const text = `the gateway of ${vrouter} was not heard for a while`;
     events.emit({ type: 'gateway.lost', vrouter, subject: gateway.id, version: null, text });
   }
-}
-
-/** A server that runs for weeks needs another certificate now and then; connections that there are stay. */
-async function renewServer(app: AgentListener, authority: Authority, names: readonly string[]): Promise<void> {
-  const { key, cert } = await authority.server(names);
-  app.server.setSecureContext({ key, cert, ca: [authority.rootPem, authority.intermediatePem], minVersion: 'TLSv1.2' });
 }
 
 function failed(log: FastifyBaseLogger): (err: unknown) => void {

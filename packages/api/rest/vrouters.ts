@@ -1,6 +1,7 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
 import { heldChange, objectError } from '../agent/agent.ts';
+import { certificateState } from '../agent/lifetime.ts';
 import { mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
 
 /** POST /v1/vrouters */
@@ -68,6 +69,20 @@ export const vrouterStatus = z.object({
   lastPollUnixMs: unixMs.nullable(),
   lastPollAgeMs: z.number().nullable().describe('Time since the gateway was last heard, ms'),
   certificateExpiresUnixMs: unixMs.nullable(),
+  certificate: z
+    .object({
+      state: certificateState.describe(
+        'good; late: not renewed at 70 % of its life, which should happen at half; critical: nor at 85 %; ended',
+      ),
+      lifeUsed: z.number().describe('Share of its life that is over, 1 at its end'),
+      lockoutUnixMs: unixMs.describe(
+        'Until then it can be renewed, ended or not; afterwards the gateway must join anew',
+      ),
+      lockoutInMs: z.number().describe('Time left until then, ms; negative when it is past'),
+    })
+    .nullable()
+    .optional()
+    .describe("The gateway's latest certificate; older controllers do not say"),
   clockOffsetMs: z
     .number()
     .nullable()
@@ -143,6 +158,10 @@ export type CreateTokenReply = z.infer<typeof createTokenReply>;
 /** POST /v1/vrouters/:name/confirm-shrink */
 export const confirmShrinkReply = z.object({ version: version.describe('The state that was confirmed') });
 export type ConfirmShrinkReply = z.infer<typeof confirmShrinkReply>;
+
+/** POST /v1/vrouters/:name/revoke */
+export const revokeReply = z.object({ revoked: z.string().describe('Id of the gateway that is refused from now on') });
+export type RevokeReply = z.infer<typeof revokeReply>;
 
 /** Answer of every DELETE: what is gone, and the version that says so to the gateway (null when the vrouter itself went). */
 export const deletedReply = z.object({ deleted: z.string(), version: version.nullable() });

@@ -8,7 +8,9 @@ import {
   createVrouterReply,
   deletedReply,
   type Join,
+  revokeReply,
   type Vrouter,
+  type VrouterStatus,
   vrouter,
   vrouterList,
 } from '@vrouter/api/rest/vrouters.ts';
@@ -142,6 +144,18 @@ export function addVrouter(program: Command, world: World): void {
     });
 
   noun
+    .command('revoke')
+    .description(
+      'shut the gateway out at once; it goes on forwarding with what it knows, and `token` lets another one join',
+    )
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      const reply = await session.controller().post(pathOf`/v1/vrouters/${name}/revoke`, undefined, revokeReply);
+      session.show(reply, (data) => `revoked gateway ${data.revoked}`);
+    });
+
+  noun
     .command('confirm')
     .description('let the gateway remove a large share of what it has, which it holds back otherwise')
     .argument('<name>')
@@ -174,10 +188,7 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['plane', status.plane],
     ['vrouterd', status.softwareVersion],
     ['last poll', whenText(status.lastPollUnixMs, nowUnixMs)],
-    [
-      'certificate',
-      status.certificateExpiresUnixMs === null ? null : `ends ${whenText(status.certificateExpiresUnixMs, nowUnixMs)}`,
-    ],
+    ['certificate', certificateText(status, nowUnixMs)],
     ['created', whenText(row.createdUnixMs, nowUnixMs)],
   ]);
   const held =
@@ -187,6 +198,20 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
   if (status.errors.length === 0) return `${facts}${held}`;
   const rows = status.errors.map((error) => [error.key, error.code, error.message]);
   return `${facts}${held}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
+}
+
+/** `late: ends in 2 h, must join anew in 7 d` */
+function certificateText({ certificate, certificateExpiresUnixMs }: VrouterStatus, nowUnixMs: number): string | null {
+  if (certificateExpiresUnixMs === null) return null;
+  const verb = certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended';
+  const end = `${verb} ${whenText(certificateExpiresUnixMs, nowUnixMs)}`;
+  if (certificate == null) return end;
+  const { state, lockoutUnixMs } = certificate;
+  const lockout =
+    lockoutUnixMs > nowUnixMs
+      ? `can be renewed until ${whenText(lockoutUnixMs, nowUnixMs)}`
+      : `locked out since ${whenText(lockoutUnixMs, nowUnixMs)}; vrouterctl vrouter token lets it join anew`;
+  return state === 'good' ? end : `${state}: ${end}, ${lockout}`;
 }
 
 function interfaceText({ interface: name, mtu, vrf, mssClamp, sourceCheck }: Vrouter): string {

@@ -1,27 +1,32 @@
 /** All gateways that may poll, by id and by vrouter. Loaded at the start, so no poll asks the store who it is. */
-import { certificateEnds } from '../store/certificates.ts';
+import type { CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
+import { GRACE_MS } from '../ca/provider.ts';
+import { latestCertificates } from '../store/certificates.ts';
 import { activeGateways, type GatewayRow, saveSeen } from '../store/gateways.ts';
 import type { Db } from '../store/schema.ts';
 import { Gateway, LOST_MS } from './gateway.ts';
 
 export class Roster {
+  /** An ended certificate can still be renewed for so long, ms. */
+  readonly graceMs: number;
   readonly #db: Db;
   readonly #byId = new Map<string, Gateway>();
   readonly #byVrouter = new Map<string, Gateway>();
 
-  constructor(db: Db) {
+  constructor(db: Db, graceMs: number = GRACE_MS) {
+    this.graceMs = graceMs;
     this.#db = db;
   }
 
   async load(): Promise<void> {
-    const ends = await certificateEnds(this.#db);
-    for (const row of await activeGateways(this.#db)) this.add(row, ends.get(row.id) ?? null);
+    const latest = await latestCertificates(this.#db);
+    for (const row of await activeGateways(this.#db)) this.add(row, latest.get(row.id) ?? null);
   }
 
   /** A new gateway takes its vrouter's place from whoever had it. */
-  add(row: GatewayRow, certificateExpiresUnixMs: number | null): Gateway {
+  add(row: GatewayRow, certificate: CertificateTimes | null): Gateway {
     this.dropOf(row.vrouterId);
-    const gateway = new Gateway(row, certificateExpiresUnixMs);
+    const gateway = new Gateway(row, certificate, this.graceMs);
     this.#byId.set(gateway.id, gateway);
     this.#byVrouter.set(gateway.vrouterId, gateway);
     return gateway;

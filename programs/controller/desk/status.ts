@@ -1,4 +1,5 @@
 /** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
+import { lifeUsed, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
 import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
 import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
@@ -42,12 +43,24 @@ export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUni
     registeredUnixMs: row?.registeredUnixMs ?? null,
     lastPollUnixMs,
     lastPollAgeMs: ageMs,
-    certificateExpiresUnixMs: gateway?.certificateExpiresUnixMs ?? null,
+    certificateExpiresUnixMs: gateway?.certificate?.notAfterUnixMs ?? null,
+    certificate: certificateOf(gateway, nowUnixMs),
     clockOffsetMs: gateway?.clockOffsetMs ?? null,
     serverTimeUnixMs: nowUnixMs,
     errors: gateway?.errors ?? [],
     held: gateway?.holding ?? null,
     stats: gateway?.stats ?? null,
+  };
+}
+
+function certificateOf(gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus['certificate'] {
+  const lockoutUnixMs = gateway?.lockoutUnixMs ?? null;
+  if (gateway?.certificate == null || lockoutUnixMs === null) return null;
+  return {
+    state: stateOfCertificate(gateway.certificate, nowUnixMs),
+    lifeUsed: lifeUsed(gateway.certificate, nowUnixMs),
+    lockoutUnixMs,
+    lockoutInMs: lockoutUnixMs - nowUnixMs,
   };
 }
 

@@ -9,6 +9,7 @@ import type {
 } from '@vrouter/api/rest/vrouters.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, type Prefix } from '@vrouter/core/prefix.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
 import type { Draft } from '../desired/draft.ts';
@@ -136,6 +137,21 @@ export async function removeVrouter(desk: Desk, actor: Actor, name: string): Pro
     version: null,
     text: `vrouter ${name} is gone`,
   });
+}
+
+/** Shuts the vrouter's gateway out at once; the vrouter stays, for another one. Throws `vrouter.notFound`, `intent.notFound`. */
+export async function revokeGateway(desk: Desk, actor: Actor, name: string): Promise<string> {
+  const { value } = await desk.desired.change(name, async (tx, _draft, head) => {
+    const [id] = await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
+    if (id === undefined)
+      throw new ProblemError(problem('intent.notFound', `${name} has no gateway that could be revoked`));
+    await note(tx, desk, actor, 'gateway.revoke', `${name} ${id}`);
+    return { id, vrouterId: head.row.id };
+  });
+  desk.roster.dropOf(value.vrouterId);
+  const text = `the gateway of ${name} was revoked; another one joins with a new join string`;
+  desk.events.emit({ type: 'gateway.revoked', vrouter: name, subject: value.id, version: null, text });
+  return value.id;
 }
 
 /** Makes a join string; whoever joins with it takes the place of the gateway there is. Throws `vrouter.notFound`. */

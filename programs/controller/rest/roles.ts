@@ -22,6 +22,9 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/audit/verify': 'viewer',
   'GET /v1/whoami': 'viewer',
 
+  'GET /v1/ca': 'viewer',
+  'POST /v1/ca/rotate': 'admin',
+
   'GET /v1/users': 'viewer',
   'GET /v1/users/:user': 'viewer',
   'POST /v1/users': 'admin',
@@ -40,6 +43,7 @@ export const needs: { readonly [route: string]: Need } = {
   'PATCH /v1/vrouters/:name': 'operator',
   'DELETE /v1/vrouters/:name': 'operator',
   'POST /v1/vrouters/:name/tokens': 'operator',
+  'POST /v1/vrouters/:name/revoke': 'operator',
   'POST /v1/vrouters/:name/confirm-shrink': 'operator',
 
   'GET /v1/vrouters/:name/peers': 'viewer',

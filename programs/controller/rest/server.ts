@@ -10,12 +10,14 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { Limiter } from '../agents/limiter.ts';
+import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { recordAudit } from '../store/audit.ts';
 import { VERSION } from '../version.ts';
 import { type App, actorOf } from './app.ts';
+import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
 import { answerErrors } from './errors.ts';
 import { eventRoutes } from './events.ts';
@@ -48,6 +50,7 @@ export interface RestOptions {
 export async function restServer(
   desk: Desk,
   identity: Identity,
+  keeper: CertificateKeeper,
   metrics: Metrics,
   words: ControllerWords,
   { bound, metricsOpen }: RestOptions,
@@ -131,6 +134,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   natRoutes(app, desk);
   historyRoutes(app, desk);
   identityRoutes(app, identity);
+  caRoutes(app, keeper);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

@@ -9,6 +9,7 @@ import {
   createVrouterReply,
   createVrouterRequest,
   deletedReply,
+  revokeReply,
   vrouter,
   vrouterList,
   vrouterStatus,
@@ -22,6 +23,7 @@ import {
   createVrouter,
   listVrouters,
   removeVrouter,
+  revokeGateway,
   showVrouter,
 } from '../desk/vrouters.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
@@ -120,6 +122,20 @@ export function vrouterRoutes(app: App, desk: Desk): void {
       const join = await createToken(desk, actorOf(request), request.params.name, request.body);
       return reply.code(201).send({ join });
     },
+  );
+
+  app.post(
+    '/v1/vrouters/:name/revoke',
+    {
+      schema: {
+        tags,
+        summary:
+          'Refuse the gateway from now on, whatever certificate it has; it goes on forwarding with what it knows',
+        params: vrouterParams,
+        response: { 200: revokeReply, ...refusals },
+      },
+    },
+    async (request) => ({ revoked: await revokeGateway(desk, actorOf(request), request.params.name) }),
   );
 
   app.post(

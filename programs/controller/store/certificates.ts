@@ -12,14 +12,22 @@ export async function findCertificate(db: Reader, serial: string): Promise<Certi
   return db.selectFrom('certificates').selectAll().where('serial', '=', serial).executeTakeFirst();
 }
 
-/** The end of each gateway's latest certificate, Unix ms. */
-export async function certificateEnds(db: Reader): Promise<Map<string, number>> {
+/** Each gateway's latest certificate. */
+export async function latestCertificates(db: Reader): Promise<Map<string, CertificateRow>> {
+  const rows = await db.selectFrom('certificates').selectAll().orderBy('notAfterUnixMs').execute();
+  return new Map(rows.map((row) => [row.gatewayId, row]));
+}
+
+/** Serials of revoked gateways' certificates that have not ended. */
+export async function revokedSerials(db: Reader, nowUnixMs: number): Promise<string[]> {
   const rows = await db
     .selectFrom('certificates')
-    .select(['gatewayId', (e) => e.fn.max('notAfterUnixMs').as('end')])
-    .groupBy('gatewayId')
+    .innerJoin('gateways', 'gateways.id', 'certificates.gatewayId')
+    .select('certificates.serial')
+    .where('gateways.revokedUnixMs', 'is not', null)
+    .where('certificates.notAfterUnixMs', '>', nowUnixMs)
     .execute();
-  return new Map(rows.map((row) => [row.gatewayId, row.end]));
+  return rows.map((row) => row.serial);
 }
 
 /** Forgets certificates that ended before `beforeUnixMs`. */
