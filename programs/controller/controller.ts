@@ -15,8 +15,8 @@ import { agentListener, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
-import { Authority } from './ca/authority.ts';
 import { CertificateKeeper } from './ca/keeper.ts';
+import { openProvider } from './ca/open.ts';
 import { Desired } from './desired/desired.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
@@ -76,13 +76,14 @@ export async function startController(
   const db = await openStore(sqliteDialect(path), path);
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
-  const provider = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
+  const known = await readSetting(db, 'rootFingerprint');
+  const provider = await openProvider(join(options.data, 'ca'), options.stepCa ?? null, known, unixMs);
   await settle(db, 'rootFingerprint', provider.rootFingerprint);
 
   const desired = new Desired(db, unixMs);
   for (const vrouter of await desired.load())
     log.warn({ vrouter }, 'the stored hash was not that of the intents; its gateway gets everything anew');
-  const roster = new Roster(db);
+  const roster = new Roster(db, options.certificateGraceMs);
   await roster.load();
   const events = new EventBus(unixMs);
   const metrics = new Metrics();
@@ -148,6 +149,7 @@ export async function startController(
   const unsubscribe = events.subscribe(({ type, vrouter, subject, version: at, text }) =>
     log.info({ event: type, vrouter, subject, version: at }, text),
   );
+  const unwatch = keeper.watch();
   const timers = [
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
@@ -189,6 +191,7 @@ export async function startController(
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();
+    unwatch();
   };
   return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
 }

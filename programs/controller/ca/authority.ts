@@ -97,6 +97,8 @@ export class Authority implements CertificateProvider {
     return { state: 'working' };
   }
 
+  async check(): Promise<void> {}
+
   rotate(): Promise<void> {
     return this.#intermediates.rotate();
   }

@@ -13,7 +13,7 @@ import { recordAudit } from '../store/audit.ts';
 import { revokedSerials } from '../store/certificates.ts';
 import type { Db } from '../store/schema.ts';
 import { describeIssuer } from './describe.ts';
-import type { CertificateProvider, ServerCredentials } from './provider.ts';
+import type { CertificateProvider, ProviderHealth, ServerCredentials } from './provider.ts';
 
 /** The listener's certificate is made anew at half its life, and each day. ms. */
 const SERVER_MAX_AGE_MS = 24 * 3_600_000;
@@ -36,7 +36,7 @@ export class CertificateKeeper {
   #serverMadeUnixMs: number;
   /** Hands credentials to the listener once there is one. */
   #use: (credentials: ServerCredentials) => void = () => undefined;
-  #healthTold: 'working' | 'failing' = 'working';
+  #healthTold: ProviderHealth['state'] = 'working';
   /** Serials that the authority has heard of. */
   readonly #revoked = new Set<string>();
   #ticking = false;
@@ -54,6 +54,13 @@ export class CertificateKeeper {
 
   get server(): ServerCredentials {
     return this.#server;
+  }
+
+  /** The timer of the caller is enough for everything but a revocation, which the authority hears of at once. */
+  watch(): () => void {
+    return this.#parts.events.subscribe(({ type }) => {
+      if (type === 'gateway.revoked' || type === 'gateway.registered') void this.#passOn();
+    });
   }
 
   /** `use` puts credentials into the running listener; connections that there are stay. */
@@ -100,7 +107,8 @@ export class CertificateKeeper {
     try {
       if (this.#serverIsDue())
         await this.#attempt('the certificate of the listener was not renewed', () => this.#renewServer());
-      await this.#attempt('a revocation did not reach the authority', () => this.#passOnRevocations());
+      await this.#parts.provider.check();
+      await this.#passOn();
       this.#tellHealth();
       this.#tellLate();
     } finally {
@@ -120,6 +128,10 @@ export class CertificateKeeper {
     this.#server = await this.#parts.provider.server(this.#parts.hosts, this.#server);
     this.#serverMadeUnixMs = this.#parts.unixMs();
     this.#use(this.#server);
+  }
+
+  #passOn(): Promise<void> {
+    return this.#attempt('a revocation did not reach the authority', () => this.#passOnRevocations());
   }
 
   async #passOnRevocations(): Promise<void> {

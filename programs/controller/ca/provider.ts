@@ -58,6 +58,8 @@ export interface CertificateProvider {
    */
   server(hosts: readonly string[], before: ServerCredentials | null): Promise<ServerCredentials>;
   health(): ProviderHealth;
+  /** Looks whether the authority is there, for `health`. Never rejects. */
+  check(): Promise<void>;
   /** Issues with a new intermediate from now on. Throws ProblemError `intent.unsupported` when that is not ours to do. */
   rotate(): Promise<void>;
 }

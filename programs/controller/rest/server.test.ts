@@ -16,7 +16,13 @@ let token = '';
 const loopback = { host: '127.0.0.1', port: 0 };
 
 before(async () => {
-  const options = { data, rest: loopback, agents: loopback, agentHosts: [], logLevel: 'silent' };
+  const options = {
+    data,
+    rest: loopback,
+    agents: loopback,
+    agentHosts: [],
+    logLevel: 'silent',
+  };
   running = await startController(options, pino({ level: 'silent' }));
   token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
 });

@@ -33,21 +33,17 @@ export class ControllerProcess {
     this.rootFingerprint = where.rootFingerprint;
   }
 
-  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. */
+  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `more`: further arguments. */
   static async start(
     data: string,
     ports: readonly [number, number] = [0, 0],
     more: readonly string[] = [],
+    env: NodeJS.ProcessEnv = process.env,
   ): Promise<ControllerProcess> {
-    const child = spawnController([
-      '--data',
-      data,
-      '--rest',
-      `127.0.0.1:${ports[0]}`,
-      '--agents',
-      `127.0.0.1:${ports[1]}`,
-      ...more,
-    ]);
+    const child = spawnController(
+      ['--data', data, '--rest', `127.0.0.1:${ports[0]}`, '--agents', `127.0.0.1:${ports[1]}`, ...more],
+      env,
+    );
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {
       log += chunk.toString();
@@ -101,6 +97,6 @@ export class ControllerProcess {
   }
 }
 
-export function spawnController(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function spawnController(args: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
 }
