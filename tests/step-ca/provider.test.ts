@@ -56,7 +56,7 @@ async function refused(work: Promise<unknown>, code: ProblemCode, text: RegExp):
 providerContract('step-ca', async () => shared, skip);
 
 test('what it keeps is for its owner alone', { skip }, async () => {
-  await shared.server(['127.0.0.1'], null);
+  await shared.server(['127.0.0.1'], null, 0);
   const names = readdirSync(join(folder, 'shared'));
   assert.deepEqual(names.sort(), ['issuers.pem', 'roots.pem', 'server.pem']);
   for (const name of names) assert.equal(statSync(join(folder, 'shared', name)).mode & 0o777, 0o600, name);
@@ -65,11 +65,11 @@ test('what it keeps is for its owner alone', { skip }, async () => {
 test("the listener's certificate is renewed for the same key, and for a new one when the old one is gone", {
   skip,
 }, async () => {
-  const first = await shared.server(['127.0.0.1', 'localhost'], null);
-  const renewed = await shared.server(['127.0.0.1', 'localhost'], first);
+  const first = await shared.server(['127.0.0.1', 'localhost'], null, 0);
+  const renewed = await shared.server(['127.0.0.1', 'localhost'], first, 0);
   assert.equal(renewed.key, first.key);
   assert.notEqual(renewed.cert, first.cert);
-  const other = await shared.server(['127.0.0.1', 'other.example'], renewed);
+  const other = await shared.server(['127.0.0.1', 'other.example'], renewed, 0);
   assert.notEqual(other.key, first.key, 'other names are no renewal');
   assert.equal(new X509Certificate(other.cert).checkHost('other.example'), 'other.example');
 });
@@ -188,19 +188,19 @@ test('the CA is away: it is told since when; a restart goes on with the certific
   skip,
 }, async () => {
   const hosts = ['127.0.0.1', 'localhost'];
-  const kept = await shared.server(hosts, null);
+  const kept = await shared.server(hosts, null, 0);
   cpSync(join(folder, 'shared'), join(folder, 'away'), { recursive: true });
   await lab.down();
   try {
     await refused(issue(shared), 'ca.unreachable', /ECONNREFUSED/);
     const health = shared.health();
     assert.ok(health.state === 'failing' && Date.now() - health.sinceUnixMs < 5000);
-    await refused(shared.server(hosts, kept), 'ca.unreachable', /ECONNREFUSED/);
+    await refused(shared.server(hosts, kept, 0), 'ca.unreachable', /ECONNREFUSED/);
     await refused(open('new'), 'ca.unreachable', /ECONNREFUSED/);
     // A day later the listener's certificate has ended; it is still better than none.
     for (const laterMs of [0, 48 * HOUR_MS]) {
       const again = await open('away', options(), () => Date.now() + laterMs);
-      assert.equal((await again.server(hosts, null)).cert, kept.cert);
+      assert.equal((await again.server(hosts, null, 0)).cert, kept.cert);
       assert.equal(again.health().state, 'failing');
       assert.ok(again.issuers().length > 0, 'gateways are known as before');
       again.close();

@@ -39,7 +39,7 @@ before(async () => {
   const poll = new PollService(desired, new History(db, unixMs), events, metrics, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const services = { db, provider: authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
-  listener = await agentListener(services, await authority.server(['127.0.0.1']), pino({ level: 'silent' }));
+  listener = await agentListener(services, await authority.server(['127.0.0.1'], null, 0), pino({ level: 'silent' }));
   await listener.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listener.server.address() as AddressInfo;
   desk = { ...opened, agentsUrl: () => `https://127.0.0.1:${port}`, rootFingerprint: authority.rootFingerprint };

@@ -121,12 +121,12 @@ export async function agentListener(services: AgentServices, credentials: Server
     // The store knows that we issued it, so one from the future says that our clock was put back, and shuts nobody out.
     if (now + SKEW_MS < certificate.notBeforeUnixMs) tellOfClock(certificate.notBeforeUnixMs - now);
     const endedMs = now - certificate.notAfterUnixMs;
-    if (endedMs > SKEW_MS && !forRenewal)
-      throw needed(`the client certificate ended ${daysText(endedMs)} ago by this controller's clock; renew it`);
     if (endedMs > SKEW_MS + gateway.graceMs) {
       const message = `the client certificate ended ${daysText(endedMs)} ago by this controller's clock, too long to renew it`;
       throw needed(`${message}; join again with a new join string (vrouterctl vrouter token)`);
     }
+    if (endedMs > SKEW_MS && !forRenewal)
+      throw needed(`the client certificate ended ${daysText(endedMs)} ago by this controller's clock; renew it`);
     callers.set(request.raw, { gateway, expired: endedMs > 0 });
   };
 

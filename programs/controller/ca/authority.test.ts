@@ -46,12 +46,21 @@ test('a gateway certificate lasts eight hours and began five minutes ago', async
 });
 
 test("the server's certificate names hosts and addresses", async () => {
-  const { cert } = await (await open('server')).server(['router.example', '192.0.2.1', '::1']);
+  const { cert } = await (await open('server')).server(['router.example', '192.0.2.1', '::1'], null, 0);
   const leaf = new X509Certificate(cert);
   assert.equal(leaf.checkHost('router.example'), 'router.example');
   assert.equal(leaf.checkIP('192.0.2.1'), '192.0.2.1');
   assert.equal(leaf.checkIP('::1'), '::1');
   assert.equal(leaf.checkHost('other.example'), undefined);
+});
+
+test("a clock that was put back does not make a listener's certificate that had ended long ago by everyone else's", async () => {
+  const authority = await open('back');
+  const yearMs = 365 * 24 * HOUR_MS;
+  const { cert } = await authority.server(['router.example'], null, clock.unixMs + yearMs);
+  const leaf = new X509Certificate(cert);
+  assert.ok(Date.parse(leaf.validFrom) < clock.unixMs);
+  assert.ok(Date.parse(leaf.validTo) > clock.unixMs + yearMs + 29 * 24 * HOUR_MS);
 });
 
 test('it is the same authority after a restart, and its keys are private', async () => {

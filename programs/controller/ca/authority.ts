@@ -80,10 +80,15 @@ export class Authority implements CertificateProvider {
   /** Nobody but the controller asks, and it asks its own store. */
   async revoke(_serial: string): Promise<void> {}
 
-  async server(hosts: readonly string[]): Promise<ServerCredentials> {
+  async server(
+    hosts: readonly string[],
+    _before: ServerCredentials | null,
+    knownUnixMs: number,
+  ): Promise<ServerCredentials> {
     const issuer = await this.#intermediates.active();
     const pair = await generateKeyPair();
-    const subject = this.#subject('vrouter-controller', pair.keys.publicKey, SERVER_MS);
+    const lifetimeMs = SERVER_MS + Math.max(0, knownUnixMs - this.#unixMs());
+    const subject = this.#subject('vrouter-controller', pair.keys.publicKey, lifetimeMs);
     const certificate = await issueServer(subject, hosts, issuer);
     return {
       key: pair.privateKeyPem,

@@ -77,8 +77,8 @@ export function providerContract(
     skip,
   }, async () => {
     const provider = await open();
-    const first = await provider.server(['localhost', '127.0.0.1'], null);
-    const credentials = await provider.server(['localhost', '127.0.0.1'], first);
+    const first = await provider.server(['localhost', '127.0.0.1'], null, 0);
+    const credentials = await provider.server(['localhost', '127.0.0.1'], first, 0);
     assert.ok(credentials.notAfterUnixMs > Date.now());
     const made = await gatewayRequest();
     const issued = await provider.issue('gw-tls', made.read);

@@ -10,7 +10,7 @@ import type { Desired } from '../desired/desired.ts';
 import type { Actor } from '../desk/actor.ts';
 import type { EventBus } from '../events/bus.ts';
 import { recordAudit } from '../store/audit.ts';
-import { revokedSerials } from '../store/certificates.ts';
+import { latestBegin, revokedSerials } from '../store/certificates.ts';
 import type { Db } from '../store/schema.ts';
 import { describeIssuer } from './describe.ts';
 import type { CertificateProvider, ProviderHealth, ServerCredentials } from './provider.ts';
@@ -49,7 +49,7 @@ export class CertificateKeeper {
 
   /** Throws ProblemError when the authority gives the listener no certificate and there is none from before. */
   static async start(parts: KeeperParts): Promise<CertificateKeeper> {
-    return new CertificateKeeper(parts, await parts.provider.server(parts.hosts, null));
+    return new CertificateKeeper(parts, await parts.provider.server(parts.hosts, null, await latestBegin(parts.db)));
   }
 
   get server(): ServerCredentials {
@@ -125,7 +125,8 @@ export class CertificateKeeper {
   }
 
   async #renewServer(): Promise<void> {
-    this.#server = await this.#parts.provider.server(this.#parts.hosts, this.#server);
+    const { provider, hosts, db } = this.#parts;
+    this.#server = await provider.server(hosts, this.#server, await latestBegin(db));
     this.#serverMadeUnixMs = this.#parts.unixMs();
     this.#use(this.#server);
   }

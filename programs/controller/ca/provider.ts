@@ -53,10 +53,11 @@ export interface CertificateProvider {
    */
   revoke(serial: string): Promise<void>;
   /**
-   * Key and certificate for the gateways' listener. `before`: those that it has now, for an authority that renews. Throws ProblemError
-   * `ca.unreachable`, `ca.refused`.
+   * Key and certificate for the gateways' listener. `before`: those that it has now, for an authority that renews. `knownUnixMs`: the
+   * latest time that the store has seen; when the clock was put back behind it, an authority with a clock of ours gives a certificate
+   * that is good then as well, for gateways whose clocks are right. Throws ProblemError `ca.unreachable`, `ca.refused`.
    */
-  server(hosts: readonly string[], before: ServerCredentials | null): Promise<ServerCredentials>;
+  server(hosts: readonly string[], before: ServerCredentials | null, knownUnixMs: number): Promise<ServerCredentials>;
   health(): ProviderHealth;
   /** Looks whether the authority is there, for `health`. Never rejects. */
   check(): Promise<void>;

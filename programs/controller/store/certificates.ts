@@ -18,6 +18,15 @@ export async function latestCertificates(db: Reader): Promise<Map<string, Certif
   return new Map(rows.map((row) => [row.gatewayId, row]));
 }
 
+/** The latest begin of a certificate that was issued, Unix ms; 0 when none was. */
+export async function latestBegin(db: Reader): Promise<number> {
+  const row = await db
+    .selectFrom('certificates')
+    .select((e) => e.fn.max('notBeforeUnixMs').as('latest'))
+    .executeTakeFirst();
+  return Number(row?.latest ?? 0);
+}
+
 /** Serials of revoked gateways' certificates that have not ended. */
 export async function revokedSerials(db: Reader, nowUnixMs: number): Promise<string[]> {
   const rows = await db

@@ -60,7 +60,7 @@ export class ControllerAgent implements PollHost {
   #lastPollUnixMs: number | null;
   #notedPollUnixMs = 0;
   #clockOffsetMs: number | null = null;
-  readonly #clock = new ControllerClock(Date.now);
+  readonly #clock = new ControllerClock(Date.now, () => performance.now());
   #certificateState: CertificateState | null = null;
   #full = false;
   #held: PlanReply['held'] = null;

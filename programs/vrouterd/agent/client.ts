@@ -77,7 +77,11 @@ export class ControllerClient {
 
   #connected(): Agent {
     const options = { ...this.#tls, ca: this.#roots, timeout: 10_000 };
-    const judge = (chain: X509Certificate[], host: string) => distrust(chain, this.#roots, host, this.#clock.unixMs());
+    // Good by either clock: by ours it would be anyway, and it may be the controller's that is wrong.
+    const judge = (chain: X509Certificate[], host: string) =>
+      distrust(chain, this.#roots, host, Date.now()) === null
+        ? null
+        : distrust(chain, this.#roots, host, this.#clock.unixMs());
     return new Agent({ connections: 2, connect: this.#isByTheirs ? judgedBy(judge, options) : options });
   }
 

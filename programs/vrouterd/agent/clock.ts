@@ -11,10 +11,14 @@ const JUMP_MS = 60_000;
 
 export class ControllerClock {
   readonly #ourUnixMs: () => number;
+  readonly #monotonicMs: () => number;
   #samples: number[] = [];
+  /** Our clock minus the monotonic one, at the last measurement, ms. */
+  #baseMs = 0;
 
-  constructor(ourUnixMs: () => number) {
+  constructor(ourUnixMs: () => number, monotonicMs: () => number) {
     this.#ourUnixMs = ourUnixMs;
+    this.#monotonicMs = monotonicMs;
   }
 
   /** The controller's clock minus ours, the median of the last measurements, ms; null before the first. */
@@ -23,9 +27,13 @@ export class ControllerClock {
     return this.#samples.toSorted((a, b) => a - b)[Math.floor(this.#samples.length / 2)]!;
   }
 
-  /** What the controller's clock says, as far as we know; ours as long as we do not. */
+  /**
+   * What the controller's clock says, as far as we know; ours as long as we do not. From one measurement to the next it goes with the
+   * monotonic clock, so that setting ours does not look like time that has passed. Sleep is not seen before the poll that follows it.
+   */
   unixMs(): number {
-    return this.#ourUnixMs() + (this.offsetMs ?? 0);
+    const { offsetMs } = this;
+    return offsetMs === null ? this.#ourUnixMs() : this.#baseMs + this.#monotonicMs() + offsetMs;
   }
 
   get isOursWrong(): boolean {
@@ -37,6 +45,7 @@ export class ControllerClock {
     const before = this.offsetMs;
     if (before !== null && Math.abs(offsetMs - before) > JUMP_MS) this.#samples = [];
     this.#samples.push(offsetMs);
+    this.#baseMs = this.#ourUnixMs() - this.#monotonicMs();
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 }

@@ -69,6 +69,7 @@ export class Poller {
   #seq = 0;
   #nonce: string | null = null;
   #alarm = new AbortController();
+  #isHurried = false;
 
   constructor(
     url: string,
@@ -96,19 +97,23 @@ export class Poller {
     return certificateTimes(this.#credentials.chain).notAfterUnixMs;
   }
 
-  /** Ends the wait between two polls. */
+  /** Ends the wait between two polls, or the next one when a poll is under way. */
   hurry(): void {
+    this.#isHurried = true;
     this.#alarm.abort();
   }
 
   async #nap(ms: number, signal: AbortSignal): Promise<void> {
     this.#alarm = new AbortController();
-    await delay(ms, undefined, { signal: AbortSignal.any([signal, this.#alarm.signal]) }).catch(() => {});
+    if (!this.#isHurried)
+      await delay(ms, undefined, { signal: AbortSignal.any([signal, this.#alarm.signal]) }).catch(() => {});
+    this.#isHurried = false;
   }
 
-  /** Another certificate with the next poll, however long the present one is good. */
+  /** Another certificate with the next poll, however long the present one is good; who waits to ask again asks now. */
   renewSoon(): void {
     this.#renewAtUnixMs = 0;
+    this.hurry();
   }
 
   /** Polls until the signal aborts. Never rejects. */

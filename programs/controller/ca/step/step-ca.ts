@@ -137,7 +137,11 @@ export class StepCa implements CertificateProvider {
     });
   }
 
-  async server(hosts: readonly string[], before: ServerCredentials | null): Promise<ServerCredentials> {
+  async server(
+    hosts: readonly string[],
+    before: ServerCredentials | null,
+    _knownUnixMs: number,
+  ): Promise<ServerCredentials> {
     const kept = before ?? readServer(this.#folder);
     try {
       const made = await this.#attempt(() => this.#newServer(hosts, before));
