@@ -62,7 +62,7 @@ export class ControllerClient {
       return await ask();
     } catch (thrown) {
       if (!(thrown instanceof ClockTrouble)) throw thrown;
-      this.#clock.measured(await askClock(this.#url, this.#roots, this.#floorUnixMs, signal));
+      this.#clock.measured(await askClock(this.#url, this.#roots, this.#floorUnixMs, this.#clock.ourUnixMs, signal));
       await this.#reconnect();
       return await ask();
     }
@@ -79,7 +79,7 @@ export class ControllerClient {
     const options = { ...this.#tls, ca: this.#roots, timeout: 10_000 };
     // Good by either clock: by ours it would be anyway, and it may be the controller's that is wrong.
     const judge = (chain: X509Certificate[], host: string) =>
-      distrust(chain, this.#roots, host, Date.now()) === null
+      distrust(chain, this.#roots, host, this.#clock.ourUnixMs()) === null
         ? null
         : distrust(chain, this.#roots, host, this.#clock.unixMs());
     return new Agent({ connections: 2, connect: this.#isByTheirs ? judgedBy(judge, options) : options });
@@ -110,7 +110,13 @@ function judgedBy(
  * The controller's clock minus ours, ms, by its own word; `trust.ts` says when that is believed. Throws ProblemError
  * `controller.unreachable`.
  */
-async function askClock(url: string, roots: string, floorUnixMs: number, signal: AbortSignal): Promise<number> {
+async function askClock(
+  url: string,
+  roots: string,
+  floorUnixMs: number,
+  ourUnixMs: () => number,
+  signal: AbortSignal,
+): Promise<number> {
   let shown: X509Certificate[] = [];
   let host = '';
   const judge = (chain: X509Certificate[], name: string): Distrust | null => {
@@ -120,9 +126,9 @@ async function askClock(url: string, roots: string, floorUnixMs: number, signal:
   };
   const agent = new Agent({ connections: 1, connect: judgedBy(judge, { ca: roots, timeout: 10_000 }) });
   try {
-    const sentUnixMs = Date.now();
+    const sentUnixMs = ourUnixMs();
     const reply = await call(agent, 'GET', `${url}/vrouter/discover`, undefined, discoverReply, signal);
-    const receivedUnixMs = Date.now();
+    const receivedUnixMs = ourUnixMs();
     const why = distrust(shown, roots, host, reply.serverTimeUnixMs);
     const theirs = new Date(reply.serverTimeUnixMs).toISOString();
     if (why !== null)

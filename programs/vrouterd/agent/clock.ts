@@ -10,14 +10,15 @@ const SAMPLES = 8;
 const JUMP_MS = 60_000;
 
 export class ControllerClock {
-  readonly #ourUnixMs: () => number;
+  /** Our own clock. */
+  readonly ourUnixMs: () => number;
   readonly #monotonicMs: () => number;
   #samples: number[] = [];
   /** Our clock minus the monotonic one, at the last measurement, ms. */
   #baseMs = 0;
 
   constructor(ourUnixMs: () => number, monotonicMs: () => number) {
-    this.#ourUnixMs = ourUnixMs;
+    this.ourUnixMs = ourUnixMs;
     this.#monotonicMs = monotonicMs;
   }
 
@@ -33,7 +34,7 @@ export class ControllerClock {
    */
   unixMs(): number {
     const { offsetMs } = this;
-    return offsetMs === null ? this.#ourUnixMs() : this.#baseMs + this.#monotonicMs() + offsetMs;
+    return offsetMs === null ? this.ourUnixMs() : this.#baseMs + this.#monotonicMs() + offsetMs;
   }
 
   get isOursWrong(): boolean {
@@ -45,7 +46,7 @@ export class ControllerClock {
     const before = this.offsetMs;
     if (before !== null && Math.abs(offsetMs - before) > JUMP_MS) this.#samples = [];
     this.#samples.push(offsetMs);
-    this.#baseMs = this.#ourUnixMs() - this.#monotonicMs();
+    this.#baseMs = this.ourUnixMs() - this.#monotonicMs();
     if (this.#samples.length > SAMPLES) this.#samples.shift();
   }
 }
