@@ -196,6 +196,20 @@ test('how long a certificate lasts, and when its gateway is locked out, is in th
   assert.match(metrics, /ca_working 1\n/);
 });
 
+test('the grace is a matter of policy', async () => {
+  const other = mkdtempSync(join(tmpdir(), 'vrouter-grace-'));
+  const strict = await ControllerProcess.start(other, [0, 0], ['--certificate-grace', '0.5']);
+  try {
+    const { json } = await strict.call('POST', '/v1/vrouters', { name: 'strict' });
+    gateways.push(await TestGateway.join((json as CreateVrouterReply).join.string));
+    const { certificate } = (await strict.call('GET', '/v1/vrouters/strict/status')).json as VrouterStatus;
+    assert.ok(Math.abs(certificate!.lockoutInMs - 20 * 3_600_000) < 60_000, '8 h and half a day');
+  } finally {
+    await strict.end('SIGKILL');
+    rmSync(other, { recursive: true, force: true });
+  }
+});
+
 test('a rotation of the intermediate is noticed by nobody, not even over a kill -9', async () => {
   const gateway = await joined('rotation');
   await gateway.poll();

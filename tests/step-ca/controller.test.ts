@@ -122,6 +122,26 @@ test('a revoked gateway is shut out at once, and the CA hears of it', { skip }, 
   client.close();
 });
 
+test('a revocation while the CA is away reaches it when it is back', { skip }, async () => {
+  const gateway = await joined('revoked-away');
+  const { csr, key } = await makeRequest();
+  const { certificateChain } = renewReply.parse((await gateway.post('/vrouter/renew', { csr })).json);
+  const identity = { key, cert: certificateChain.join('') };
+  await lab.down();
+  assert.equal((await controller.call('POST', '/v1/vrouters/revoked-away/revoke')).status, 200);
+  assert.equal(codeOf(await gateway.send(gateway.next())), 'poll.identity', 'refused here without asking anybody');
+  await lab.up();
+  const client = new StepClient(lab.url, [gateway.root], Date.now);
+  let said = '';
+  for (const end = Date.now() + 40_000; said === '' && Date.now() < end; await delay(500))
+    said = await client.renew(identity).then(
+      () => '',
+      (thrown: Error) => thrown.message,
+    );
+  assert.match(said, /401/);
+  client.close();
+});
+
 test('another root than the gateways know is refused at the start', { skip }, async () => {
   const args = options().map((value) => (value === lab.fingerprint ? 'ab'.repeat(32) : value));
   const copy = mkdtempSync(join(tmpdir(), 'vr-step-other-'));
