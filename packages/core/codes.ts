@@ -54,6 +54,9 @@ export const problemCodes = [
   'request.unauthenticated',
   'request.roleNeeded',
   'request.limited',
+  'request.inFlight',
+  'request.keyReused',
+  'request.outdated',
   // hosts and programs
   'address.duplicate',
   'port.inUse',

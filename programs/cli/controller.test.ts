@@ -120,7 +120,8 @@ function peerReply(body: unknown) {
 }
 
 function controller({ method, url, body }: Seen): Answering {
-  switch (`${method} ${url}`) {
+  // Lists are asked for by pages as long as they may be.
+  switch (`${method} ${url.replace(/\?limit=1000$/, '')}`) {
     case 'GET /v1/version':
       return {
         body: versionReply.parse({
@@ -237,7 +238,7 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ],
   [
     'vrouter change edge-1 --mss-clamp off --source-check strict',
-    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, version 9\n$/,
+    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, 10\.77\.0\.0\/24, fd77::\/64, endpoint vpn\.example\.org:51820, version 9\n$/,
     { mssClamp: 'off', sourceCheck: 'strict' },
   ],
   ['vrouter delete ../edge', /^deleted \.\.\/edge\n$/],

@@ -25,7 +25,9 @@ import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admi
 import { Identity } from './identity/identity.ts';
 import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
+import { forgetAnswers } from './store/answers.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
 import { sqliteDialect } from './store/dialect/sqlite.ts';
@@ -158,6 +160,7 @@ export async function startController(
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
+    setInterval(() => forgetAnswers(db, unixMs() - ANSWER_MEMORY_MS).catch(failed(log)), FORGET_MS),
   ];
 
   const where = {

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import { heldChange, objectError } from '../agent/agent.ts';
 import { certificateState } from '../agent/lifetime.ts';
-import { mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
+import { etag, mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
+import { next } from './paging.ts';
 
 /** POST /v1/vrouters */
 export const createVrouterRequest = z.strictObject({
@@ -47,6 +48,31 @@ export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
 
 /** PATCH /v1/vrouters/:name: what is left out stays. */
 export const changeVrouterRequest = z.strictObject({
+  networks: z
+    .array(prefix)
+    .min(1)
+    .max(8)
+    .optional()
+    .describe(
+      'All of them: those that are there, and new ones, of which the gateway and every peer get an address. None can be taken away',
+    ),
+  listenPort: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe(
+      'UDP port of WireGuard on the gateway. An endpoint with the port of before goes along, unless it is named too',
+    ),
+  endpoint: z
+    .string()
+    .max(260)
+    .optional()
+    .describe(
+      'What peers connect to from now on: host or host:port; without a port it is listenPort. Gateways are not told, so this alone makes no version',
+    ),
+  mtu: z.number().int().min(1280).max(9216).optional().describe('MTU of the WireGuard interface, bytes'),
   mssClamp: mssClamp.optional(),
   sourceCheck: sourceCheck.optional(),
 });
@@ -119,6 +145,7 @@ export const vrouter = z.object({
   peers: z.number().describe('How many there are'),
   createdUnixMs: unixMs,
   status: vrouterStatus,
+  etag,
 });
 export type Vrouter = z.infer<typeof vrouter>;
 
@@ -140,7 +167,7 @@ export const changeVrouterReply = z.object({ vrouter, version });
 export type ChangeVrouterReply = z.infer<typeof changeVrouterReply>;
 
 /** GET /v1/vrouters */
-export const vrouterList = z.object({ vrouters: z.array(vrouter) });
+export const vrouterList = z.object({ vrouters: z.array(vrouter), next });
 export type VrouterList = z.infer<typeof vrouterList>;
 
 /** POST /v1/vrouters/:name/tokens; the body may be left out. */

@@ -50,6 +50,7 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/vrouters/:name/peers/:peer': 'viewer',
   'GET /v1/vrouters/:name/peers/:peer/wg-quick': 'viewer',
   'POST /v1/vrouters/:name/peers': 'operator',
+  'PATCH /v1/vrouters/:name/peers/:peer': 'operator',
   'DELETE /v1/vrouters/:name/peers/:peer': 'operator',
 
   'GET /v1/vrouters/:name/routes': 'viewer',
@@ -63,6 +64,20 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/vrouters/:name/host-interfaces/:interface': 'viewer',
   'POST /v1/vrouters/:name/host-interfaces': 'operator',
   'DELETE /v1/vrouters/:name/host-interfaces/:interface': 'operator',
+
+  'GET /v1/vrouters/:name/ports': 'viewer',
+  'GET /v1/vrouters/:name/ports/:port': 'viewer',
+  'POST /v1/vrouters/:name/ports': 'operator',
+  'DELETE /v1/vrouters/:name/ports/:port': 'operator',
+
+  'GET /v1/vrouters/:name/floating-ips': 'viewer',
+  'GET /v1/vrouters/:name/floating-ips/:id': 'viewer',
+  'POST /v1/vrouters/:name/floating-ips': 'operator',
+  'DELETE /v1/vrouters/:name/floating-ips/:id': 'operator',
+
+  'GET /v1/vrouters/:name/nat-settings': 'viewer',
+  'PATCH /v1/vrouters/:name/nat-settings': 'operator',
+  'DELETE /v1/vrouters/:name/nat-settings': 'operator',
 
   'GET /v1/vrouters/:name/masquerades': 'viewer',
   'GET /v1/vrouters/:name/masquerades/:vrf/:prefix': 'viewer',

@@ -3,9 +3,13 @@ import { Roster } from '../agents/roster.ts';
 import { Desired } from '../desired/desired.ts';
 import type { Actor } from '../desk/actor.ts';
 import type { Desk } from '../desk/desk.ts';
+import type { Page } from '../desk/page.ts';
 import { EventBus } from '../events/bus.ts';
 import { sqliteDialect } from '../store/dialect/sqlite.ts';
 import { openStore } from '../store/open.ts';
+
+/** The first page of a list, and of those in tests all of it. */
+export const firstPage: Page = { limit: 1000, after: null };
 
 export const tester: Actor = { name: 'tester', tokenId: null, source: '127.0.0.1' };
 
