@@ -1,11 +1,13 @@
 /** Brings the programs that the worlds talk to, where that is ours to do: as root, on a machine with apt-get. */
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { programPath } from '../tests/world/needs.ts';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { programPath, STEP_CA_SOURCES } from '../tests/world/needs.ts';
 
 /** Program → the Debian package that has it. */
 const packages: { readonly [program: string]: string } = {
   curl: 'curl',
+  faketime: 'faketime',
+  go: 'golang-go',
   ip: 'iproute2',
   iperf3: 'iperf3',
   ping: 'iputils-ping',
@@ -17,16 +19,23 @@ const packages: { readonly [program: string]: string } = {
   'wireguard-go': 'wireguard-go',
 };
 
+/** File → the Debian package that has it, for what is no program. */
+const files: { readonly [path: string]: string } = {
+  [STEP_CA_SOURCES]: 'golang-github-smallstep-certificates-dev',
+};
+
 /**
  * Installs what is missing, speaking on stderr. A failure is no error: the worlds that need the package are then reported as not run.
  * On machines without root or apt-get nothing is touched.
  */
 export function ensureWorlds(): void {
-  const missing = Object.keys(packages).filter((program) => programPath(program) === null);
-  if (missing.length === 0 || process.getuid?.() !== 0 || programPath('apt-get') === null) return;
-  const wanted = missing.map((program) => packages[program]!);
+  const wanted = [
+    ...Object.entries(packages).filter(([program]) => programPath(program) === null),
+    ...Object.entries(files).filter(([path]) => !existsSync(path)),
+  ].map(([, name]) => name);
+  if (wanted.length === 0 || process.getuid?.() !== 0 || programPath('apt-get') === null) return;
   console.error(`installing Debian packages for the worlds: ${wanted.join(' ')}`);
-  if (missing.includes('postgres')) keepPostgresQuiet();
+  if (wanted.includes(packages.postgres!)) keepPostgresQuiet();
   const done = apt('update') && apt('install', '-y', '--no-install-recommends', ...wanted);
   if (!done) console.error('that did not work; the worlds that need them will be listed as not run');
 }

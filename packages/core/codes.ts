@@ -45,6 +45,8 @@ export const problemCodes = [
   'user.lastAdmin',
   'apiToken.notFound',
   'audit.broken',
+  'ca.unreachable',
+  'ca.refused',
   // requests, whatever they ask for
   'request.notFound',
   'request.tooLarge',
@@ -52,6 +54,9 @@ export const problemCodes = [
   'request.unauthenticated',
   'request.roleNeeded',
   'request.limited',
+  'request.inFlight',
+  'request.keyReused',
+  'request.outdated',
   // hosts and programs
   'address.duplicate',
   'port.inUse',

@@ -3,18 +3,34 @@ export type Cell = string | number | null;
 
 /** Heads in the first line; null is shown as `-`. No rows: the sentence in `none`. */
 export function table(heads: readonly string[], rows: readonly (readonly Cell[])[], none: string): string {
-  if (rows.length === 0) return none;
-  const texts = [heads, ...rows.map((row) => row.map(cellText))];
-  const widths = heads.map((_, column) => Math.max(...texts.map((row) => row[column]!.length)));
-  const right = heads.map((_, column) => isQuantities(rows.map((row) => row[column]!)));
-  return texts
-    .map((row) =>
-      row
-        .map((text, column) => (right[column] ? text.padStart(widths[column]!) : text.padEnd(widths[column]!)))
-        .join('  ')
-        .trimEnd(),
-    )
-    .join('\n');
+  return rows.length === 0 ? none : tableInParts(heads)(rows);
+}
+
+/**
+ * A table whose rows come bit by bit: the first of them settle how wide the columns are and what stands to the right, and the heads
+ * are above them. What is wider later sticks out.
+ */
+export function tableInParts(heads: readonly string[]): (rows: readonly (readonly Cell[])[]) => string {
+  let columns: readonly { readonly width: number; readonly right: boolean }[] | null = null;
+  return (rows) => {
+    const texts = rows.map((row) => row.map(cellText));
+    if (columns === null) {
+      columns = heads.map((head, column) => ({
+        width: Math.max(head.length, ...texts.map((row) => row[column]!.length)),
+        right: isQuantities(rows.map((row) => row[column]!)),
+      }));
+      texts.unshift([...heads]);
+    }
+    const settled = columns;
+    return texts
+      .map((row) =>
+        row
+          .map((text, i) => (settled[i]!.right ? text.padStart(settled[i]!.width) : text.padEnd(settled[i]!.width)))
+          .join('  ')
+          .trimEnd(),
+      )
+      .join('\n');
+  };
 }
 
 /** `name: value` lines, values aligned. */

@@ -12,10 +12,35 @@ export function whole(least: number, most: number): (text: string) => number {
 }
 
 /** Collects a list from `--x a --x b` and `--x a,b` alike. */
-export function list(text: string, before: readonly string[] | undefined): readonly string[] {
+export function list(text: string, before: readonly string[] | false | undefined): readonly string[] {
   const items = text.split(',').map((item) => item.trim());
   if (items.includes('')) throw new InvalidArgumentError('an empty item.');
-  return [...(before ?? []), ...items];
+  // False: `--no-x` came before.
+  return [...(before || []), ...items];
+}
+
+/** Of every change: only from the state that the caller has seen. */
+export interface IfMatch {
+  readonly ifMatch?: string;
+}
+
+export function ifMatchOption(): Option {
+  return new Option('--if-match <etag>', 'only if it still has this etag, which show and --json tell').argParser(
+    (text: string) => {
+      // What else is in it would end the header, or be another one.
+      if (!/^[\x20-\x7e]{1,512}$/.test(text)) throw new InvalidArgumentError('an etag as show prints it.');
+      return text;
+    },
+  );
+}
+
+/** Of every list. */
+export interface Limit {
+  readonly limit?: number;
+}
+
+export function limitOption(): Option {
+  return new Option('--limit <rows>', 'at most so many; default: all').argParser(whole(1, 1_000_000));
 }
 
 export type MssClamp = 'auto' | 'off';

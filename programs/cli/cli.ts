@@ -2,17 +2,21 @@
 import { Command, CommanderError } from 'commander';
 import { addApiToken } from './api-token/api-token.ts';
 import { addAudit } from './audit/audit.ts';
+import { addCa } from './ca/ca.ts';
 import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
+import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
+import { addNatSettings } from './nat-settings/nat-settings.ts';
 import { addPeer } from './peer/peer.ts';
 import { addPlan } from './plan/plan.ts';
+import { addPort } from './port/port.ts';
 import { addPublishedPort } from './published-port/published-port.ts';
 import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
@@ -27,8 +31,8 @@ import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, masquerade, published-port, user, api-token,
-whoami, audit, history, version.
+The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
+nat-settings, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -62,12 +66,16 @@ export function buildProgram(world: World): Command {
   addCertificate(program, world);
   addVrouter(program, world);
   addPeer(program, world);
+  addCa(program, world);
   addRoute(program, world);
   addVrf(program, world);
   addHostInterface(program, world);
+  addPort(program, world);
   addMasquerade(program, world);
   addPublishedPort(program, world);
   addHistory(program, world);
+  addFloatingIp(program, world);
+  addNatSettings(program, world);
   addUser(program, world);
   addApiToken(program, world);
   addWhoami(program, world);

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
+import { caReply } from '@vrouter/api/rest/ca.ts';
 import { createPeerReply, createPeerRequest, peerList } from '@vrouter/api/rest/peers.ts';
 import { createRouteReply, createRouteRequest, routeList } from '@vrouter/api/rest/routes.ts';
 import { versionReply } from '@vrouter/api/rest/system.ts';
@@ -15,6 +16,7 @@ import {
   createVrouterReply,
   createVrouterRequest,
   deletedReply,
+  revokeReply,
   type Vrouter,
   vrouter as vrouterSchema,
 } from '@vrouter/api/rest/vrouters.ts';
@@ -64,6 +66,31 @@ function vrouterRow(name: string, joined: boolean): Vrouter {
   });
 }
 
+const lateCertificate = {
+  state: 'late' as const,
+  lifeUsed: 0.75,
+  lockoutUnixMs: nowUnixMs + 7 * 86_400_000,
+  lockoutInMs: 7 * 86_400_000,
+};
+const authority = caReply.parse({
+  kind: 'embedded',
+  state: 'failing',
+  failingSinceUnixMs: nowUnixMs - 300_000,
+  lastError: 'it does not answer',
+  rootFingerprint: 'ab'.repeat(32),
+  roots: 2,
+  issuers: [true, false].map((active) => ({
+    subject: 'CN=vrouter intermediate',
+    serial: active ? '1a' : '2b',
+    notBeforeUnixMs: nowUnixMs,
+    notAfterUnixMs: nowUnixMs + 100 * 86_400_000,
+    active,
+    trustedUntilUnixMs: nowUnixMs + (active ? 100 : 8) * 86_400_000,
+  })),
+  serverCertificateExpiresUnixMs: nowUnixMs + 20 * 86_400_000,
+  serverTimeUnixMs: nowUnixMs,
+});
+
 /** Of a controller that says these; an older one does not. */
 const guarded: Vrouter = { ...vrouterRow('edge-1', true), vrf: 'blue', mssClamp: 'auto', sourceCheck: 'loose' };
 
@@ -93,7 +120,8 @@ function peerReply(body: unknown) {
 }
 
 function controller({ method, url, body }: Seen): Answering {
-  switch (`${method} ${url}`) {
+  // Lists are asked for by pages as long as they may be.
+  switch (`${method} ${url.replace(/\?limit=1000$/, '')}`) {
     case 'GET /v1/version':
       return {
         body: versionReply.parse({
@@ -113,6 +141,16 @@ function controller({ method, url, body }: Seen): Answering {
       return { body: { vrouters: [vrouterRow('edge-1', true), vrouterRow('edge-2', false)] } };
     case 'GET /v1/vrouters/edge-1':
       return { body: { ...guarded, newerMember: 1 } };
+    case 'GET /v1/vrouters/edge-late': {
+      const row = vrouterRow('edge-late', true);
+      const certificateExpiresUnixMs = nowUnixMs + 7_200_000;
+      return { body: { ...row, status: { ...row.status, certificateExpiresUnixMs, certificate: lateCertificate } } };
+    }
+    case 'POST /v1/vrouters/edge-1/revoke':
+      return { body: revokeReply.parse({ revoked: 'g1' }) };
+    case 'GET /v1/ca':
+    case 'POST /v1/ca/rotate':
+      return { body: authority };
     case 'GET /v1/vrouters/edge-2':
       return { body: vrouterRow('edge-2', false) };
     case 'PATCH /v1/vrouters/edge-1': {
@@ -200,11 +238,18 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ],
   [
     'vrouter change edge-1 --mss-clamp off --source-check strict',
-    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, version 9\n$/,
+    /^wg0, MTU 1420, VRF blue, MSS clamp off, source check strict, 10\.77\.0\.0\/24, fd77::\/64, endpoint vpn\.example\.org:51820, version 9\n$/,
     { mssClamp: 'off', sourceCheck: 'strict' },
   ],
   ['vrouter delete ../edge', /^deleted \.\.\/edge\n$/],
   ['vrouter token edge-1 --ttl 600', /^join string .*\nhttps:/, { ttlSeconds: 600 }],
+  ['vrouter show edge-late', /certificate: +late: ends in 2 h, can be renewed until in 7 d\n/],
+  ['vrouter revoke edge-1', /^revoked gateway g1\n$/],
+  [
+    'ca show',
+    /authority: +embedded\nstate: +failing since 5 min ago\nlast error: +it does not answer[\s\S]*2 are trusted[\s\S]*issues +CN=vrouter intermediate +1a +in 100 d +in 100 d\nretired +CN=vrouter intermediate +2b +in 100 d +in 8 d\n$/,
+  ],
+  ['ca rotate', /^authority: +embedded\n/],
   ['vrouter confirm edge-1', /^confirmed version 9\n$/],
   ['peer list edge-1', /phone +xTIB\S+ +10\.77\.0\.2\/32, fd77::2\/128 +192\.0\.2\.7:4000 +5 min ago +2\.0 KiB +10 B/],
   [`peer remove edge-1 ${gatewayKey}`, /^removed phone\n$/],

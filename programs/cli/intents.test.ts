@@ -53,7 +53,8 @@ const ports = {
 };
 
 function controller({ method, url, body }: Seen): Answering {
-  switch (`${method} ${url}`) {
+  // Lists are asked for by pages as long as they may be.
+  switch (`${method} ${url.replace(/\?limit=1000$/, '')}`) {
     case 'POST /v1/vrouters/edge-1/host-interfaces': {
       const row = { vrouter: 'edge-1', ...createHostInterfaceRequest.parse(body), problem: null };
       return { status: 201, body: createHostInterfaceReply.parse({ hostInterface: row, version: 9 }) };
@@ -109,7 +110,10 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ],
   ['host-interface add edge-1 host0', /^added host0, version 9\n$/, { name: 'host0' }],
   ['host-interface list edge-1', /host0 +default +1420 +10\.99\.0\.1\/24, fd99::1\/64 +- +intent\.refused\n$/],
-  ['host-interface show edge-1 host0', /MSS clamp: +auto\n[\s\S]*problem: +the file says no \(intent\.refused\)\n$/],
+  [
+    'host-interface show edge-1 host0',
+    /MSS clamp: +auto\n[\s\S]*problem: +the file says no \(intent\.refused\)\netag: +-\n$/,
+  ],
   ['host-interface remove edge-1 host0', /^removed host0\n$/],
   [
     'masquerade add edge-1 10.77.0.0/24 --leaving wg0 --address 192.0.2.7 --address 192.0.2.8 --vrf blue',
@@ -117,7 +121,10 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
     { prefix: '10.77.0.0/24', vrf: 'blue', leaving: ['wg0'], addresses: ['192.0.2.7', '192.0.2.8'] },
   ],
   ['masquerade list edge-1', /\ndefault +10\.77\.0\.0\/24 +any +192\.0\.2\.7 +-\nblue +10\.77\.0\.0\/24 +wg0 /],
-  ['masquerade show edge-1 10.77.0.0/24 --vrf blue', /leaving: +any\naddresses: +192\.0\.2\.7\nproblem: +-\n$/],
+  [
+    'masquerade show edge-1 10.77.0.0/24 --vrf blue',
+    /leaving: +any\naddresses: +192\.0\.2\.7\nproblem: +-\netag: +-\n$/,
+  ],
   ['masquerade remove edge-1 10.77.0.0/24', /^removed default 10\.77\.0\.0\/24\n$/],
   [
     'published-port add edge-1 tcp/8443 10.77.0.2:443',

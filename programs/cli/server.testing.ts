@@ -1,5 +1,5 @@
 /** A real HTTP server with handlers of a test, on a unix socket or on loopback. */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 export interface Seen {
@@ -21,14 +21,18 @@ export interface TestServer extends AsyncDisposable {
   /** `http://127.0.0.1:port`, or the socket's path. */
   readonly at: string;
   readonly seen: readonly Seen[];
+  /** Of each request in `seen`. */
+  readonly headers: readonly IncomingHttpHeaders[];
 }
 
 export async function serve(handler: Handler, socketPath?: string): Promise<TestServer> {
   const seen: Seen[] = [];
+  const headers: IncomingHttpHeaders[] = [];
   const server = createServer((request, response) => {
     void read(request).then((text) => {
       const body: unknown = text === '' ? undefined : JSON.parse(text);
       const one = { method: request.method ?? '', url: request.url ?? '', body };
+      headers.push(request.headers);
       seen.push(one);
       const answer = handler(one, response);
       if (answer === null) return;
@@ -43,6 +47,7 @@ export async function serve(handler: Handler, socketPath?: string): Promise<Test
   return {
     at: socketPath ?? `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
+    headers,
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

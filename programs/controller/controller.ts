@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { VersionReply } from '@vrouter/api/rest/system.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { lockFolder } from '@vrouter/host/files/lock.ts';
@@ -10,11 +11,12 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { JoinService } from './agents/join.ts';
-import { type AgentListener, agentListener } from './agents/listener.ts';
+import { agentListener, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
-import { Authority } from './ca/authority.ts';
+import { CertificateKeeper } from './ca/keeper.ts';
+import { openProvider } from './ca/open.ts';
 import { Desired } from './desired/desired.ts';
 import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
@@ -22,9 +24,11 @@ import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
-import { Metrics } from './metrics/metrics.ts';
+import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
+import { forgetAnswers } from './store/answers.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
 import { openStore } from './store/open.ts';
@@ -34,8 +38,8 @@ import { VERSION } from './version.ts';
 
 /** How often what polls have told is written down and lost gateways are looked for, ms. */
 const FLUSH_MS = 5000;
-/** The server's certificate is good for 30 days and made anew each day. */
-const CERTIFICATE_RENEW_MS = 24 * 3_600_000;
+/** How often certificates are looked after, ms. */
+const CERTIFICATES_MS = 15_000;
 const FORGET_MS = 3_600_000;
 /** How often what has passed is added to the history; its finest steps are as long. ms. */
 const HISTORY_MS = 60_000;
@@ -75,14 +79,15 @@ export async function startController(
   const db = await openStore(backend, { told: (text) => log.info(text) });
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
-  const authority = await Authority.open(join(options.data, 'ca'), await readSetting(db, 'rootFingerprint'), unixMs);
-  if ((await settle(db, 'rootFingerprint', authority.rootFingerprint)) !== authority.rootFingerprint)
+  const known = await readSetting(db, 'rootFingerprint');
+  const provider = await openProvider(join(options.data, 'ca'), options.stepCa ?? null, known, unixMs);
+  if ((await settle(db, 'rootFingerprint', provider.rootFingerprint)) !== provider.rootFingerprint)
     throw new ProblemError(problem('data.corrupt', otherRoot(options.data, backend.where)));
 
   const desired = new Desired(db, unixMs, backend.feed);
   for (const vrouter of await desired.load())
     log.warn({ vrouter }, 'the stored hash was not that of the intents; its gateway gets everything anew');
-  const roster = new Roster(db, backend.feed.shared);
+  const roster = new Roster(db, options.certificateGraceMs, backend.feed.shared);
   await roster.load();
   const follower = new Follower(desired, roster, backend.feed, log);
   await follower.start();
@@ -93,6 +98,8 @@ export async function startController(
     gateways: () => gatewayCounts(roster),
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
+    certificates: () => certificatesOf(roster, desired, unixMs()),
+    authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
   const identity = new Identity(db, metrics, unixMs);
@@ -103,21 +110,33 @@ export async function startController(
   }
 
   const names = agentNames(options);
-  const joins = new JoinService(db, desired, roster, authority, events, metrics, controllerId, unixMs);
+  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
   const poll = new PollService(desired, history, events, metrics, unixMs);
-  const renew = new RenewService(db, desired, authority, events, unixMs);
-  const credentials = await authority.server(names.all);
+  const renew = new RenewService(db, desired, provider, events, unixMs);
+  const hosts = names.all;
+  const keeperLog = log.child({ part: 'certificates' });
+  const keeper = await CertificateKeeper.start({
+    db,
+    provider,
+    desired,
+    roster,
+    events,
+    hosts,
+    unixMs,
+    log: keeperLog,
+  });
   const agents = await agentListener(
-    { db, authority, roster, join: joins, poll, renew, controllerId, unixMs },
-    credentials,
+    { db, provider, roster, join: joins, poll, renew, controllerId, unixMs },
+    keeper.server,
     log.child({ part: 'agents' }),
   );
+  keeper.serve((credentials) => agents.server.setSecureContext(secureContext(provider, credentials)));
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
   const agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
 
-  const { rootFingerprint } = authority;
+  const { rootFingerprint } = provider;
   const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
   const version = (): VersionReply => ({
     name: 'vrouter-controller',
@@ -129,7 +148,7 @@ export async function startController(
   });
   const words = { version, agentsDocument: () => agents.swagger() };
   const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
-  const rest = await restServer(desk, identity, metrics, words, restOptions, log.child({ part: 'rest' }));
+  const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
@@ -137,14 +156,16 @@ export async function startController(
   const unsubscribe = events.subscribe(({ type, vrouter, subject, version: at, text }) =>
     log.info({ event: type, vrouter, subject, version: at }, text),
   );
+  const unwatch = keeper.watch();
   const timers = [
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
-    setInterval(() => renewServer(agents, authority, names.all).catch(failed(log)), CERTIFICATE_RENEW_MS),
+    setInterval(() => keeper.tick(), CERTIFICATES_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
+    setInterval(() => forgetAnswers(db, unixMs() - ANSWER_MEMORY_MS).catch(failed(log)), FORGET_MS),
   ];
 
   const where = {
@@ -179,6 +200,7 @@ export async function startController(
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();
+    unwatch();
   };
   return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
 }
@@ -239,6 +261,17 @@ function gatewayCounts(roster: Roster): { registered: number; connected: number;
   return counts;
 }
 
+/** What the metrics tell of each gateway's certificate. */
+function* certificatesOf(roster: Roster, desired: Desired, nowUnixMs: number): Generator<CertificateMetric> {
+  for (const { certificate, lockoutUnixMs, vrouterId } of roster.all()) {
+    if (certificate === null || lockoutUnixMs === null) continue;
+    const vrouter = desired.byId(vrouterId)?.row.name ?? vrouterId;
+    const expirySeconds = (certificate.notAfterUnixMs - nowUnixMs) / 1000;
+    const state = stateOfCertificate(certificate, nowUnixMs);
+    yield { vrouter, state, expirySeconds, lockoutSeconds: (lockoutUnixMs - nowUnixMs) / 1000 };
+  }
+}
+
 function keepUp(
   roster: Roster,
   desired: Desired,
@@ -252,12 +285,6 @@ function keepUp(
     const text = `the gateway of ${vrouter} was not heard for a while`;
     events.emit({ type: 'gateway.lost', vrouter, subject: gateway.id, version: null, text });
   }
-}
-
-/** A server that runs for weeks needs another certificate now and then; connections that there are stay. */
-async function renewServer(app: AgentListener, authority: Authority, names: readonly string[]): Promise<void> {
-  const { key, cert } = await authority.server(names);
-  app.server.setSecureContext({ key, cert, ca: [authority.rootPem, authority.intermediatePem], minVersion: 'TLSv1.2' });
 }
 
 function failed(log: FastifyBaseLogger): (err: unknown) => void {

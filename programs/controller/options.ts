@@ -3,6 +3,8 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Command } from 'commander';
+import { GRACE_MS } from './ca/provider.ts';
+import type { StepCaOptions } from './ca/step/step-ca.ts';
 import { isLoopback } from './rest/guard.ts';
 import { readStorePlace } from './store/place.ts';
 import { VERSION } from './version.ts';
@@ -20,6 +22,10 @@ export interface Options {
   readonly agents: Address;
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
+  /** An external authority; null, or nothing, is the embedded one. */
+  readonly stepCa?: StepCaOptions | null;
+  /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
+  readonly certificateGraceMs?: number;
   readonly logLevel: string;
   /** Whoever reaches REST may read /metrics. */
   readonly metricsOpen?: boolean;
@@ -54,6 +60,15 @@ export function readOptions(argv: readonly string[]): Options {
       (name: string, names: string[]) => [...names, name],
       [] as string[],
     )
+    .option('--step-ca <url>', 'take certificates from a step-ca there, instead of the embedded authority')
+    .option('--step-ca-fingerprint <hex>', 'SHA-256 of its root certificate (step certificate fingerprint)')
+    .option('--step-ca-provisioner <name>', 'its JWK provisioner that signs for gateways')
+    .option(
+      '--step-ca-key <file>',
+      "the provisioner's key, mode 0600, a JWK; default: the one that the CA keeps, encrypted",
+    )
+    .option('--step-ca-password-file <file>', 'password of an encrypted key, mode 0600')
+    .option('--certificate-grace <days>', 'how long a certificate that has ended can be renewed, 0 to 7', '7')
     .option('--log-level <level>', LEVELS.join(', '), 'info')
     .allowExcessArguments(false)
     .addHelpText(
@@ -62,17 +77,20 @@ export function readOptions(argv: readonly string[]): Options {
     )
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2));
   command.parse([...argv], { from: 'user' });
-  const given = command.opts<{
-    data: string;
-    store?: string;
-    rest: string;
-    restInsecureAllowRemote: boolean;
-    agents: string;
-    agentHost: string[];
-    logLevel: string;
-    metricsOpen: boolean;
-    resetAdmin: boolean;
-  }>();
+  const given = command.opts<
+    {
+      data: string;
+      store?: string;
+      rest: string;
+      restInsecureAllowRemote: boolean;
+      agents: string;
+      agentHost: string[];
+      certificateGrace: string;
+      logLevel: string;
+      metricsOpen: boolean;
+      resetAdmin: boolean;
+    } & StepCaGiven
+  >();
   const rest = readAddress(given.rest, '--rest');
   if (!isLoopback(rest.host) && !given.restInsecureAllowRemote) {
     const hint = `REST does not encrypt, and tokens would cross the network in the clear, so it listens on the loopback only; to let ${rest.host} be reached by others all the same, add --rest-insecure-allow-remote`;
@@ -89,7 +107,49 @@ export function readOptions(argv: readonly string[]): Options {
   const agents = readAddress(given.agents, '--agents');
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
-  return { data, store, rest, agents, agentHosts, logLevel, metricsOpen, resetAdmin };
+  const stepCa = readStepCa(given);
+  const certificateGraceMs = readGrace(given.certificateGrace);
+  return { data, store, rest, agents, agentHosts, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+}
+
+interface StepCaGiven {
+  readonly stepCa?: string;
+  readonly stepCaFingerprint?: string;
+  readonly stepCaProvisioner?: string;
+  readonly stepCaKey?: string;
+  readonly stepCaPasswordFile?: string;
+}
+
+/** Null when nothing of it is given. Throws `usage`. */
+function readStepCa(given: StepCaGiven): StepCaOptions | null {
+  const { stepCa, stepCaFingerprint, stepCaProvisioner, stepCaKey, stepCaPasswordFile } = given;
+  const wrong = (hint: string, option: string) => new ProblemError(problem('usage', hint, option));
+  if (stepCa === undefined) {
+    if ([stepCaFingerprint, stepCaProvisioner, stepCaKey, stepCaPasswordFile].some((value) => value !== undefined))
+      throw wrong('--step-ca-... say more of --step-ca, which is not given', '--step-ca');
+    return null;
+  }
+  const url = URL.canParse(stepCa) ? new URL(stepCa) : null;
+  if (url?.protocol !== 'https:' || url.pathname !== '/' || url.search !== '' || url.hash !== '')
+    throw wrong('--step-ca looks like https://ca.example:9000', '--step-ca');
+  const fingerprint = stepCaFingerprint?.replaceAll(/[:-]/g, '').toLowerCase() ?? '';
+  if (!/^[0-9a-f]{64}$/.test(fingerprint))
+    throw wrong('--step-ca-fingerprint is needed with --step-ca: 64 hex digits', '--step-ca-fingerprint');
+  if (stepCaProvisioner === undefined || stepCaProvisioner === '')
+    throw wrong('--step-ca-provisioner is needed with --step-ca', '--step-ca-provisioner');
+  if (stepCaKey === undefined && stepCaPasswordFile === undefined)
+    throw wrong('--step-ca needs --step-ca-key, --step-ca-password-file, or both', '--step-ca-key');
+  const provisioner = { name: stepCaProvisioner, keyFile: stepCaKey ?? null, passwordFile: stepCaPasswordFile ?? null };
+  return { url: url.origin, fingerprint, provisioner };
+}
+
+function readGrace(text: string): number {
+  const days = Number(text);
+  if (!/^\d(\.\d+)?$/.test(text) || days > 7)
+    throw new ProblemError(
+      problem('usage', '--certificate-grace is a number of days from 0 to 7', '--certificate-grace'),
+    );
+  return (days / 7) * GRACE_MS;
 }
 
 /** All names for the certificate, and the one for join strings. */

@@ -1,4 +1,5 @@
 /** What the daemon tells Prometheus. Peers are counted, not named: their addresses are nobody's business in a metrics store. */
+import { certificateState } from '@vrouter/api/agent/lifetime.ts';
 import { Gauge, Registry } from 'prom-client';
 import type { Daemon } from './daemon.ts';
 import { VERSION } from './version.ts';
@@ -17,6 +18,8 @@ export class Metrics {
     this.#add('vrouterd_applied_version', 'Configuration version that the plane was seen to have');
     this.#add('vrouterd_controller_connected', '1 while the last poll was answered');
     this.#add('vrouterd_certificate_expiry_seconds', 'Seconds until the certificate expires');
+    this.#add('vrouterd_certificate_state', '1 for the state that it is in: good, late, critical, ended', ['state']);
+    this.#add('vrouterd_clock_offset_seconds', "Controller's clock minus ours");
     this.#add('vrouter_plane_up', '1 while the plane answers');
     this.#add('vrouter_peers', 'WireGuard peers on the plane');
     this.#add('vrouter_peers_recent', 'Peers with a handshake in the last 180 s');
@@ -37,6 +40,10 @@ export class Metrics {
     this.#set('vrouterd_controller_connected', status.state === 'connected' ? 1 : 0);
     if (status.certificateExpiresUnixMs !== null)
       this.#set('vrouterd_certificate_expiry_seconds', (status.certificateExpiresUnixMs - Date.now()) / 1000);
+    if (status.certificateState != null)
+      for (const state of certificateState.options)
+        this.#set('vrouterd_certificate_state', status.certificateState === state ? 1 : 0, { state });
+    if (status.clockOffsetMs !== null) this.#set('vrouterd_clock_offset_seconds', status.clockOffsetMs / 1000);
     try {
       await this.#plane(daemon);
       // Counters can be read of an engine that is stuck.

@@ -64,7 +64,9 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
         await done(network, 'published-port', 'list', 'demo'),
         new RegExp(`default +${port} +any +${to} +-`),
       );
-      const one = JSON.parse(await done(network, 'published-port', 'show', 'demo', port, '--json')) as unknown;
+      const one = JSON.parse(await done(network, 'published-port', 'show', 'demo', port, '--json')) as {
+        publishedPort: { etag: string };
+      };
       assert.deepEqual(one, {
         publishedPort: {
           vrouter: 'demo',
@@ -76,6 +78,7 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
           port: TRAFFIC_PORT,
           count: 1,
           problem: null,
+          etag: one.publishedPort.etag,
         },
       });
       await done(network, 'published-port', 'remove', 'demo', port);
@@ -123,6 +126,30 @@ test('the controller says NAT and host interfaces, the gateway does or refuses',
         patienceMs: 5000,
       });
       assert.deepEqual([sent, delivered], [80, 80]);
+    });
+
+    await t.test('a peer is changed and a network added: what there is goes on, nobody shakes hands anew', async () => {
+      const handshakes = async (): Promise<number[]> => {
+        const { peers } = JSON.parse(await done(network, 'show', 'peers', '--json')) as {
+          peers: { lastHandshakeUnixMs: number }[];
+        };
+        return peers.map((row) => row.lastHandshakeUnixMs).sort();
+      };
+      const before = await handshakes();
+      assert.equal(before.filter((at) => at > 0).length, 2);
+      const { peer } = JSON.parse(await done(network, 'peer', 'show', 'demo', 'bob', '--json')) as {
+        peer: { etag: string };
+      };
+      await done(network, 'peer', 'set', 'demo', 'bob', '--name', 'bobby', '--allowed-ips', '10.50.0.0/16');
+      await done(network, 'vrouter', 'set', 'demo', '--add-network', '10.78.0.0/24', '--mtu', '1400');
+      await shows('peers', /bobby[\s\S]*10\.50\.0\.0\/16/);
+      await shows('interfaces', /1400[\s\S]*10\.78\.0\.1\/24/);
+      const stale = await vrouterctl(network, 'peer', 'set', 'demo', 'bobby', '--name', 'bob', '--if-match', peer.etag);
+      assert.deepEqual([stale.status, /request\.outdated/.test(stale.err)], [1, true]);
+      const how = { run: 80, count: 20, size: 200, pps: 1000, patienceMs: 5000 };
+      const { sent, delivered } = await exchange(alice, bob, how);
+      assert.deepEqual([sent, delivered], [80, 80]);
+      assert.deepEqual(await handshakes(), before);
     });
   });
 });

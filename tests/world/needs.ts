@@ -6,8 +6,11 @@ import { spawnSync } from 'node:child_process';
 import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** A property of the machine, or the name of a program that must be on PATH. */
-export type Need = 'root' | 'netns' | 'userns' | 'tun' | (string & {});
+/** A property of the machine, what step-ca is built from, or the name of a program that must be on PATH. */
+export type Need = 'root' | 'netns' | 'userns' | 'tun' | 'step-ca' | (string & {});
+
+/** Sources of step-ca, as Debian has them. */
+export const STEP_CA_SOURCES = '/usr/share/gocode/src/github.com/smallstep/certificates/commands/app.go';
 
 const known = new Map<string, string | null>();
 
@@ -48,6 +51,9 @@ function lookUp(need: Need): string | null {
       return worked('unshare', '-Urn', 'true') ? null : 'no user namespaces (unshare -Urn fails)';
     case 'tun':
       return can('/dev/net/tun', constants.R_OK | constants.W_OK) ? null : 'no /dev/net/tun';
+    case 'step-ca':
+      if (!can(STEP_CA_SOURCES, constants.R_OK)) return 'no sources of step-ca';
+      return programPath('go') === null ? 'no go' : null;
     default:
       return programPath(need) === null ? `no ${need}` : null;
   }

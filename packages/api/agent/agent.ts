@@ -40,6 +40,8 @@ export const registerReply = z.object({
   controllerId: z.string(),
   /** Leaf first, then the intermediates, PEM each. */
   certificateChain: z.array(z.string()).min(1),
+  /** All roots to trust from now on, PEM, the pinned one first; an older controller does not say, and then it is that one. */
+  roots: z.array(z.string()).min(1).max(16).optional(),
   /** The gateway's own address in its first network, as `controller_state` keeps it. */
   assignedIp: z.string().nullable(),
   pollAfterMs: z.number(),
@@ -155,6 +157,8 @@ export type RenewRequest = z.infer<typeof renewRequest>;
 export const renewReply = z.object({
   /** Leaf first, then the intermediates, PEM each. */
   certificateChain: z.array(z.string()).min(1),
+  /** As in registerReply: how a gateway learns of a root's successor. */
+  roots: z.array(z.string()).min(1).max(16).optional(),
   serverTimeUnixMs: z.number(),
 });
 export type RenewReply = z.infer<typeof renewReply>;

@@ -1,6 +1,7 @@
 /** What vrouterd tells on its own unix socket (HTTP): replies of `GET /v1/...`, as vrouterctl shows them. */
 import { z } from 'zod';
 import { heldChange } from '../agent/agent.ts';
+import { certificateState } from '../agent/lifetime.ts';
 
 export const interfaceRow = z.object({
   name: z.string(),
@@ -188,6 +189,8 @@ export const statusReply = z.object({
     lastPollUnixMs: z.number().nullable(),
     lastError: z.string().nullable(),
     certificateExpiresUnixMs: z.number().nullable(),
+    /** By the controller's clock; null before the first poll. */
+    certificateState: certificateState.nullable().optional(),
     clockOffsetMs: z.number().nullable(),
   }),
   held: heldChange.nullable(),

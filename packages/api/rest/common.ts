@@ -33,6 +33,13 @@ export const version = z.number().int().nonnegative().describe('Configuration ve
 
 export const vrfName = z.string().describe('Routing table: `default` or one of /vrfs');
 
+export const etag = z
+  .string()
+  .optional()
+  .describe(
+    'Tag of the configuration of this one, as `If-Match` takes it in quotes: another one when anything of it was changed. Older controllers do not say it',
+  );
+
 export const gatewayProblem = z
   .object({ code: z.string(), message: z.string() })
   .nullable()

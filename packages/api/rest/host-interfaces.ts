@@ -1,6 +1,7 @@
 /** `/v1/vrouters/:name/host-interfaces`: interfaces of the gateway's own machine whose other side is one of its VRFs. */
 import { z } from 'zod';
-import { gatewayProblem, mssClamp, name, prefix, sourceCheck, version, vrfName } from './common.ts';
+import { etag, gatewayProblem, mssClamp, name, prefix, sourceCheck, version, vrfName } from './common.ts';
+import { next } from './paging.ts';
 
 /** POST /v1/vrouters/:name/host-interfaces. The gateway obeys only if its own file has `allow: {hostInterface: true}`. */
 export const createHostInterfaceRequest = z.strictObject({
@@ -33,6 +34,7 @@ export const hostInterface = z.object({
   addresses: z.array(z.string()),
   routes: z.array(z.string()),
   problem: gatewayProblem,
+  etag,
 });
 export type HostInterface = z.infer<typeof hostInterface>;
 
@@ -45,5 +47,5 @@ export const hostInterfaceReply = z.object({ hostInterface });
 export type HostInterfaceReply = z.infer<typeof hostInterfaceReply>;
 
 /** GET /v1/vrouters/:name/host-interfaces */
-export const hostInterfaceList = z.object({ hostInterfaces: z.array(hostInterface) });
+export const hostInterfaceList = z.object({ hostInterfaces: z.array(hostInterface), next });
 export type HostInterfaceList = z.infer<typeof hostInterfaceList>;

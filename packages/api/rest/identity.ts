@@ -1,6 +1,6 @@
 /** `/v1/whoami`, `/v1/users`, `/v1/api-tokens`: who may do what on REST. */
 import { z } from 'zod';
-import { name, unixMs } from './common.ts';
+import { etag, name, unixMs } from './common.ts';
 
 /** From the least to the most: each may do what those before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -18,6 +18,7 @@ export const user = z.object({
   createdUnixMs: unixMs,
   disabledUnixMs: unixMs.nullable().describe('Since when none of its tokens is good; null: they are'),
   apiTokens: z.number().int().describe('How many tokens it has that are good'),
+  etag,
 });
 export type User = z.infer<typeof user>;
 
@@ -53,6 +54,7 @@ export const apiToken = z.object({
   expiresUnixMs: unixMs.nullable().describe('null: it does not end by itself'),
   lastUsedUnixMs: unixMs.nullable().describe('Written now and then, so it may be a minute behind; null: never'),
   revokedUnixMs: unixMs.nullable(),
+  etag,
 });
 export type ApiToken = z.infer<typeof apiToken>;
 

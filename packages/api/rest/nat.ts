@@ -1,6 +1,7 @@
 /** `/v1/vrouters/:name/masquerades` and `/published-ports`: IPv4 addresses that become others on their way through the gateway. */
 import { z } from 'zod';
-import { gatewayProblem, prefix, version, vrfName } from './common.ts';
+import { etag, gatewayProblem, prefix, version, vrfName } from './common.ts';
+import { next } from './paging.ts';
 
 const ipv4 = z.string().max(64);
 const port = z.number().int().min(1).max(65_535);
@@ -34,6 +35,7 @@ export const masquerade = z.object({
   leaving: z.array(z.string()).nullable(),
   addresses: z.array(z.string()).nullable(),
   problem: gatewayProblem,
+  etag,
 });
 export type Masquerade = z.infer<typeof masquerade>;
 
@@ -46,7 +48,7 @@ export const masqueradeReply = z.object({ masquerade });
 export type MasqueradeReply = z.infer<typeof masqueradeReply>;
 
 /** GET /v1/vrouters/:name/masquerades */
-export const masqueradeList = z.object({ masquerades: z.array(masquerade) });
+export const masqueradeList = z.object({ masquerades: z.array(masquerade), next });
 export type MasqueradeList = z.infer<typeof masqueradeList>;
 
 /** POST /v1/vrouters/:name/published-ports */
@@ -72,6 +74,7 @@ export const publishedPort = z.object({
   port: z.number(),
   count: z.number(),
   problem: gatewayProblem,
+  etag,
 });
 export type PublishedPort = z.infer<typeof publishedPort>;
 
@@ -84,5 +87,5 @@ export const publishedPortReply = z.object({ publishedPort });
 export type PublishedPortReply = z.infer<typeof publishedPortReply>;
 
 /** GET /v1/vrouters/:name/published-ports */
-export const publishedPortList = z.object({ publishedPorts: z.array(publishedPort) });
+export const publishedPortList = z.object({ publishedPorts: z.array(publishedPort), next });
 export type PublishedPortList = z.infer<typeof publishedPortList>;

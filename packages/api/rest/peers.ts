@@ -1,6 +1,7 @@
 /** `/v1/vrouters/:name/peers`: who may connect. `:peer` is a name or a public key (percent-encoded). */
 import { z } from 'zod';
-import { name, prefix, publicKey, unixMs, version } from './common.ts';
+import { etag, name, prefix, publicKey, unixMs, version } from './common.ts';
+import { next } from './paging.ts';
 
 /** POST /v1/vrouters/:name/peers */
 export const createPeerRequest = z.strictObject({
@@ -54,6 +55,7 @@ export const peer = z.object({
   persistentKeepalive: z.number(),
   createdUnixMs: unixMs,
   live: peerLive.nullable(),
+  etag,
 });
 export type Peer = z.infer<typeof peer>;
 
@@ -70,10 +72,34 @@ export type PeerGateway = z.infer<typeof peerGateway>;
 export const createPeerReply = z.object({ peer, gateway: peerGateway, version });
 export type CreatePeerReply = z.infer<typeof createPeerReply>;
 
+/** PATCH /v1/vrouters/:name/peers/:peer: what is left out stays. Its key and its addresses are not changed here. */
+export const changePeerRequest = z.strictObject({
+  name: name.optional(),
+  presharedKey: z.string().nullable().optional().describe('32 bytes in base64; null takes it away; never shown again'),
+  allowedIps: z
+    .array(prefix)
+    .max(256)
+    .optional()
+    .describe('All the networks behind the peer; its addresses stay whatever is said here'),
+  endpoint: z.string().max(64).nullable().optional().describe('ip:port to send to; null forgets what was said'),
+  persistentKeepalive: z
+    .number()
+    .int()
+    .min(0)
+    .max(65535)
+    .optional()
+    .describe('Keepalives from the gateway to the peer, s; 0 is off'),
+});
+export type ChangePeerRequest = z.input<typeof changePeerRequest>;
+
+/** 200 of PATCH /v1/vrouters/:name/peers/:peer. The version is the one before when nothing changed. */
+export const changePeerReply = z.object({ peer, gateway: peerGateway, version });
+export type ChangePeerReply = z.infer<typeof changePeerReply>;
+
 /** GET /v1/vrouters/:name/peers/:peer */
 export const peerReply = z.object({ peer, gateway: peerGateway });
 export type PeerReply = z.infer<typeof peerReply>;
 
 /** GET /v1/vrouters/:name/peers */
-export const peerList = z.object({ peers: z.array(peer) });
+export const peerList = z.object({ peers: z.array(peer), next });
 export type PeerList = z.infer<typeof peerList>;

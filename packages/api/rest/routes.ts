@@ -1,12 +1,17 @@
 /** `/v1/vrouters/:name/routes` and `/vrfs`. */
 import { z } from 'zod';
-import { name, prefix, version, vrfName } from './common.ts';
+import { etag, name, prefix, version, vrfName } from './common.ts';
+import { next } from './paging.ts';
 
 /** POST /v1/vrouters/:name/routes: exactly one of `interface` and `blackhole: true`. */
 export const createRouteRequest = z.strictObject({
   vrf: vrfName.default('default'),
   prefix,
-  interface: z.string().nullable().default(null).describe('An interface of the vrouter: `wg0`, or a host interface'),
+  interface: z
+    .string()
+    .nullable()
+    .default(null)
+    .describe('An interface of the vrouter: `wg0`, a host interface or a port'),
   nextHop: z
     .string()
     .max(64)
@@ -26,6 +31,7 @@ export const route = z.object({
   interface: z.string().nullable(),
   nextHop: z.string().nullable(),
   blackhole: z.boolean(),
+  etag,
 });
 export type Route = z.infer<typeof route>;
 
@@ -33,23 +39,23 @@ export const createRouteReply = z.object({ route, version });
 export type CreateRouteReply = z.infer<typeof createRouteReply>;
 
 /** GET /v1/vrouters/:name/routes. Routes that follow from networks and allowed IPs are not named here; the gateway makes them. */
-export const routeList = z.object({ routes: z.array(route) });
+export const routeList = z.object({ routes: z.array(route), next });
 export type RouteList = z.infer<typeof routeList>;
 
 /** Query of DELETE /v1/vrouters/:name/routes */
-export const deleteRouteQuery = z.strictObject({ vrf: z.string().default('default'), prefix });
+export const deleteRouteQuery = z.strictObject({ vrf: vrfName.default('default'), prefix });
 export type DeleteRouteQuery = z.input<typeof deleteRouteQuery>;
 
 /** POST /v1/vrouters/:name/vrfs. An interface gets into one by `vrf` of POST /v1/vrouters or host-interfaces, or by the gateway's own file. */
 export const createVrfRequest = z.strictObject({ name });
 export type CreateVrfRequest = z.input<typeof createVrfRequest>;
 
-export const vrf = z.object({ vrouter: z.string(), name: z.string() });
+export const vrf = z.object({ vrouter: z.string(), name: z.string(), etag });
 export type Vrf = z.infer<typeof vrf>;
 
 export const createVrfReply = z.object({ vrf, version });
 export type CreateVrfReply = z.infer<typeof createVrfReply>;
 
 /** GET /v1/vrouters/:name/vrfs; `default` always exists and is named too. */
-export const vrfList = z.object({ vrfs: z.array(vrf) });
+export const vrfList = z.object({ vrfs: z.array(vrf), next });
 export type VrfList = z.infer<typeof vrfList>;

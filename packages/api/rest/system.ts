@@ -1,6 +1,7 @@
 /** The controller itself: `/v1/version`, `/v1/events`, `/v1/audit`, `/v1/audit/verify`, `/healthz`. */
 import { z } from 'zod';
 import { unixMs } from './common.ts';
+import { next, PAGE_MAX, pageQuery } from './paging.ts';
 
 export const versionReply = z.object({
   name: z.literal('vrouter-controller'),
@@ -24,8 +25,14 @@ export const eventTypes = [
   'gateway.lost',
   'gateway.errors',
   'gateway.ahead',
+  'gateway.revoked',
   'certificate.renewed',
+  'certificate.late',
+  'ca.failing',
+  'ca.working',
+  'ca.rotated',
   'peer.added',
+  'peer.changed',
   'peer.removed',
   'route.added',
   'route.removed',
@@ -33,10 +40,15 @@ export const eventTypes = [
   'vrf.removed',
   'hostInterface.added',
   'hostInterface.removed',
+  'port.added',
+  'port.removed',
   'masquerade.added',
   'masquerade.removed',
   'publishedPort.added',
   'publishedPort.removed',
+  'floatingIp.added',
+  'floatingIp.removed',
+  'natSettings.changed',
   'shrink.confirmed',
   'version.applied',
 ] as const;
@@ -54,8 +66,8 @@ export const controllerEvent = z.object({
 });
 export type ControllerEvent = z.infer<typeof controllerEvent>;
 
-export const auditQuery = z.strictObject({
-  last: z.coerce.number().int().min(1).max(1000).default(100).describe('How many of the latest rows'),
+export const auditQuery = pageQuery.extend({
+  last: z.coerce.number().int().min(1).max(PAGE_MAX).optional().describe('The same as limit; the older name'),
 });
 export type AuditQuery = z.input<typeof auditQuery>;
 
@@ -78,7 +90,7 @@ export const auditRow = z.object({
 export type AuditRow = z.infer<typeof auditRow>;
 
 /** GET /v1/audit, latest first */
-export const auditList = z.object({ audit: z.array(auditRow) });
+export const auditList = z.object({ audit: z.array(auditRow), next });
 export type AuditList = z.infer<typeof auditList>;
 
 /** GET /v1/audit/verify: a head that was noted earlier shows whether all up to it is as it was then. */

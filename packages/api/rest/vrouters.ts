@@ -1,7 +1,9 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
 import { heldChange, objectError } from '../agent/agent.ts';
-import { mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
+import { certificateState } from '../agent/lifetime.ts';
+import { etag, mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
+import { next } from './paging.ts';
 
 /** POST /v1/vrouters */
 export const createVrouterRequest = z.strictObject({
@@ -46,6 +48,31 @@ export type CreateVrouterRequest = z.input<typeof createVrouterRequest>;
 
 /** PATCH /v1/vrouters/:name: what is left out stays. */
 export const changeVrouterRequest = z.strictObject({
+  networks: z
+    .array(prefix)
+    .min(1)
+    .max(8)
+    .optional()
+    .describe(
+      'All of them: those that are there, and new ones, of which the gateway and every peer get an address. None can be taken away',
+    ),
+  listenPort: z
+    .number()
+    .int()
+    .min(1)
+    .max(65535)
+    .optional()
+    .describe(
+      'UDP port of WireGuard on the gateway. An endpoint with the port of before goes along, unless it is named too',
+    ),
+  endpoint: z
+    .string()
+    .max(260)
+    .optional()
+    .describe(
+      'What peers connect to from now on: host or host:port; without a port it is listenPort. Gateways are not told, so this alone makes no version',
+    ),
+  mtu: z.number().int().min(1280).max(9216).optional().describe('MTU of the WireGuard interface, bytes'),
   mssClamp: mssClamp.optional(),
   sourceCheck: sourceCheck.optional(),
 });
@@ -68,6 +95,20 @@ export const vrouterStatus = z.object({
   lastPollUnixMs: unixMs.nullable(),
   lastPollAgeMs: z.number().nullable().describe('Time since the gateway was last heard, ms'),
   certificateExpiresUnixMs: unixMs.nullable(),
+  certificate: z
+    .object({
+      state: certificateState.describe(
+        'good; late: not renewed at 70 % of its life, which should happen at half; critical: nor at 85 %; ended',
+      ),
+      lifeUsed: z.number().describe('Share of its life that is over, 1 at its end'),
+      lockoutUnixMs: unixMs.describe(
+        'Until then it can be renewed, ended or not; afterwards the gateway must join anew',
+      ),
+      lockoutInMs: z.number().describe('Time left until then, ms; negative when it is past'),
+    })
+    .nullable()
+    .optional()
+    .describe("The gateway's latest certificate; older controllers do not say"),
   clockOffsetMs: z
     .number()
     .nullable()
@@ -106,6 +147,7 @@ export const vrouter = z.object({
   peers: z.number().describe('How many there are'),
   createdUnixMs: unixMs,
   status: vrouterStatus,
+  etag,
 });
 export type Vrouter = z.infer<typeof vrouter>;
 
@@ -127,7 +169,7 @@ export const changeVrouterReply = z.object({ vrouter, version });
 export type ChangeVrouterReply = z.infer<typeof changeVrouterReply>;
 
 /** GET /v1/vrouters */
-export const vrouterList = z.object({ vrouters: z.array(vrouter) });
+export const vrouterList = z.object({ vrouters: z.array(vrouter), next });
 export type VrouterList = z.infer<typeof vrouterList>;
 
 /** POST /v1/vrouters/:name/tokens; the body may be left out. */
@@ -145,6 +187,10 @@ export type CreateTokenReply = z.infer<typeof createTokenReply>;
 /** POST /v1/vrouters/:name/confirm-shrink */
 export const confirmShrinkReply = z.object({ version: version.describe('The state that was confirmed') });
 export type ConfirmShrinkReply = z.infer<typeof confirmShrinkReply>;
+
+/** POST /v1/vrouters/:name/revoke */
+export const revokeReply = z.object({ revoked: z.string().describe('Id of the gateway that is refused from now on') });
+export type RevokeReply = z.infer<typeof revokeReply>;
 
 /** Answer of every DELETE: what is gone, and the version that says so to the gateway (null when the vrouter itself went). */
 export const deletedReply = z.object({ deleted: z.string(), version: version.nullable() });

@@ -1,17 +1,24 @@
 /** vrouter-controller, over REST. */
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
-import { type Ask, exchange, SilenceError } from '../http/request.ts';
+import { type Ask, exchange, isLost, SilenceError } from '../http/request.ts';
 import { type Reply, readReply, type Schema } from './reply.ts';
 import { type Credential, findToken, type TokenSources } from './token.ts';
 
 export const DEFAULT_CONTROLLER = 'http://127.0.0.1:8080';
 const TIMEOUT_MS = 15_000;
+/** A controller that was killed needs a moment to listen again. */
+const RETRY_AFTER_MS = 500;
 
 export interface Controller {
   get<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
   post<T>(path: string, body: unknown, schema: Schema<T>): Promise<Reply<T>>;
-  patch<T>(path: string, body: unknown, schema: Schema<T>): Promise<Reply<T>>;
-  delete<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
+  /** A POST that makes something: under a fresh key, so that it is sent once more when the connection breaks, and makes it once. */
+  create<T>(path: string, body: unknown, schema: Schema<T>): Promise<Reply<T>>;
+  /** `ifMatch`: the tag of what is to be changed, with or without quotes, or `*`. */
+  patch<T>(path: string, body: unknown, schema: Schema<T>, ifMatch?: string): Promise<Reply<T>>;
+  delete<T>(path: string, schema: Schema<T>, ifMatch?: string): Promise<Reply<T>>;
 }
 
 /**
@@ -29,26 +36,42 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
   const base = origin.pathname.replace(/\/+$/, '');
   const who = `the controller at ${url}`;
   const credential = findToken(sources, origin);
-  async function ask<T>(method: Ask['method'], path: string, schema: Schema<T>, body?: unknown): Promise<Reply<T>> {
+  async function ask<T>(
+    method: Ask['method'],
+    path: string,
+    schema: Schema<T>,
+    body?: unknown,
+    headers: NonNullable<Ask['headers']> = {},
+    triesLeft = 0,
+  ): Promise<Reply<T>> {
     try {
       const whole = {
         method,
         path: base + path,
+        headers,
         timeoutMs: TIMEOUT_MS,
         ...(credential === null ? {} : { token: credential.token }),
         ...(body === undefined ? {} : { body }),
       };
       return readReply(who, await exchange({ origin: origin! }, whole), schema);
     } catch (error) {
-      throw unauthenticated(who, credential, unreachable(url, error));
+      if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, error));
     }
+    await delay(RETRY_AFTER_MS);
+    return ask(method, path, schema, body, headers, triesLeft - 1);
   }
   return {
     get: (path, schema) => ask('GET', path, schema),
     post: (path, body, schema) => ask('POST', path, schema, body),
-    patch: (path, body, schema) => ask('PATCH', path, schema, body),
-    delete: (path, schema) => ask('DELETE', path, schema),
+    create: (path, body, schema) => ask('POST', path, schema, body, { 'idempotency-key': randomUUID() }, 1),
+    patch: (path, body, schema, ifMatch) => ask('PATCH', path, schema, body, conditions(ifMatch)),
+    delete: (path, schema, ifMatch) => ask('DELETE', path, schema, undefined, conditions(ifMatch)),
   };
+}
+
+function conditions(ifMatch: string | undefined): NonNullable<Ask['headers']> {
+  if (ifMatch === undefined) return {};
+  return { 'if-match': ifMatch === '*' || ifMatch.includes('"') ? ifMatch : `"${ifMatch}"` };
 }
 
 /** `/v1/vrouters/a%2Fb/peers`: every part but the fixed ones is encoded. */

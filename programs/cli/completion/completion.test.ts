@@ -26,7 +26,7 @@ printf '%s\\n' "\${COMPREPLY[@]}"`;
 
 for (const [line, words] of [
   ['vrouterctl sh', ['show']],
-  ['vrouterctl p', ['plan', 'peer', 'published-port']],
+  ['vrouterctl p', ['plan', 'peer', 'port', 'published-port']],
   ['vrouterctl show p', ['peers', 'plan']],
   ['vrouterctl --json show ro', ['routes']],
   ['vrouterctl --socket x peer l', ['list']],

@@ -7,10 +7,22 @@ import {
   hostInterfaceReply,
 } from '@vrouter/api/rest/host-interfaces.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
-import { pairs, table } from '@vrouter/core/table.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
-import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
+import {
+  type IfMatch,
+  ifMatchOption,
+  type Limit,
+  limitOption,
+  list,
+  type MssClamp,
+  mssClampOption,
+  type SourceCheck,
+  sourceCheckOption,
+  whole,
+} from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
 
@@ -58,7 +70,7 @@ export function addHostInterface(program: Command, world: World): void {
         ...(route === undefined ? {} : { routes: [...route] }),
       };
       const path = pathOf`/v1/vrouters/${vrouter}/host-interfaces`;
-      const reply = await session.controller().post(path, request, createHostInterfaceReply);
+      const reply = await session.controller().create(path, request, createHostInterfaceReply);
       session.show(reply, (data) => `added ${data.hostInterface.name}, version ${data.version}`);
     });
 
@@ -67,20 +79,24 @@ export function addHostInterface(program: Command, world: World): void {
     .description('take the interface away from the machine')
     .argument('<vrouter>')
     .argument('<name>')
-    .action(async (vrouter: string, name: string, _options: unknown, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (vrouter: string, name: string, { ifMatch }: IfMatch, command: Command) => {
       const session = sessionOf(world, command);
       const path = pathOf`/v1/vrouters/${vrouter}/host-interfaces/${name}`;
-      session.show(await session.controller().delete(path, deletedReply), (data) => `removed ${data.deleted}`);
+      session.show(await session.controller().delete(path, deletedReply, ifMatch), (data) => `removed ${data.deleted}`);
     });
 
   noun
     .command('list')
     .description('host interfaces, and what the gateway says against them')
     .argument('<vrouter>')
-    .action(async (vrouter: string, _options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      const path = pathOf`/v1/vrouters/${vrouter}/host-interfaces`;
-      session.show(await session.controller().get(path, hostInterfaceList), (data) => listText(data.hostInterfaces));
+    .addOption(limitOption())
+    .action(async (vrouter: string, { limit }: Limit, command: Command) => {
+      await showPages(
+        sessionOf(world, command),
+        { ...listing, path: pathOf`/v1/vrouters/${vrouter}/host-interfaces` },
+        limit,
+      );
     });
 
   noun
@@ -100,20 +116,20 @@ function optionsOf(options: AddOptions): AddOptions {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }
 
-function listText(rows: readonly HostInterface[]): string {
-  return table(
-    ['INTERFACE', 'VRF', 'MTU', 'ADDRESSES', 'ROUTES', 'PROBLEM'],
-    rows.map((row) => [
-      row.name,
-      row.vrf,
-      row.mtu,
-      row.addresses.join(', '),
-      row.routes.join(', '),
-      row.problem?.code ?? null,
-    ]),
-    'there are no host interfaces; make one with: vrouterctl host-interface add VROUTER NAME',
-  );
-}
+const listing: Omit<Listing<'hostInterfaces', HostInterface>, 'path'> = {
+  member: 'hostInterfaces',
+  schema: hostInterfaceList,
+  heads: ['INTERFACE', 'VRF', 'MTU', 'ADDRESSES', 'ROUTES', 'PROBLEM'],
+  row: ({ name, vrf, mtu, addresses, routes, problem }) => [
+    name,
+    vrf,
+    mtu,
+    addresses.join(', '),
+    routes.join(', '),
+    problem?.code ?? null,
+  ],
+  none: 'there are no host interfaces; make one with: vrouterctl host-interface add VROUTER NAME',
+};
 
 function rowText(row: HostInterface): string {
   return pairs([
@@ -126,5 +142,6 @@ function rowText(row: HostInterface): string {
     ['addresses', row.addresses.join(', ')],
     ['routes', row.routes.join(', ')],
     ['problem', problemText(row.problem)],
+    ['etag', row.etag ?? null],
   ]);
 }

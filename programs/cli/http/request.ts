@@ -12,6 +12,8 @@ export interface Ask {
   /** Sent as JSON. */
   readonly body?: unknown;
   readonly accept?: string;
+  /** Others besides, by their lower-case names. */
+  readonly headers?: { readonly [name: string]: string };
   /** Shown as `Authorization: Bearer`. */
   readonly token?: string;
   /** Longest silence before and within the answer, ms; 0 waits for ever. */
@@ -26,6 +28,11 @@ export interface Answer {
 
 /** Longest answer that is read, bytes. */
 const ANSWER_LIMIT = 64 << 20;
+
+/** Whether the connection broke, so that nobody knows what became of the request. */
+export function isLost(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+}
 
 /** A request that was silent for too long. */
 export class SilenceError extends Error {}
@@ -45,6 +52,7 @@ export function open(place: Place, ask: Ask): Promise<IncomingMessage> {
     method: ask.method,
     path: ask.path,
     headers: {
+      ...ask.headers,
       accept: ask.accept ?? 'application/json',
       ...(ask.token === undefined ? {} : { authorization: `Bearer ${ask.token}` }),
       ...(body === undefined ? {} : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) }),

@@ -7,10 +7,11 @@ import {
   masqueradeReply,
 } from '@vrouter/api/rest/nat.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
-import { pairs, table } from '@vrouter/core/table.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
-import { list } from '../arguments.ts';
+import { type IfMatch, ifMatchOption, type Limit, limitOption, list } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
 
@@ -18,6 +19,10 @@ interface AddOptions {
   readonly vrf?: string;
   readonly leaving?: readonly string[];
   readonly address?: readonly string[];
+}
+
+interface RemoveOptions extends IfMatch {
+  readonly vrf: string;
 }
 
 const DEFAULT_VRF = 'default';
@@ -51,7 +56,7 @@ export function addMasquerade(program: Command, world: World): void {
         ...(options.address === undefined ? {} : { addresses: [...options.address] }),
       };
       const path = pathOf`/v1/vrouters/${vrouter}/masquerades`;
-      const reply = await session.controller().post(path, request, createMasqueradeReply);
+      const reply = await session.controller().create(path, request, createMasqueradeReply);
       session.show(
         reply,
         ({ masquerade, version }) => `added ${masquerade.prefix} in ${masquerade.vrf}, version ${version}`,
@@ -64,25 +69,23 @@ export function addMasquerade(program: Command, world: World): void {
     .argument('<vrouter>')
     .argument('<prefix>')
     .option('--vrf <name>', 'routing table', DEFAULT_VRF)
-    .action(async (vrouter: string, prefix: string, { vrf }: { readonly vrf: string }, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (vrouter: string, prefix: string, { vrf, ifMatch }: RemoveOptions, command: Command) => {
       const session = sessionOf(world, command);
       const path = pathOf`/v1/vrouters/${vrouter}/masquerades/${vrf}/${prefix}`;
-      session.show(await session.controller().delete(path, deletedReply), (data) => `removed ${data.deleted}`);
+      session.show(await session.controller().delete(path, deletedReply, ifMatch), (data) => `removed ${data.deleted}`);
     });
 
   noun
     .command('list')
     .description('masquerades, and what the gateway says against them')
     .argument('<vrouter>')
-    .action(async (vrouter: string, _options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      const path = pathOf`/v1/vrouters/${vrouter}/masquerades`;
-      session.show(await session.controller().get(path, masqueradeList), (data) =>
-        table(
-          ['VRF', 'PREFIX', 'LEAVING', 'ADDRESSES', 'PROBLEM'],
-          data.masquerades.map((row) => [row.vrf, row.prefix, ...waysOf(row), row.problem?.code ?? null]),
-          'there are no masquerades; make one with: vrouterctl masquerade add VROUTER PREFIX',
-        ),
+    .addOption(limitOption())
+    .action(async (vrouter: string, { limit }: Limit, command: Command) => {
+      await showPages(
+        sessionOf(world, command),
+        { ...listing, path: pathOf`/v1/vrouters/${vrouter}/masquerades` },
+        limit,
       );
     });
 
@@ -104,10 +107,19 @@ export function addMasquerade(program: Command, world: World): void {
           ['leaving', leaving],
           ['addresses', addresses],
           ['problem', problemText(row.problem)],
+          ['etag', row.etag ?? null],
         ]);
       });
     });
 }
+
+const listing: Omit<Listing<'masquerades', Masquerade>, 'path'> = {
+  member: 'masquerades',
+  schema: masqueradeList,
+  heads: ['VRF', 'PREFIX', 'LEAVING', 'ADDRESSES', 'PROBLEM'],
+  row: (row) => [row.vrf, row.prefix, ...waysOf(row), row.problem?.code ?? null],
+  none: 'there are no masquerades; make one with: vrouterctl masquerade add VROUTER PREFIX',
+};
 
 function waysOf({ leaving, addresses }: Masquerade): readonly [string, string] {
   return [leaving?.join(', ') ?? 'any', addresses?.join(', ') ?? 'of the way out'];

@@ -77,7 +77,7 @@ async function createOrAbandon(
   request: CreatePeerRequest,
 ): Promise<Reply<CreatePeerReply>> {
   try {
-    return await controller.post(pathOf`/v1/vrouters/${vrouter}/peers`, request, createPeerReply);
+    return await controller.create(pathOf`/v1/vrouters/${vrouter}/peers`, request, createPeerReply);
   } catch (error) {
     file?.abandon();
     throw error;

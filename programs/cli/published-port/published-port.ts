@@ -7,10 +7,11 @@ import {
   publishedPortReply,
 } from '@vrouter/api/rest/nat.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
-import { pairs, table } from '@vrouter/core/table.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
-import { whole } from '../arguments.ts';
+import { type IfMatch, ifMatchOption, type Limit, limitOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
@@ -61,7 +62,7 @@ export function addPublishedPort(program: Command, world: World): void {
         ...(options.count === undefined ? {} : { count: options.count }),
       };
       const path = pathOf`/v1/vrouters/${vrouter}/published-ports`;
-      const reply = await session.controller().post(path, request, createPublishedPortReply);
+      const reply = await session.controller().create(path, request, createPublishedPortReply);
       session.show(reply, ({ publishedPort: row, version }) => {
         return `added ${outsideText(row)} to ${insideText(row)} in ${row.vrf}, version ${version}`;
       });
@@ -71,9 +72,10 @@ export function addPublishedPort(program: Command, world: World): void {
     .description('publish it no more; sessions end')
     .argument('<vrouter>')
     .argument('<port>', 'tcp/8443: the first, of several')
-    .action(async (vrouter: string, port: string, where: Where, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (vrouter: string, port: string, where: Where & IfMatch, command: Command) => {
       const session = sessionOf(world, command);
-      const reply = await session.controller().delete(onePath(vrouter, port, where), deletedReply);
+      const reply = await session.controller().delete(onePath(vrouter, port, where), deletedReply, where.ifMatch);
       session.show(reply, (data) => `removed ${data.deleted}`);
     });
 
@@ -81,22 +83,10 @@ export function addPublishedPort(program: Command, world: World): void {
     .command('list')
     .description('published ports, and what the gateway says against them')
     .argument('<vrouter>')
-    .action(async (vrouter: string, _options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
+    .addOption(limitOption())
+    .action(async (vrouter: string, { limit }: Limit, command: Command) => {
       const path = pathOf`/v1/vrouters/${vrouter}/published-ports`;
-      session.show(await session.controller().get(path, publishedPortList), (data) =>
-        table(
-          ['VRF', 'PORT', 'HOST ADDRESS', 'TO', 'PROBLEM'],
-          data.publishedPorts.map((row) => [
-            row.vrf,
-            outsideText(row),
-            row.hostAddress ?? 'any',
-            insideText(row),
-            row.problem?.code ?? null,
-          ]),
-          'there are no published ports; make one with: vrouterctl published-port add VROUTER tcp/PORT ADDRESS:PORT',
-        ),
-      );
+      await showPages(sessionOf(world, command), { ...listing, path }, limit);
     });
 
   whereOf(noun.command('show'))
@@ -114,10 +104,19 @@ export function addPublishedPort(program: Command, world: World): void {
           ['host address', row.hostAddress ?? 'any'],
           ['to', insideText(row)],
           ['problem', problemText(row.problem)],
+          ['etag', row.etag ?? null],
         ]),
       );
     });
 }
+
+const listing: Omit<Listing<'publishedPorts', PublishedPort>, 'path'> = {
+  member: 'publishedPorts',
+  schema: publishedPortList,
+  heads: ['VRF', 'PORT', 'HOST ADDRESS', 'TO', 'PROBLEM'],
+  row: (row) => [row.vrf, outsideText(row), row.hostAddress ?? 'any', insideText(row), row.problem?.code ?? null],
+  none: 'there are no published ports; make one with: vrouterctl published-port add VROUTER tcp/PORT ADDRESS:PORT',
+};
 
 function onePath(vrouter: string, port: string, { vrf, hostAddress }: Where): string {
   const { protocol, hostPort } = portOf(port);

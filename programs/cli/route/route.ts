@@ -1,9 +1,10 @@
 /** `vrouterctl route ...`: routes that people ask for; those that follow from networks and peers are made by the gateway. */
 import { type CreateRouteRequest, createRouteReply, type Route, routeList } from '@vrouter/api/rest/routes.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
-import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
+import { type IfMatch, ifMatchOption, type Limit, limitOption } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 
@@ -12,6 +13,10 @@ interface AddOptions {
   readonly interface?: string;
   readonly nextHop?: string;
   readonly blackhole?: boolean;
+}
+
+interface RemoveOptions extends IfMatch {
+  readonly vrf: string;
 }
 
 export function addRoute(program: Command, world: World): void {
@@ -46,7 +51,9 @@ export function addRoute(program: Command, world: World): void {
         ...(options.nextHop === undefined ? {} : { nextHop: options.nextHop }),
         ...(options.blackhole === true ? { blackhole: true } : {}),
       };
-      const reply = await session.controller().post(pathOf`/v1/vrouters/${vrouter}/routes`, request, createRouteReply);
+      const reply = await session
+        .controller()
+        .create(pathOf`/v1/vrouters/${vrouter}/routes`, request, createRouteReply);
       session.show(
         reply,
         ({ route, version }) => `added ${route.prefix} ${viaOf(route)} in ${route.vrf}, version ${version}`,
@@ -59,28 +66,31 @@ export function addRoute(program: Command, world: World): void {
     .argument('<vrouter>')
     .argument('<prefix>')
     .option('--vrf <name>', 'routing table', 'default')
-    .action(async (vrouter: string, prefix: string, options: { readonly vrf: string }, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (vrouter: string, prefix: string, options: RemoveOptions, command: Command) => {
       const session = sessionOf(world, command);
       const path = pathOf`/v1/vrouters/${vrouter}/routes?vrf=${options.vrf}&prefix=${prefix}`;
-      session.show(await session.controller().delete(path, deletedReply), (data) => `removed ${data.deleted}`);
+      const reply = await session.controller().delete(path, deletedReply, options.ifMatch);
+      session.show(reply, (data) => `removed ${data.deleted}`);
     });
 
   noun
     .command('list')
     .description('routes that people asked for')
     .argument('<vrouter>')
-    .action(async (vrouter: string, _options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      const reply = await session.controller().get(pathOf`/v1/vrouters/${vrouter}/routes`, routeList);
-      session.show(reply, (data) =>
-        table(
-          ['VRF', 'PREFIX', 'VIA'],
-          data.routes.map((row) => [row.vrf, row.prefix, viaOf(row)]),
-          'there are no routes besides those that follow from networks and peers',
-        ),
-      );
+    .addOption(limitOption())
+    .action(async (vrouter: string, { limit }: Limit, command: Command) => {
+      await showPages(sessionOf(world, command), { ...listing, path: pathOf`/v1/vrouters/${vrouter}/routes` }, limit);
     });
 }
+
+const listing: Omit<Listing<'routes', Route>, 'path'> = {
+  member: 'routes',
+  schema: routeList,
+  heads: ['VRF', 'PREFIX', 'VIA'],
+  row: (row) => [row.vrf, row.prefix, viaOf(row)],
+  none: 'there are no routes besides those that follow from networks and peers',
+};
 
 function viaOf(route: Route): string {
   if (route.blackhole) return 'blackhole';

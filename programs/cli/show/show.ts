@@ -10,7 +10,7 @@ import {
   statusReply,
 } from '@vrouter/api/gateway/gateway.ts';
 import { type Cell, pairs, plain, table } from '@vrouter/core/table.ts';
-import { whenText } from '@vrouter/core/units.ts';
+import { spanText, whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
 import { daemonVersion } from '../clients/acts.ts';
 import type { Schema } from '../clients/reply.ts';
@@ -129,8 +129,18 @@ function statusText(status: StatusReply, nowUnixMs: number): string {
       '  certificate',
       controller.certificateExpiresUnixMs === null
         ? null
-        : `${controller.certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended'} ${whenText(controller.certificateExpiresUnixMs, nowUnixMs)}`,
+        : `${isWorry(controller.certificateState) ? `${controller.certificateState}: ` : ''}${controller.certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended'} ${whenText(controller.certificateExpiresUnixMs, nowUnixMs)}`,
     ],
-    ['  clock', controller.clockOffsetMs === null ? null : `${(controller.clockOffsetMs / 1000).toFixed(1)} s off`],
+    ['  clock', controller.clockOffsetMs === null ? null : clockText(controller.clockOffsetMs)],
   ]);
+}
+
+function isWorry(state: StatusReply['controller']['certificateState']): boolean {
+  return state === 'late' || state === 'critical' || state === 'ended';
+}
+
+/** The controller's clock minus this host's, ms. */
+function clockText(offsetMs: number): string {
+  if (Math.abs(offsetMs) < 3_600_000) return `${(offsetMs / 1000).toFixed(1)} s off`;
+  return `${spanText(Math.abs(offsetMs))} ${offsetMs < 0 ? 'ahead of' : 'behind'} the controller's; set it (NTP)`;
 }

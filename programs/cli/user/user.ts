@@ -42,7 +42,7 @@ export function addUser(program: Command, world: World): void {
     .action(async (name: string, { role }: ChangeOptions, command: Command) => {
       const session = sessionOf(world, command);
       const request = { name, ...(role === undefined ? {} : { role }) };
-      const reply = await session.controller().post('/v1/users', request, userReply);
+      const reply = await session.controller().create('/v1/users', request, userReply);
       session.show(
         reply,
         ({ user }) => `made ${user.name}, ${user.role}; give it a token: vrouterctl api-token create ${user.name} NAME`,

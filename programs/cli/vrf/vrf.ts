@@ -1,9 +1,10 @@
 /** `vrouterctl vrf ...`: routing tables of a virtual router. `default` always exists. */
-import { createVrfReply, vrfList } from '@vrouter/api/rest/routes.ts';
+import { createVrfReply, type Vrf, vrfList } from '@vrouter/api/rest/routes.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
-import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
+import { type IfMatch, ifMatchOption, type Limit, limitOption } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { sessionOf, type World } from '../session.ts';
 
 export function addVrf(program: Command, world: World): void {
@@ -16,7 +17,7 @@ export function addVrf(program: Command, world: World): void {
     .argument('<name>')
     .action(async (vrouter: string, name: string, _options: unknown, command: Command) => {
       const session = sessionOf(world, command);
-      const reply = await session.controller().post(pathOf`/v1/vrouters/${vrouter}/vrfs`, { name }, createVrfReply);
+      const reply = await session.controller().create(pathOf`/v1/vrouters/${vrouter}/vrfs`, { name }, createVrfReply);
       session.show(reply, (data) => `added ${data.vrf.name}, version ${data.version}`);
     });
 
@@ -25,9 +26,11 @@ export function addVrf(program: Command, world: World): void {
     .description('remove a routing table that nothing uses')
     .argument('<vrouter>')
     .argument('<name>')
-    .action(async (vrouter: string, name: string, _options: unknown, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (vrouter: string, name: string, { ifMatch }: IfMatch, command: Command) => {
       const session = sessionOf(world, command);
-      const reply = await session.controller().delete(pathOf`/v1/vrouters/${vrouter}/vrfs/${name}`, deletedReply);
+      const path = pathOf`/v1/vrouters/${vrouter}/vrfs/${name}`;
+      const reply = await session.controller().delete(path, deletedReply, ifMatch);
       session.show(reply, (data) => `removed ${data.deleted}`);
     });
 
@@ -35,15 +38,16 @@ export function addVrf(program: Command, world: World): void {
     .command('list')
     .description('routing tables')
     .argument('<vrouter>')
-    .action(async (vrouter: string, _options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      const reply = await session.controller().get(pathOf`/v1/vrouters/${vrouter}/vrfs`, vrfList);
-      session.show(reply, (data) =>
-        table(
-          ['VRF'],
-          data.vrfs.map((row) => [row.name]),
-          'there are no routing tables',
-        ),
-      );
+    .addOption(limitOption())
+    .action(async (vrouter: string, { limit }: Limit, command: Command) => {
+      await showPages(sessionOf(world, command), { ...listing, path: pathOf`/v1/vrouters/${vrouter}/vrfs` }, limit);
     });
 }
+
+const listing: Omit<Listing<'vrfs', Vrf>, 'path'> = {
+  member: 'vrfs',
+  schema: vrfList,
+  heads: ['VRF'],
+  row: ({ name }) => [name],
+  none: 'there are no routing tables',
+};

@@ -1,24 +1,37 @@
 /** `vrouterctl vrouter ...`: virtual routers on the controller. */
 import {
-  type ChangeVrouterRequest,
   type CreateVrouterRequest,
-  changeVrouterReply,
   confirmShrinkReply,
   createTokenReply,
   createVrouterReply,
   deletedReply,
   type Join,
+  revokeReply,
   type Vrouter,
+  type VrouterStatus,
   vrouter,
   vrouterList,
 } from '@vrouter/api/rest/vrouters.ts';
 import { pairs, table } from '@vrouter/core/table.ts';
 import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
-import { list, type MssClamp, mssClampOption, type SourceCheck, sourceCheckOption, whole } from '../arguments.ts';
+import {
+  type IfMatch,
+  ifMatchOption,
+  type Limit,
+  limitOption,
+  list,
+  type MssClamp,
+  mssClampOption,
+  type SourceCheck,
+  sourceCheckOption,
+  whole,
+} from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
-import { Failure } from '../failure.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { sessionOf, type World } from '../session.ts';
+import { interfaceText } from './interface-text.ts';
+import { addVrouterSet } from './set.ts';
 
 interface CreateOptions {
   readonly network?: readonly string[];
@@ -36,7 +49,7 @@ export function addVrouter(program: Command, world: World): void {
     .description('virtual routers on the controller')
     .addHelpText(
       'after',
-      '\nExamples:\n  vrouterctl vrouter create edge-1 --network 10.77.0.0/24 --endpoint vpn.example.org\n  vrouterctl vrouter show edge-1',
+      '\nExamples:\n  vrouterctl vrouter create edge-1 --network 10.77.0.0/24 --endpoint vpn.example.org\n  vrouterctl vrouter set edge-1 --mtu 1380 --add-network 10.78.0.0/24\n  vrouterctl vrouter show edge-1',
     );
 
   noun
@@ -66,30 +79,16 @@ export function addVrouter(program: Command, world: World): void {
         ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
         ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
       };
-      const reply = await session.controller().post('/v1/vrouters', request, createVrouterReply);
+      const reply = await session.controller().create('/v1/vrouters', request, createVrouterReply);
       session.show(reply, (made, now) => `${vrouterText(made.vrouter, now)}\n\n${joinText(made.join, now)}`);
     });
 
   noun
     .command('list')
     .description('all virtual routers')
-    .action(async (_options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      session.show(await session.controller().get('/v1/vrouters', vrouterList), (data, now) =>
-        table(
-          ['NAME', 'STATE', 'NETWORKS', 'ENDPOINT', 'PEERS', 'APPLIED', 'LAST POLL'],
-          data.vrouters.map((row) => [
-            row.name,
-            stateOf(row),
-            row.networks.join(', '),
-            row.endpoint,
-            row.peers,
-            `${row.status.appliedVersion ?? '-'}/${row.status.version}`,
-            whenText(row.status.lastPollUnixMs, now),
-          ]),
-          'there are no virtual routers; make one with: vrouterctl vrouter create NAME',
-        ),
-      );
+    .addOption(limitOption())
+    .action(async ({ limit }: Limit, command: Command) => {
+      await showPages(sessionOf(world, command), listing, limit);
     });
 
   noun
@@ -101,31 +100,16 @@ export function addVrouter(program: Command, world: World): void {
       session.show(await session.controller().get(pathOf`/v1/vrouters/${name}`, vrouter), vrouterText);
     });
 
-  noun
-    .command('change')
-    .description('change the WireGuard interface in place; sessions go on')
-    .argument('<name>')
-    .addOption(mssClampOption())
-    .addOption(sourceCheckOption())
-    .action(async (name: string, options: Pick<CreateOptions, 'mssClamp' | 'sourceCheck'>, command: Command) => {
-      const session = sessionOf(world, command);
-      const request: ChangeVrouterRequest = {
-        ...(options.mssClamp === undefined ? {} : { mssClamp: options.mssClamp }),
-        ...(options.sourceCheck === undefined ? {} : { sourceCheck: options.sourceCheck }),
-      };
-      if (Object.keys(request).length === 0)
-        throw new Failure('usage', 'there is nothing to change; name --mss-clamp or --source-check');
-      const reply = await session.controller().patch(pathOf`/v1/vrouters/${name}`, request, changeVrouterReply);
-      session.show(reply, (data) => `${interfaceText(data.vrouter)}, version ${data.version}`);
-    });
+  addVrouterSet(noun, world);
 
   noun
     .command('delete')
     .description('remove a virtual router with its peers and routes; its gateway is shut out')
     .argument('<name>')
-    .action(async (name: string, _options: unknown, command: Command) => {
+    .addOption(ifMatchOption())
+    .action(async (name: string, { ifMatch }: IfMatch, command: Command) => {
       const session = sessionOf(world, command);
-      const reply = await session.controller().delete(pathOf`/v1/vrouters/${name}`, deletedReply);
+      const reply = await session.controller().delete(pathOf`/v1/vrouters/${name}`, deletedReply, ifMatch);
       session.show(reply, (data) => `deleted ${data.deleted}`);
     });
 
@@ -137,8 +121,20 @@ export function addVrouter(program: Command, world: World): void {
     .action(async (name: string, options: { readonly ttl?: number }, command: Command) => {
       const session = sessionOf(world, command);
       const request = options.ttl === undefined ? {} : { ttlSeconds: options.ttl };
-      const reply = await session.controller().post(pathOf`/v1/vrouters/${name}/tokens`, request, createTokenReply);
+      const reply = await session.controller().create(pathOf`/v1/vrouters/${name}/tokens`, request, createTokenReply);
       session.show(reply, (data, now) => joinText(data.join, now));
+    });
+
+  noun
+    .command('revoke')
+    .description(
+      'shut the gateway out at once; it goes on forwarding with what it knows, and `token` lets another one join',
+    )
+    .argument('<name>')
+    .action(async (name: string, _options: unknown, command: Command) => {
+      const session = sessionOf(world, command);
+      const reply = await session.controller().post(pathOf`/v1/vrouters/${name}/revoke`, undefined, revokeReply);
+      session.show(reply, (data) => `revoked gateway ${data.revoked}`);
     });
 
   noun
@@ -152,6 +148,23 @@ export function addVrouter(program: Command, world: World): void {
       session.show(reply, (data) => `confirmed version ${data.version}`);
     });
 }
+
+const listing: Listing<'vrouters', Vrouter> = {
+  path: '/v1/vrouters',
+  member: 'vrouters',
+  schema: vrouterList,
+  heads: ['NAME', 'STATE', 'NETWORKS', 'ENDPOINT', 'PEERS', 'APPLIED', 'LAST POLL'],
+  row: (row, nowUnixMs) => [
+    row.name,
+    stateOf(row),
+    row.networks.join(', '),
+    row.endpoint,
+    row.peers,
+    `${row.status.appliedVersion ?? '-'}/${row.status.version}`,
+    whenText(row.status.lastPollUnixMs, nowUnixMs),
+  ],
+  none: 'there are no virtual routers; make one with: vrouterctl vrouter create NAME',
+};
 
 function stateOf(row: Vrouter): string {
   if (row.status.connected) return row.status.held === null ? 'connected' : 'holds back a change';
@@ -174,11 +187,9 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['plane', status.plane],
     ['vrouterd', status.softwareVersion],
     ['last poll', whenText(status.lastPollUnixMs, nowUnixMs)],
-    [
-      'certificate',
-      status.certificateExpiresUnixMs === null ? null : `ends ${whenText(status.certificateExpiresUnixMs, nowUnixMs)}`,
-    ],
+    ['certificate', certificateText(status, nowUnixMs)],
     ['created', whenText(row.createdUnixMs, nowUnixMs)],
+    ['etag', row.etag ?? null],
   ]);
   const held =
     status.held === null
@@ -189,9 +200,18 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
   return `${facts}${held}\n\n${table(['FAILING', 'CODE', 'WHY'], rows, '')}`;
 }
 
-function interfaceText({ interface: name, mtu, vrf, mssClamp, sourceCheck }: Vrouter): string {
-  const guards = [mssClamp && `MSS clamp ${mssClamp}`, sourceCheck && `source check ${sourceCheck}`];
-  return [name, `MTU ${mtu}`, ...(vrf === undefined ? [] : [`VRF ${vrf}`]), ...guards.filter(Boolean)].join(', ');
+/** `late: ends in 2 h, must join anew in 7 d` */
+function certificateText({ certificate, certificateExpiresUnixMs }: VrouterStatus, nowUnixMs: number): string | null {
+  if (certificateExpiresUnixMs === null) return null;
+  const verb = certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended';
+  const end = `${verb} ${whenText(certificateExpiresUnixMs, nowUnixMs)}`;
+  if (certificate == null) return end;
+  const { state, lockoutUnixMs } = certificate;
+  const lockout =
+    lockoutUnixMs > nowUnixMs
+      ? `can be renewed until ${whenText(lockoutUnixMs, nowUnixMs)}`
+      : `locked out since ${whenText(lockoutUnixMs, nowUnixMs)}; vrouterctl vrouter token lets it join anew`;
+  return state === 'good' ? end : `${state}: ${end}, ${lockout}`;
 }
 
 function joinText(join: Join, nowUnixMs: number): string {

@@ -1,8 +1,8 @@
 /** Who is at the other end of a TLS connection, by its client certificate alone. */
 import { X509Certificate } from 'node:crypto';
 import type { TLSSocket } from 'node:tls';
-import { normalSerial } from '../ca/authority.ts';
 import { GATEWAY_URI } from '../ca/issue.ts';
+import { normalSerial, type TrustedIssuer } from '../ca/provider.ts';
 
 export interface ClientCertificate {
   readonly gatewayId: string;
@@ -16,11 +16,14 @@ export interface ClientCertificate {
  * Reads the certificate that a client has shown; the handshake proved that it has the key. Null: none, or not one of ours. Whether it
  * is still good, and still wanted, is the caller's to ask at every request, since connections live long.
  */
-export function clientCertificate(socket: TLSSocket, issuerPem: string): ClientCertificate | null {
+export function clientCertificate(socket: TLSSocket, issuers: readonly TrustedIssuer[]): ClientCertificate | null {
   const certificate = socket.getPeerX509Certificate();
   if (certificate === undefined) return null;
-  const issuer = new X509Certificate(issuerPem);
-  if (!certificate.checkIssued(issuer) || !certificate.verify(issuer.publicKey)) return null;
+  const isOurs = issuers.some(({ pem }) => {
+    const issuer = new X509Certificate(pem);
+    return certificate.checkIssued(issuer) && certificate.verify(issuer.publicKey);
+  });
+  if (!isOurs) return null;
   const uri = (certificate.subjectAltName ?? '').split(', ').find((name) => name.startsWith(`URI:${GATEWAY_URI}`));
   if (uri === undefined) return null;
   return {

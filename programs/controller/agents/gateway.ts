@@ -1,6 +1,7 @@
 /** One gateway as it is now: who it is, what its last polls told, who waits for it. In memory; the store gets the gist in batches. */
 import { randomBytes } from 'node:crypto';
 import type { GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
+import { type CertificateState, type CertificateTimes, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
 import { PollSessions } from './sessions.ts';
 import type { HeldPoll } from './waiting.ts';
@@ -20,6 +21,8 @@ export class Gateway {
   readonly id: string;
   readonly vrouterId: string;
   readonly row: GatewayRow;
+  /** An ended certificate can still be renewed for so long, ms. */
+  readonly graceMs: number;
   readonly sessions: PollSessions<HeldPoll>;
   readonly held = new Set<HeldPoll>();
   /** Latest statistics by public key. */
@@ -31,17 +34,21 @@ export class Gateway {
   /** It has a state that the store has lost (lost-state.ts). */
   lost = false;
   clockOffsetMs: number | null = null;
-  certificateExpiresUnixMs: number | null;
+  /** The latest that it was given. */
+  certificate: CertificateTimes | null;
+  /** What was told of it last, so that it is told once. */
+  toldState: CertificateState = 'good';
   connected = false;
   revoked = false;
   /** Told by a poll and not yet in the store. */
   dirty = false;
 
-  constructor(row: GatewayRow, certificateExpiresUnixMs: number | null) {
+  constructor(row: GatewayRow, certificate: CertificateTimes | null, graceMs: number) {
     this.id = row.id;
     this.vrouterId = row.vrouterId;
     this.row = row;
-    this.certificateExpiresUnixMs = certificateExpiresUnixMs;
+    this.certificate = certificate;
+    this.graceMs = graceMs;
     this.sessions = new PollSessions(() => randomBytes(16).toString('hex'));
   }
 
@@ -88,6 +95,20 @@ export class Gateway {
       softwareVersion: this.row.softwareVersion,
       told: forOthers ? JSON.stringify(told) : null,
     };
+  }
+
+  /** Until when it can renew its certificate, ended or not; then it must join anew. Unix ms. */
+  get lockoutUnixMs(): number | null {
+    return this.certificate === null ? null : this.certificate.notAfterUnixMs + this.graceMs;
+  }
+
+  /** Its certificate's state when that is worse than what was told of it; null when there is nothing new to tell. */
+  worseCertificate(nowUnixMs: number): CertificateState | null {
+    if (this.certificate === null) return null;
+    const state = stateOfCertificate(this.certificate, nowUnixMs);
+    const isNew = state !== this.toldState && state !== 'good';
+    this.toldState = state;
+    return isNew ? state : null;
   }
 
   /** Nothing of it is answered any more. */

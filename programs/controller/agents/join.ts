@@ -5,7 +5,7 @@
 import { randomUUID } from 'node:crypto';
 import { AGENT_PROTOCOL_VERSION, type RegisterReply, type RegisterRequest } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { Authority } from '../ca/authority.ts';
+import type { CertificateProvider } from '../ca/provider.ts';
 import { type CertificateRequest, readRequest } from '../ca/request.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { EventBus } from '../events/bus.ts';
@@ -34,7 +34,7 @@ export class JoinService {
   readonly #db: Db;
   readonly #desired: Desired;
   readonly #roster: Roster;
-  readonly #authority: Authority;
+  readonly #provider: CertificateProvider;
   readonly #events: EventBus;
   readonly #metrics: Metrics;
   readonly #controllerId: string;
@@ -47,7 +47,7 @@ export class JoinService {
     db: Db,
     desired: Desired,
     roster: Roster,
-    authority: Authority,
+    provider: CertificateProvider,
     events: EventBus,
     metrics: Metrics,
     controllerId: string,
@@ -56,7 +56,7 @@ export class JoinService {
     this.#db = db;
     this.#desired = desired;
     this.#roster = roster;
-    this.#authority = authority;
+    this.#provider = provider;
     this.#events = events;
     this.#metrics = metrics;
     this.#controllerId = controllerId;
@@ -65,7 +65,10 @@ export class JoinService {
     this.#byToken = new Limiter(10, 30_000, unixMs);
   }
 
-  /** Throws `join.refused`, `request.limited`, `input.invalid` (the request for a certificate, or the protocol). */
+  /**
+   * Throws `join.refused`, `request.limited`, `input.invalid` (the request for a certificate, or the protocol), and what the authority
+   * throws: then the token is still good.
+   */
   async join(request: RegisterRequest, source: string): Promise<RegisterReply> {
     const token = parseToken(request.token);
     this.#notTooOften(source, token?.id ?? null);
@@ -115,7 +118,7 @@ export class JoinService {
     const gatewayId = randomUUID();
     // It ends up in people's terminals.
     const hostname = request.hostname.replace(/[^\x20-\x7e]/g, '?');
-    const certificate = await this.#authority.gateway(gatewayId, csr.publicKey);
+    const certificate = await this.#provider.issue(gatewayId, csr);
     const { value } = await this.#desired.change(vrouter, async (tx, _draft, head) => {
       if (!(await consumeToken(tx, token.id, now - SKEW_MS))) throw new Refused('used');
       if (await peerByKey(tx, head.row.id, request.wireguardPublicKey)) throw new Refused('keyIsAPeers');
@@ -126,6 +129,7 @@ export class JoinService {
         name: head.row.name,
         controllerId: this.#controllerId,
         certificateChain: [...certificate.chain],
+        roots: [...this.#provider.roots()],
         assignedIp: first?.gatewayAddress.split('/')[0] ?? null,
         pollAfterMs: 0,
         serverTimeUnixMs: now,
@@ -157,7 +161,7 @@ export class JoinService {
       await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
       return { row, reply };
     });
-    this.#roster.add(value.row, certificate.notAfterUnixMs);
+    this.#roster.add(value.row, certificate);
     this.#metrics.joins.inc({ result: 'done' });
     const text = `${hostname} has joined as the gateway of ${vrouter}`;
     this.#events.emit({ type: 'gateway.registered', vrouter, subject: gatewayId, version: null, text });

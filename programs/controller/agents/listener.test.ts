@@ -5,11 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { registerReply, renewReply } from '@vrouter/api/agent/agent.ts';
 import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { pino } from 'pino';
 import { Authority } from '../ca/authority.ts';
-import { createVrouter } from '../desk/vrouters.ts';
+import { createVrouter, revokeGateway } from '../desk/vrouters.ts';
 import { History } from '../history/history.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { lastAudit } from '../store/audit.ts';
@@ -37,8 +38,8 @@ before(async () => {
   const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs);
   const poll = new PollService(desired, new History(db, unixMs), events, metrics, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
-  const services = { db, authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
-  listener = await agentListener(services, await authority.server(['127.0.0.1']), pino({ level: 'silent' }));
+  const services = { db, provider: authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
+  listener = await agentListener(services, await authority.server(['127.0.0.1'], null, 0), pino({ level: 'silent' }));
   await listener.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listener.server.address() as AddressInfo;
   desk = { ...opened, agentsUrl: () => `https://127.0.0.1:${port}`, rootFingerprint: authority.rootFingerprint };
@@ -95,25 +96,51 @@ test('a certificate ends, is renewed within a week, and not after', async () => 
   const joining = await prepareJoin(await joinString('grace'));
   const gateway = new TestGateway(joining, registerReply.parse((await register(joining)).json));
   gateways.push(gateway);
-  const poll = () => gateway.send(gateway.next());
+  const poll = async () => {
+    const answer = await gateway.send(gateway.next());
+    if (answer.status === 200) gateway.take(answer);
+    return answer;
+  };
   assert.equal((await poll()).status, 200);
+  assert.equal((await at(8 * HOUR_MS + 4 * 60_000, poll)).status, 200, 'clocks may differ by five minutes');
   assert.equal(
-    codeOf(await at(8 * HOUR_MS + 1000, poll)),
+    codeOf(await at(8 * HOUR_MS + 5 * 60_000 + 1000, poll)),
     'certificate.required',
     'also on a connection that was good',
   );
   const request = await makeRequest();
   const renew = () => gateway.post('/vrouter/renew', { csr: request.csr });
-  assert.equal(codeOf(await at(8 * HOUR_MS + 8 * 24 * HOUR_MS, renew)), 'certificate.required');
+  const late = await at(8 * HOUR_MS + 8 * 24 * HOUR_MS, renew);
+  assert.equal(codeOf(late), 'certificate.required');
+  assert.match(JSON.stringify(late.json), /ended 8 days ago .* too long to renew it; join again/);
   const renewed = await at(20 * HOUR_MS, renew);
   assert.equal(renewed.status, 200);
   const [row] = await lastAudit(desk.db, 1);
   assert.equal(row!.action, 'certificate.renew');
   assert.match(row!.reason!, /ended/);
   assert.equal(renewReply.parse(renewed.json).certificateChain.length, 2);
-  // A certificate from later on is not good yet.
+  // A certificate from later on says that our clock was put back, which is not the gateway's fault.
   gateway.rekey(request.key, renewReply.parse(renewed.json).certificateChain);
-  assert.equal(codeOf(await poll()), 'certificate.required');
+  assert.equal((await poll()).status, 200);
+});
+
+test('a revoked gateway is refused on the connection that it has, and the poll that was held ends', async () => {
+  const joining = await prepareJoin(await joinString('revoked'));
+  const gateway = new TestGateway(joining, registerReply.parse((await register(joining)).json));
+  gateways.push(gateway);
+  await gateway.poll();
+  const held = gateway.send(gateway.next({ waitMs: 25_000 }));
+  const { id } = desk.desired.get('revoked').row;
+  while (desk.roster.of(id)!.held.size === 0) await delay(5);
+  const from = performance.now();
+  assert.equal(await revokeGateway(desk, tester, 'revoked'), gateway.reply.gatewayId);
+  assert.equal(codeOf(await held), 'poll.identity');
+  assert.ok(performance.now() - from < 1000, 'the held poll ended at once');
+  assert.equal(codeOf(await gateway.send(gateway.next())), 'poll.identity');
+  assert.equal(codeOf(await gateway.post('/vrouter/renew', { csr: (await makeRequest()).csr })), 'poll.identity');
+  // Its own request again, within ten minutes, is no way back in either.
+  assert.equal(codeOf(await register(joining)), 'join.refused');
+  await assert.rejects(revokeGateway(desk, tester, 'revoked'), /no gateway/);
 });
 
 test('who fails too often must wait, even with a good token', async () => {

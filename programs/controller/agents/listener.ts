@@ -1,5 +1,5 @@
 /** The gateways' listener: TLS, client certificates asked for and judged per route. README.md has the four calls. */
-import type { TLSSocket } from 'node:tls';
+import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import swagger from '@fastify/swagger';
 import {
   AGENT_PROTOCOL_VERSION,
@@ -25,7 +25,7 @@ import {
   validatorCompiler,
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
-import type { Authority, ServerCredentials } from '../ca/authority.ts';
+import type { CertificateProvider, ServerCredentials } from '../ca/provider.ts';
 import { answerErrors } from '../rest/errors.ts';
 import { findCertificate } from '../store/certificates.ts';
 import type { Db } from '../store/schema.ts';
@@ -38,17 +38,16 @@ import type { PollService } from './poll.ts';
 import type { RenewService } from './renew.ts';
 import type { Roster } from './roster.ts';
 
-/** An ended certificate can still be renewed for this long, ms. */
-const GRACE_MS = 7 * 24 * 3_600_000;
-/** A clock that is behind must not lock out a fresh certificate, ms. */
+/** Clocks may differ by this much before anybody is told, ms. */
 const SKEW_MS = 5 * 60_000;
+const DAY_MS = 24 * 3_600_000;
 const POLL_BODY_MAX = 2 * 1024 * 1024;
 const JOIN_BODY_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 20_000;
 
 export interface AgentServices {
   readonly db: Db;
-  readonly authority: Authority;
+  readonly provider: CertificateProvider;
   readonly roster: Roster;
   readonly join: JoinService;
   readonly poll: PollService;
@@ -68,16 +67,13 @@ refusal is {error: {code, message, field?}}.`;
 
 /** Builds the listener; the caller makes it listen. */
 export async function agentListener(services: AgentServices, credentials: ServerCredentials, log: FastifyBaseLogger) {
-  const { authority, roster, unixMs } = services;
+  const { provider, roster, unixMs } = services;
   const app = Fastify({
     https: {
-      key: credentials.key,
-      cert: credentials.cert,
-      ca: [authority.rootPem, authority.intermediatePem],
+      ...secureContext(provider, credentials),
       requestCert: true,
       // Who has none may still join; each route says what it asks for.
       rejectUnauthorized: false,
-      minVersion: 'TLSv1.2',
       handshakeTimeout: 10_000,
     },
     loggerInstance: log,
@@ -110,7 +106,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     const socket = request.raw.socket as TLSSocket;
     const known = certificates.get(socket);
     if (known !== undefined) return known;
-    const read = clientCertificate(socket, authority.intermediatePem);
+    const read = clientCertificate(socket, provider.issuers());
     const row = read === null ? undefined : await findCertificate(services.db, read.serial);
     if (read !== null && row?.gatewayId !== read.gatewayId) {
       const adopted = row === undefined && (await adoptLost(services.db, roster, read, sourceOf(request), unixMs()));
@@ -121,19 +117,33 @@ export async function agentListener(services: AgentServices, credentials: Server
   }
 
   const callers = new WeakMap<FastifyRequest['raw'], Caller>();
-  const identify = (graceMs: number) => async (request: FastifyRequest) => {
+  const identify = (forRenewal: boolean) => async (request: FastifyRequest) => {
     const certificate = await certificateOf(request);
     const now = unixMs();
     if (certificate === null) throw needed('this call needs a client certificate that this controller has issued');
-    if (now + SKEW_MS < certificate.notBeforeUnixMs)
-      throw needed('the client certificate is not good yet; check the clocks');
-    const expired = now > certificate.notAfterUnixMs;
-    if (now > certificate.notAfterUnixMs + graceMs)
-      throw needed('the client certificate has ended; renew it or join again');
     const gateway = await roster.find(certificate.gatewayId);
     if (gateway === undefined) throw stranger();
-    callers.set(request.raw, { gateway, expired });
+    // The store knows that we issued it, so one from the future says that our clock was put back, and shuts nobody out.
+    if (now + SKEW_MS < certificate.notBeforeUnixMs) tellOfClock(certificate.notBeforeUnixMs - now);
+    const endedMs = now - certificate.notAfterUnixMs;
+    if (endedMs > SKEW_MS + gateway.graceMs) {
+      const message = `the client certificate ended ${daysText(endedMs)} ago by this controller's clock, too long to renew it`;
+      throw needed(`${message}; join again with a new join string (vrouterctl vrouter token)`);
+    }
+    if (endedMs > SKEW_MS && !forRenewal)
+      throw needed(`the client certificate ended ${daysText(endedMs)} ago by this controller's clock; renew it`);
+    callers.set(request.raw, { gateway, expired: endedMs > 0 });
   };
+
+  let toldUnixMs = Number.NEGATIVE_INFINITY;
+  function tellOfClock(aheadMs: number): void {
+    if (Math.abs(unixMs() - toldUnixMs) < 60_000) return;
+    toldUnixMs = unixMs();
+    log.error(
+      { aheadMs },
+      `a certificate of ours begins ${daysText(aheadMs)} from now: this machine's clock was put back`,
+    );
+  }
 
   app.get(
     '/vrouter/discover',
@@ -141,8 +151,8 @@ export async function agentListener(services: AgentServices, credentials: Server
     async (): Promise<DiscoverReply> => ({
       controllerId: services.controllerId,
       protocolVersions: [AGENT_PROTOCOL_VERSION],
-      rootFingerprint: authority.rootFingerprint,
-      rootCertificate: authority.rootPem,
+      rootFingerprint: provider.rootFingerprint,
+      rootCertificate: provider.rootPem,
       urls: { register: '/vrouter/register', poll: '/vrouter/poll' },
       serverTimeUnixMs: unixMs(),
     }),
@@ -154,7 +164,7 @@ export async function agentListener(services: AgentServices, credentials: Server
       schema: {
         summary: 'Join with a one-time token: a certificate for the request that comes with it',
         body: registerRequest,
-        response: { 200: registerReply, '4xx': errorReply },
+        response: { 200: registerReply, '4xx': errorReply, '5xx': errorReply },
       },
     },
     async (request) => services.join.join(request.body, sourceOf(request)),
@@ -163,11 +173,11 @@ export async function agentListener(services: AgentServices, credentials: Server
   app.post(
     '/vrouter/renew',
     {
-      onRequest: identify(GRACE_MS),
+      onRequest: identify(true),
       schema: {
         summary: 'Another certificate for the same gateway',
         body: renewRequest,
-        response: { 200: renewReply, '4xx': errorReply },
+        response: { 200: renewReply, '4xx': errorReply, '5xx': errorReply },
       },
     },
     async (request) => {
@@ -179,7 +189,7 @@ export async function agentListener(services: AgentServices, credentials: Server
   app.post(
     '/vrouter/poll',
     {
-      onRequest: identify(0),
+      onRequest: identify(false),
       bodyLimit: POLL_BODY_MAX,
       schema: {
         summary: 'What is new since the stored version; held until there is something',
@@ -200,10 +210,20 @@ export async function agentListener(services: AgentServices, credentials: Server
   return app;
 }
 
+/** What TLS shows and hints at; also for a listener that runs. */
+export function secureContext(provider: CertificateProvider, { key, cert }: ServerCredentials): SecureContextOptions {
+  const ca = [...provider.roots(), ...provider.issuers().map(({ pem }) => pem)];
+  return { key, cert, ca, minVersion: 'TLSv1.2' };
+}
+
 export type AgentListener = Awaited<ReturnType<typeof agentListener>>;
 
 function asText(text: unknown): string {
   return String(text);
+}
+
+function daysText(ms: number): string {
+  return ms < 2 * DAY_MS ? `${(ms / 3_600_000).toFixed(1)} hours` : `${Math.floor(ms / DAY_MS)} days`;
 }
 
 function stranger(): ProblemError {

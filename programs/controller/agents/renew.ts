@@ -1,7 +1,7 @@
 /** POST /vrouter/renew: another certificate for a gateway that shows a good one, or one that ended less than a week ago. */
 import type { RenewReply } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { Authority } from '../ca/authority.ts';
+import type { CertificateProvider } from '../ca/provider.ts';
 import { readRequest } from '../ca/request.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { EventBus } from '../events/bus.ts';
@@ -15,28 +15,28 @@ import { Limiter } from './limiter.ts';
 export class RenewService {
   readonly #db: Db;
   readonly #desired: Desired;
-  readonly #authority: Authority;
+  readonly #provider: CertificateProvider;
   readonly #events: EventBus;
   readonly #unixMs: () => number;
   readonly #limiter: Limiter;
 
-  constructor(db: Db, desired: Desired, authority: Authority, events: EventBus, unixMs: () => number) {
+  constructor(db: Db, desired: Desired, provider: CertificateProvider, events: EventBus, unixMs: () => number) {
     this.#db = db;
     this.#desired = desired;
-    this.#authority = authority;
+    this.#provider = provider;
     this.#events = events;
     this.#unixMs = unixMs;
     this.#limiter = new Limiter(10, 60_000, unixMs);
   }
 
-  /** `grace`: the certificate that was shown has ended. Throws `request.limited`, `input.invalid` (csr), `poll.identity`. */
+  /** `grace`: the certificate that was shown has ended. Throws `request.limited`, `input.invalid` (csr), `poll.identity`, `ca.*`. */
   async renew(gateway: Gateway, csrPem: string, source: string, grace: boolean): Promise<RenewReply> {
     if (this.#limiter.waitMs(gateway.id) > 0)
       throw new ProblemError(problem('request.limited', 'too many renewals; the certificates that you have are good'));
     this.#limiter.take(gateway.id);
     const csr = await readRequest(csrPem);
     if (!csr.ok) throw new ProblemError(csr.error);
-    const certificate = await this.#authority.gateway(gateway.id, csr.value.publicKey);
+    const certificate = await this.#provider.issue(gateway.id, csr.value);
     const { serial, notBeforeUnixMs, notAfterUnixMs } = certificate;
     const now = this.#unixMs();
     const vrouter = (await this.#desired.find(gateway.vrouterId))?.row.name;
@@ -49,9 +49,9 @@ export class RenewService {
       const entry = { actor: gateway.id, tokenId: null, source, action: 'certificate.renew', subject: serial, reason };
       await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
     });
-    gateway.certificateExpiresUnixMs = notAfterUnixMs;
+    gateway.certificate = certificate;
     const text = `the gateway of ${vrouter} has a new certificate`;
     this.#events.emit({ type: 'certificate.renewed', vrouter, subject: gateway.id, version: null, text });
-    return { certificateChain: [...certificate.chain], serverTimeUnixMs: now };
+    return { certificateChain: [...certificate.chain], roots: [...this.#provider.roots()], serverTimeUnixMs: now };
   }
 }

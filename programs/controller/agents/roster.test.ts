@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import type { PollRequest } from '@vrouter/api/agent/agent.ts';
 import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
+import { GRACE_MS } from '../ca/provider.ts';
 import { statusOfVrouter } from '../desk/status.ts';
 import { createVrouter } from '../desk/vrouters.ts';
 import { type GatewayRow, insertGateway, revokeGatewaysOf } from '../store/gateways.ts';
@@ -38,7 +39,7 @@ function rowOf(desk: TestDesk, id: string, vrouterId: string): GatewayRow {
 test('who is admitted, heard and revoked at one controller is so at the other', async () => {
   const desk = await openDesk(join(folder, 'a.db'));
   const { vrouter } = await createVrouter(desk, tester, createVrouterRequest.parse({ name: 'v' }));
-  const [here, there] = [new Roster(desk.db, true), new Roster(desk.db, true)];
+  const [here, there] = [new Roster(desk.db, GRACE_MS, true), new Roster(desk.db, GRACE_MS, true)];
   const admit = async (id: string) => {
     const row = rowOf(desk, id, vrouter.id);
     await desk.db.transaction().execute((tx) => insertGateway(tx, row));

@@ -1,5 +1,7 @@
 /** All gateways that may poll, by id and by vrouter. Loaded at the start, so no poll asks the store who it is. */
-import { certificateEnd, certificateEnds } from '../store/certificates.ts';
+import type { CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
+import { GRACE_MS } from '../ca/provider.ts';
+import { latestCertificate, latestCertificates } from '../store/certificates.ts';
 import {
   activeGateway,
   activeGatewayOf,
@@ -12,6 +14,8 @@ import type { Db } from '../store/schema.ts';
 import { Gateway, LOST_MS } from './gateway.ts';
 
 export class Roster {
+  /** An ended certificate can still be renewed for so long, ms. */
+  readonly graceMs: number;
   readonly #db: Db;
   readonly #shared: boolean;
   readonly #byId = new Map<string, Gateway>();
@@ -20,14 +24,15 @@ export class Roster {
   #changes = 0;
 
   /** `shared`: other controllers write to the store as well. */
-  constructor(db: Db, shared = false) {
+  constructor(db: Db, graceMs: number = GRACE_MS, shared = false) {
+    this.graceMs = graceMs;
     this.#db = db;
     this.#shared = shared;
   }
 
   async load(): Promise<void> {
-    const ends = await certificateEnds(this.#db);
-    for (const row of await activeGateways(this.#db)) this.add(row, ends.get(row.id) ?? null);
+    const latest = await latestCertificates(this.#db);
+    for (const row of await activeGateways(this.#db)) this.add(row, latest.get(row.id) ?? null);
   }
 
   /** Takes over who another controller has admitted to a vrouter, or that nobody is any more. */
@@ -37,11 +42,11 @@ export class Roster {
       const row = await activeGatewayOf(this.#db, vrouterId);
       const known = this.#byVrouter.get(vrouterId);
       const isNew = row !== undefined && row.id !== known?.id;
-      const end = isNew ? await certificateEnd(this.#db, row.id) : null;
+      const latest = isNew ? ((await latestCertificate(this.#db, row.id)) ?? null) : null;
       // What was read is older than what has been done here meanwhile.
       if (changes !== this.#changes) continue;
       if (row === undefined) this.dropOf(vrouterId);
-      else if (isNew) this.add(row, end);
+      else if (isNew) this.add(row, latest);
       else known?.heardElsewhere(row);
       return;
     }
@@ -68,10 +73,10 @@ export class Roster {
   }
 
   /** A new gateway takes its vrouter's place from whoever had it. */
-  add(row: GatewayRow, certificateExpiresUnixMs: number | null): Gateway {
+  add(row: GatewayRow, certificate: CertificateTimes | null): Gateway {
     this.dropOf(row.vrouterId);
     this.#changes++;
-    const gateway = new Gateway(row, certificateExpiresUnixMs);
+    const gateway = new Gateway(row, certificate, this.graceMs);
     this.#byId.set(gateway.id, gateway);
     this.#byVrouter.set(gateway.vrouterId, gateway);
     return gateway;

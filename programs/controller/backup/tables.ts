@@ -19,6 +19,7 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   audit: ['id'],
   samples: ['vrouterId', 'series', 'stepMs', 'atUnixMs'],
   meters: ['vrouterId', 'series'],
+  answers: ['scope'],
 };
 
 export type TableName = keyof Tables;

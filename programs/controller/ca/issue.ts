@@ -14,10 +14,10 @@ import {
   type PublicKey,
   SubjectAlternativeNameExtension,
   SubjectKeyIdentifierExtension,
-  type X509Certificate,
+  X509Certificate,
   X509CertificateGenerator,
 } from '@peculiar/x509';
-import { keyAlgorithm, provider } from './keys.ts';
+import { corrupt, importPrivateKey, keyAlgorithm, pemBlock, provider } from './keys.ts';
 
 /** Certificates begin this much before they are made, since the other side's clock may be behind. ms. */
 export const BACKDATE_MS = 5 * 60_000;
@@ -27,6 +27,18 @@ export const GATEWAY_URI = 'vrouter:gateway:';
 export interface Issuer {
   readonly certificate: X509Certificate;
   readonly privateKey: CryptoKey;
+}
+
+/** Key and certificate in one text. Throws ProblemError `data.corrupt`, naming `path`. */
+export async function readIssuer(path: string, text: string): Promise<Issuer> {
+  const key = pemBlock(text, 'PRIVATE KEY');
+  const certificate = pemBlock(text, 'CERTIFICATE');
+  if (key === null || certificate === null) throw corrupt(path);
+  try {
+    return { certificate: new X509Certificate(certificate), privateKey: await importPrivateKey(key) };
+  } catch {
+    throw corrupt(path);
+  }
 }
 
 interface Subject {

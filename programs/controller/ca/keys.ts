@@ -1,5 +1,7 @@
 /** Key pairs (EC P-256) and PEM texts. */
 import { createHash, webcrypto } from 'node:crypto';
+import type { X509Certificate } from '@peculiar/x509';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 
 export const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
@@ -33,6 +35,18 @@ export function pemBlock(text: string, label: 'PRIVATE KEY' | 'CERTIFICATE'): st
 export function pem(label: string, der: Uint8Array): string {
   const lines = der.toBase64().match(/.{1,64}/g) ?? [];
   return `-----BEGIN ${label}-----\n${lines.join('\n')}\n-----END ${label}-----\n`;
+}
+
+/** A certificate with one final newline. */
+export function pemOf(certificate: X509Certificate): string {
+  return `${certificate.toString('pem').trimEnd()}\n`;
+}
+
+/** Of a file that should hold what an authority is made of. */
+export function corrupt(path: string): ProblemError {
+  return new ProblemError(
+    problem('data.corrupt', `${path} does not hold what a certificate authority keeps there; restore it from a backup`),
+  );
 }
 
 /** SHA-256, lower-case hex. */

@@ -8,6 +8,10 @@ import { provider, sha256Hex } from './keys.ts';
 
 export interface CertificateRequest {
   readonly publicKey: PublicKey;
+  /** The request itself, PEM, for an authority that wants to see it. */
+  readonly pem: string;
+  /** What it would like to be called; null when it says nothing. */
+  readonly commonName: string | null;
   /** SHA-256 of the request's DER, lower-case hex: tells a retry from another request. */
   readonly fingerprint: string;
 }
@@ -22,7 +26,12 @@ export async function readRequest(pem: string): Promise<Result<CertificateReques
   const request = parsed.value;
   try {
     if (!(await request.verify(provider))) return err(wrong('the request is not signed by its own key'));
-    return ok({ publicKey: request.publicKey, fingerprint: sha256Hex(new Uint8Array(request.rawData)) });
+    return ok({
+      publicKey: request.publicKey,
+      pem: `${request.toString('pem').trimEnd()}\n`,
+      commonName: request.subjectName.getField('CN')[0] ?? null,
+      fingerprint: sha256Hex(new Uint8Array(request.rawData)),
+    });
   } catch {
     return err(notOne);
   }

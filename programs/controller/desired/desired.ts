@@ -11,6 +11,7 @@ import { changesOf, intentsOf, type StoredChange, type StoredOp, writeChange } f
 import type { Db, Reader, Tx } from '../store/schema.ts';
 import {
   allVrouters,
+  changeVrouterRow,
   lockVrouter,
   setConfirmedVersion,
   setRestoredVersion,
@@ -18,14 +19,21 @@ import {
   vrouterById,
   vrouterByName,
 } from '../store/vrouters.ts';
+import { After } from './after.ts';
 import { Draft } from './draft.ts';
-import { Head } from './head.ts';
+import { Head, type HeadView } from './head.ts';
 
 export interface Changed<T> {
   /** The version that the change made; the one before when it touched no intent. */
   readonly version: number;
   readonly value: T;
 }
+
+/** Makes the answer to a change of the state after it. */
+export type Answering<R> = (after: HeadView) => R;
+
+/** Writes an answer where it is found when it is asked for again. */
+export type KeepAnswer = (tx: Tx, answer: object) => Promise<void>;
 
 export class Desired {
   readonly #db: Db;
@@ -82,6 +90,11 @@ export class Desired {
     return [...this.#byName.values()].sort((a, b) => (a.row.name < b.row.name ? -1 : 1));
   }
 
+  /** In no order. */
+  names(): Iterable<string> {
+    return this.#byName.keys();
+  }
+
   byId(id: string): Head | undefined {
     return this.#byId.get(id);
   }
@@ -110,23 +123,27 @@ export class Desired {
     });
   }
 
-  /** Makes a vrouter; `work` writes its row. Throws `vrouter.exists`. */
-  async create<T>(row: VrouterRow, work: (tx: Tx, draft: Draft) => Promise<T>): Promise<Changed<T>> {
+  /** Makes a vrouter; `work` writes its row and returns what makes the answer, as for `answer`. Throws `vrouter.exists`. */
+  async create<R extends object>(
+    row: VrouterRow,
+    keep: KeepAnswer | null,
+    work: (tx: Tx, draft: Draft) => Promise<Answering<R>>,
+  ): Promise<R> {
     return this.#serial(async () => {
       const taken = () =>
         new ProblemError(problem('vrouter.exists', `there is a vrouter "${row.name}" already`, 'name'));
       if ((await this.#findByName(row.name)) !== undefined) throw taken();
       const head = new Head(row);
-      let changed: Changed<T>;
+      let value: R;
       try {
-        changed = await this.#write(head, work);
+        ({ value } = await this.#write(head, work, (tx, answering, after) => kept(tx, answering(after), keep)));
       } catch (thrown) {
         // Another controller may have been faster: the name is unique in the store.
         if (!(thrown instanceof ProblemError) && (await this.#findByName(row.name)) !== undefined) throw taken();
         throw thrown;
       }
       this.#remember(head);
-      return changed;
+      return value;
     });
   }
 
@@ -134,10 +151,37 @@ export class Desired {
   async change<T>(name: string, work: (tx: Tx, draft: Draft, head: Head) => Promise<T>): Promise<Changed<T>> {
     return this.#serial(async () => {
       const head = (await this.#findByName(name)) ?? this.get(name);
-      return this.#write(head, async (tx, draft) => {
-        await this.#take(tx, head);
-        return work(tx, draft, head);
-      });
+      return this.#write(
+        head,
+        async (tx, draft) => {
+          await this.#take(tx, head);
+          return work(tx, draft, head);
+        },
+        async (_tx, value) => value,
+      );
+    });
+  }
+
+  /**
+   * As `change`, for a change whose answer may be asked for again: `work` returns what makes the answer of the state after it, and
+   * `keep` writes that answer in the same transaction, so that no crash parts the two. Throws `vrouter.notFound`.
+   */
+  async answer<R extends object>(
+    name: string,
+    keep: KeepAnswer | null,
+    work: (tx: Tx, draft: Draft, head: Head) => Promise<Answering<R>>,
+  ): Promise<R> {
+    return this.#serial(async () => {
+      const head = (await this.#findByName(name)) ?? this.get(name);
+      const { value } = await this.#write(
+        head,
+        async (tx, draft) => {
+          await this.#take(tx, head);
+          return work(tx, draft, head);
+        },
+        (tx, answering, after) => kept(tx, answering(after), keep),
+      );
+      return value;
     });
   }
 
@@ -154,24 +198,34 @@ export class Desired {
     });
   }
 
-  async #write<T>(head: Head, work: (tx: Tx, draft: Draft) => Promise<T>): Promise<Changed<T>> {
-    const { change, confirmed, value } = await this.#db.transaction().execute(async (tx) => {
+  async #write<T, R>(
+    head: Head,
+    work: (tx: Tx, draft: Draft) => Promise<T>,
+    finish: (tx: Tx, value: T, after: HeadView) => Promise<R>,
+  ): Promise<Changed<R>> {
+    const { change, confirmed, fields, value } = await this.#db.transaction().execute(async (tx) => {
       const draft = new Draft();
-      const value = await work(tx, draft);
+      const made = await work(tx, draft);
       await this.#feed.tell(tx, head.row.id);
+      const { fields } = draft;
+      if (Object.keys(fields).length > 0) await changeVrouterRow(tx, head.row.id, fields);
       // Removing what is not there, or putting what is, would be a version without a change.
       const ops = draft.ops().filter(({ key, body }) => (head.bodies.get(key) ?? null) !== body);
       const version = ops.length === 0 ? head.version : head.version + 1;
       const confirmed = confirmedAfter(head, draft.confirmed, ops, version);
       if (ops.length === 0) {
         if (confirmed !== head.row.confirmedVersion) await setConfirmedVersion(tx, head.row.id, confirmed);
-        return { change: null, confirmed, value };
+        const value = await finish(tx, made, new After(head, ops, { ...head.row, ...fields }));
+        return { change: null, confirmed, fields, value };
       }
       const change: StoredChange = { version, hash: head.hashAfter(ops), atUnixMs: this.#unixMs(), ops };
       await writeChange(tx, head.row.id, change, confirmed);
       await count(tx, 'changes');
-      return { change, confirmed, value };
+      const row = { ...head.row, ...fields, version, stateHash: change.hash, confirmedVersion: confirmed };
+      const value = await finish(tx, made, new After(head, ops, row));
+      return { change, confirmed, fields, value };
     });
+    head.amend(fields);
     if (change !== null) head.commit(change, confirmed);
     else if (confirmed !== head.row.confirmedVersion) head.confirm(confirmed);
     return { version: head.version, value };
@@ -238,6 +292,11 @@ export class Desired {
     this.#last = run.catch(() => undefined);
     return run;
   }
+}
+
+async function kept<R extends object>(tx: Tx, answer: R, keep: KeepAnswer | null): Promise<R> {
+  await keep?.(tx, answer);
+  return answer;
 }
 
 /** A confirmation is for a version, and for the next as long as nothing more goes. */

@@ -4,11 +4,14 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { type Intent, type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { StoredOp } from '../store/intents.ts';
+import type { VrouterFields } from '../store/vrouters.ts';
 
 export class Draft {
   readonly #ops = new Map<string, StoredOp>();
   /** A person agrees that what this state removes may go. */
   confirmed = false;
+  /** What changes of the vrouter besides its intents. */
+  fields: VrouterFields = {};
 
   /** Adds or replaces an intent. Throws the intent's own problem when a gateway would refuse it. */
   put(intent: Intent): void {

@@ -3,9 +3,20 @@ import type { Intent } from '@vrouter/intent/model/intents.ts';
 import { StateHash } from '@vrouter/intent/version/hash.ts';
 import { sha256 } from '../ca/keys.ts';
 import { CHANGES_KEPT, type StoredChange, type StoredOp } from '../store/intents.ts';
-import type { VrouterRow } from '../store/vrouters.ts';
+import type { VrouterFields, VrouterRow } from '../store/vrouters.ts';
 
-export class Head {
+/** A vrouter's configuration to be read: as it is, or as a change will leave it. */
+export interface HeadView {
+  readonly row: Readonly<VrouterRow>;
+  readonly version: number;
+  /** Canonical JSON of an intent, as it was put. */
+  body(key: string): string | undefined;
+  intent<K extends Intent['kind']>(kind: K, key: string): Extract<Intent, { kind: K }> | null;
+  /** Keys that begin with `start`, in no order. */
+  keys(start: string): Iterable<string>;
+}
+
+export class Head implements HeadView {
   readonly row: VrouterRow;
   /** Canonical JSON of every intent, by key. */
   readonly bodies = new Map<string, string>();
@@ -73,6 +84,14 @@ export class Head {
     return asStored;
   }
 
+  body(key: string): string | undefined {
+    return this.bodies.get(key);
+  }
+
+  *keys(start: string): Generator<string> {
+    for (const key of this.bodies.keys()) if (key.startsWith(start)) yield key;
+  }
+
   /** An intent as it was put. */
   intent<K extends Intent['kind']>(kind: K, key: string): Extract<Intent, { kind: K }> | null {
     const body = this.bodies.get(key);
@@ -98,6 +117,11 @@ export class Head {
     const after = this.#hash.hex();
     this.#shift(ops, -1);
     return after;
+  }
+
+  /** Takes over facts that are on the disk and that gateways are not told of. */
+  amend(fields: VrouterFields): void {
+    Object.assign(this.row, fields);
   }
 
   /** Takes over a change that is on the disk, and wakes whoever waits for one. */

@@ -1,5 +1,7 @@
-/** Who asks for a change, for the audit. */
-export interface Actor {
+import type { Terms } from './terms.ts';
+
+/** Who asks for a change, for the audit, and on what terms. */
+export interface Actor extends Terms {
   /** Name of a user, or a gateway id. */
   readonly name: string;
   /** Id of the API token that the user showed; null for who has none. */

@@ -54,6 +54,22 @@ export function readNetworks(texts: readonly string[]): Prefix[] {
   return networks;
 }
 
+/** What a vrouter keeps of a network: the gateway has its first address. */
+export function networkRow(vrouterId: string, ordinal: number, prefix: Prefix): NetworkRow {
+  const { first } = hostRange(prefix);
+  const gatewayAddress = formatPrefix({ address: hostAddress(prefix, first), bits: prefix.bits });
+  return { vrouterId, ordinal, prefix: formatPrefix(prefix), gatewayAddress, lowestFree: first + 1 };
+}
+
+/** What the gateway claims of its networks: themselves and its own addresses, each once. */
+export function ownPrefixes(networks: readonly NetworkRow[]): string[] {
+  return [...new Set(networks.flatMap(({ prefix, gatewayAddress }) => [prefix, hostPrefix(gatewayAddress)]))];
+}
+
+function hostPrefix(address: string): string {
+  return address.replace(/\/\d+$/, address.includes(':') ? '/128' : '/32');
+}
+
 /** Takes the lowest free address of a network for `owner`: `10.77.0.2/32`. Throws `pool.exhausted`. */
 export async function takeLowest(tx: Tx, network: NetworkRow, owner: string): Promise<string> {
   const parsed = parsePrefix(network.prefix);

@@ -8,11 +8,12 @@ import { createRouteRequest } from '@vrouter/api/rest/routes.ts';
 import { type CreateVrouterRequest, createVrouterRequest, type Vrouter } from '@vrouter/api/rest/vrouters.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import fc from 'fast-check';
-import { openDesk, type TestDesk, tester } from '../testing/store.ts';
+import { firstPage, openDesk, type TestDesk, tester } from '../testing/store.ts';
+import { changeVrouter } from './change-vrouter.ts';
 import { readEndpoint, readEndpointAndPort } from './endpoint.ts';
 import { createPeer, listPeers, removePeer, showPeer, wgQuick } from './peers.ts';
 import { createRoute, createVrf, listRoutes, listVrfs, removeRoute, removeVrf } from './routes.ts';
-import { changeVrouter, createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
+import { createVrouter, listVrouters, removeVrouter } from './vrouters.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-desk-'));
 after(() => rmSync(folder, { recursive: true, force: true }));
@@ -31,6 +32,8 @@ const make = (desk: TestDesk, input: CreateVrouterRequest) =>
 const peer = (desk: TestDesk, name: string, n: number, more: object = {}) =>
   createPeer(desk, tester, 'v', createPeerRequest.parse({ name, publicKey: key(n), ...more }));
 const route = (desk: TestDesk, input: object) => createRoute(desk, tester, 'v', createRouteRequest.parse(input));
+
+const vrfs = (desk: TestDesk) => listVrfs(desk, 'v', firstPage).rows.map((row) => row.name);
 
 function is(code: string, field?: string) {
   return (thrown: unknown): boolean => {
@@ -53,7 +56,7 @@ test('a vrouter gets the first address of each network and a join string', async
   assert.match(joining.string, /^https:\/\/127\.0\.0\.1:8443\/#vrj_[a-z0-9]{8}_[A-Za-z0-9_-]{43}~[0-9a-f]{64}$/);
   assert.equal(joining.expiresUnixMs, desk.clock.unixMs + 3_600_000);
   assert.deepEqual(
-    (await listVrouters(desk)).map((row) => row.name),
+    (await listVrouters(desk, firstPage)).rows.map((row) => row.name),
     ['v'],
   );
   await desk.db.destroy();
@@ -88,7 +91,7 @@ for (const [name, input, code, field] of [
       make(desk, { ...input, networks: 'networks' in input ? [...input.networks] : undefined }),
       is(code, field),
     );
-    assert.deepEqual(await listVrouters(desk), []);
+    assert.deepEqual((await listVrouters(desk, firstPage)).rows, []);
     await desk.db.destroy();
   });
 
@@ -110,7 +113,7 @@ test('peers get the lowest free address, whatever came and went', async () => {
         assert.deepEqual(made.peer.addresses, [`10.0.0.${lowest}/32`, `fd00::${lowest.toString(16)}/128`]);
         there.set(n, lowest);
       }
-      assert.equal((await listPeers(desk, 'v')).length, there.size);
+      assert.equal((await listPeers(desk, 'v', firstPage)).rows.length, there.size);
       await desk.db.destroy();
     }),
     { numRuns: 15 },
@@ -122,7 +125,7 @@ test('a network that is full says so and nothing is half done', async () => {
   await make(desk, { name: 'v', networks: ['fd00::/64', '10.0.0.0/30'] });
   await peer(desk, 'a', 1);
   await assert.rejects(peer(desk, 'b', 2), is('pool.exhausted'));
-  assert.equal((await listPeers(desk, 'v')).length, 1);
+  assert.equal((await listPeers(desk, 'v', firstPage)).rows.length, 1);
   await removePeer(desk, tester, 'v', 'a');
   const again = await peer(desk, 'b', 2);
   assert.deepEqual(again.peer.addresses, ['fd00::2/128', '10.0.0.2/32']);
@@ -155,7 +158,7 @@ test('what a peer may not be', async () => {
     peer(desk, 'b', 2, { allowedIps: ['192.168.1.0/24'] }),
     (thrown) => thrown instanceof ProblemError && thrown.message.includes('"a"'),
   );
-  assert.equal((await listPeers(desk, 'v')).length, 1);
+  assert.equal((await listPeers(desk, 'v', firstPage)).rows.length, 1);
   const nested = await peer(desk, 'b', 2, { allowedIps: ['192.168.1.128/25', '10.77.0.3/32'] });
   assert.deepEqual(
     nested.peer.addresses,
@@ -188,11 +191,11 @@ test('routes and VRFs', async () => {
   await make(desk, { name: 'v' });
   await peer(desk, 'a', 1, { allowedIps: ['192.168.1.0/24'] });
   await createVrf(desk, tester, 'v', 'blue');
-  assert.deepEqual(listVrfs(desk, 'v'), ['default', 'blue']);
+  assert.deepEqual(vrfs(desk), ['default', 'blue']);
   await route(desk, { vrf: 'blue', prefix: '10.77.0.0/24', interface: 'wg0' });
   await route(desk, { prefix: '203.0.113.0/24', blackhole: true });
   assert.deepEqual(
-    listRoutes(desk, 'v').map((row) => `${row.vrf} ${row.prefix}`),
+    listRoutes(desk, 'v', firstPage).rows.map((row) => `${row.vrf} ${row.prefix}`),
     ['blue 10.77.0.0/24', 'default 203.0.113.0/24'],
   );
   const noNextHop = route(desk, { prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.77.0.2' });
@@ -216,7 +219,7 @@ test('routes and VRFs', async () => {
   for (const [attempt, code] of tries) await assert.rejects(attempt, is(code));
   await removeRoute(desk, tester, 'v', 'blue', '10.77.0.0/24');
   await removeVrf(desk, tester, 'v', 'blue');
-  assert.deepEqual(listVrfs(desk, 'v'), ['default']);
+  assert.deepEqual(vrfs(desk), ['default']);
   await desk.db.destroy();
 });
 
@@ -225,7 +228,7 @@ test('MSS clamp and source check of the interface are as said, else what people 
   const guards = ({ mssClamp, sourceCheck }: Vrouter) => [mssClamp, sourceCheck];
   assert.deepEqual(guards((await make(desk, { name: 'v' })).vrouter), ['auto', 'off']);
   await make(desk, { name: 'w', mssClamp: 'off', sourceCheck: 'loose' });
-  assert.deepEqual((await listVrouters(desk)).map(guards), [
+  assert.deepEqual((await listVrouters(desk, firstPage)).rows.map(guards), [
     ['auto', 'off'],
     ['off', 'loose'],
   ]);
@@ -249,7 +252,7 @@ test('a vrouter in a VRF of its own: networks, peers and routes are there', asyn
   const desk = await open();
   const { vrouter } = await make(desk, { name: 'v', vrf: 'blue' });
   assert.equal(vrouter.vrf, 'blue');
-  assert.deepEqual(listVrfs(desk, 'v'), ['default', 'blue']);
+  assert.deepEqual(vrfs(desk), ['default', 'blue']);
   await peer(desk, 'a', 1, { allowedIps: ['192.168.1.0/24'] });
   await route(desk, { prefix: '192.168.1.0/24', blackhole: true });
   await assert.rejects(route(desk, { vrf: 'blue', prefix: '192.168.1.0/24', blackhole: true }), is('route.exists'));

@@ -15,7 +15,7 @@ import { createPeerRequest } from '@vrouter/api/rest/peers.ts';
 import { createRouteRequest } from '@vrouter/api/rest/routes.ts';
 import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import { openDesk, type TestDesk, tester } from '../testing/store.ts';
+import { firstPage, openDesk, type TestDesk, tester } from '../testing/store.ts';
 import { createHostInterface, listHostInterfaces, removeHostInterface, showHostInterface } from './host-interfaces.ts';
 import {
   createMasquerade,
@@ -82,6 +82,7 @@ test('each is one version with its intent, seen by all who ask, and there after 
       addresses: ['10.99.0.1/24', 'fd99::1/64'],
       routes: [],
       problem: null,
+      etag: made.hostInterface.etag,
     },
     version: 2,
   });
@@ -91,11 +92,11 @@ test('each is one version with its intent, seen by all who ask, and there after 
   assert.deepEqual([published.version, published.publishedPort.hostAddress], [4, null]);
   const again = await openDesk(desk.path);
   for (const one of [desk, again]) {
-    assert.deepEqual(listHostInterfaces(one, 'v'), [made.hostInterface]);
+    assert.deepEqual(listHostInterfaces(one, 'v', firstPage).rows, [made.hostInterface]);
     assert.deepEqual(showHostInterface(one, 'v', 'host0'), made.hostInterface);
-    assert.deepEqual(listMasquerades(one, 'v'), [way.masquerade]);
+    assert.deepEqual(listMasquerades(one, 'v', firstPage).rows, [way.masquerade]);
     assert.deepEqual(showMasquerade(one, 'v', 'default', '10.77.0.0/24'), way.masquerade);
-    assert.deepEqual(listPublishedPorts(one, 'v'), [published.publishedPort]);
+    assert.deepEqual(listPublishedPorts(one, 'v', firstPage).rows, [published.publishedPort]);
     assert.deepEqual(showPublishedPort(one, 'v', port), published.publishedPort);
   }
   await again.db.destroy();

@@ -2,11 +2,18 @@
 import type { EventType } from '@vrouter/api/rest/system.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type Intent, type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
-import type { Head } from '../desired/head.ts';
+import type { Draft } from '../desired/draft.ts';
+import type { Head, HeadView } from '../desired/head.ts';
 import type { Tx } from '../store/schema.ts';
 import type { Actor } from './actor.ts';
 import { type Desk, note } from './desk.ts';
+import { mapPage, type Page, type Paged, pageOfKind } from './page.ts';
 import { DEFAULT_VRF } from './status.ts';
+import { intentTag } from './tags.ts';
+import { requireMatch } from './terms.ts';
+
+/** Intents that are interfaces; they share one space of names. */
+const INTERFACE_KINDS = ['gatewayInterface', 'hostInterface', 'port'] as const;
 
 type Adding = Extract<EventType, `${string}.added`>;
 
@@ -17,13 +24,15 @@ export interface Sort<K extends Intent['kind']> {
   readonly noun: string;
   /** Which one, for people: `tcp/80`. */
   subject(intent: Extract<Intent, { kind: K }>): string;
+  /** Keys of intents that come and go with this one, sorted. */
+  along?(view: HeadView, intent: Extract<Intent, { kind: K }>): IntentKey[];
 }
 
-/** What keeps a change from being made; throws it. */
-export type Check = (tx: Tx, head: Head) => Promise<void> | void;
+/** What keeps a change from being made; throws it. It may also add to the draft what comes along. */
+export type Check = (tx: Tx, head: Head, draft: Draft) => Promise<void> | void;
 
-/** Throws `vrouter.notFound`, `intent.exists` with `field`, and what `check` throws. Returns the version that says it. */
-export async function addIntent<K extends Intent['kind']>(
+/** Throws `vrouter.notFound`, `intent.exists` with `field`, and what `check` throws. Returns what `describe` makes of it. */
+export async function addIntent<K extends Intent['kind'], R extends { readonly version: number }>(
   desk: Desk,
   actor: Actor,
   vrouter: string,
@@ -31,22 +40,24 @@ export async function addIntent<K extends Intent['kind']>(
   intent: Extract<Intent, { kind: K }>,
   field: string,
   check: Check,
-): Promise<number> {
+  describe: (after: HeadView) => R,
+): Promise<R> {
   const { kind, noun } = sort;
   const subject = sort.subject(intent);
-  const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
     if (head.bodies.has(intentKey(intent)))
       throw new ProblemError(problem('intent.exists', `there is a ${noun} ${subject} already; remove it first`, field));
-    await check(tx, head);
+    await check(tx, head, draft);
     draft.put(intent);
     await note(tx, desk, actor, `${kind}.create`, `${vrouter} ${subject}`);
+    return describe;
   });
   const text = `${noun} ${subject} was added to ${vrouter}`;
-  desk.events.emit({ type: `${kind}.added` as EventType, vrouter, subject, version, text });
-  return version;
+  desk.events.emit({ type: `${kind}.added` as EventType, vrouter, subject, version: reply.version, text });
+  return reply;
 }
 
-/** Throws `vrouter.notFound`, `intent.notFound`, and what `check` throws. Returns the subject and the version that says it. */
+/** Throws `vrouter.notFound`, `intent.notFound`, `request.outdated`, and what `check` throws. Returns the subject and the version that says it. */
 export async function removeIntent<K extends Intent['kind']>(
   desk: Desk,
   actor: Actor,
@@ -58,8 +69,10 @@ export async function removeIntent<K extends Intent['kind']>(
   const { kind, noun } = sort;
   const { value: deleted, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
     const intent = findIntent(head, sort, key);
+    requireMatch(actor, tagOfIntent(head, sort, intent));
     await check(tx, head, intent);
     draft.remove(key);
+    for (const one of sort.along?.(head, intent) ?? []) draft.remove(one);
     const subject = sort.subject(intent);
     await note(tx, desk, actor, `${kind}.delete`, `${vrouter} ${subject}`);
     return subject;
@@ -81,16 +94,37 @@ export function findIntent<K extends Intent['kind']>(
   throw new ProblemError(problem('intent.notFound', hint));
 }
 
-/** In the order of their keys. */
-export function intentsOf<K extends Intent['kind']>(head: Head, { kind }: Sort<K>): Extract<Intent, { kind: K }>[] {
-  const keyed = head.intents<K>(kind).map((intent) => [intentKey(intent), intent] as const);
-  return keyed.sort(([a], [b]) => (a < b ? -1 : 1)).map(([, intent]) => intent);
+/** A page of them in the order of their keys, each made into what is shown. */
+export function pageOfIntents<K extends Intent['kind'], T>(
+  head: HeadView,
+  { kind }: Sort<K>,
+  page: Page,
+  describe: (intent: Extract<Intent, { kind: K }>) => T,
+): Paged<T> {
+  return mapPage(pageOfKind(head, kind, page), (key) => describe(head.intent<K>(kind, key)!));
 }
 
-/** What the gateway last told of an intent, or of one of the objects that it comes to. */
-export function problemOf(desk: Desk, head: Head, keys: readonly string[]): { code: string; message: string } | null {
-  const error = desk.roster.of(head.row.id)?.errors.find(({ key }) => keys.includes(key));
-  return error === undefined ? null : { code: error.code, message: error.message };
+/** Another one when anything of it, or of what comes along, is another. */
+export function tagOfIntent<K extends Intent['kind']>(
+  view: HeadView,
+  sort: Sort<K>,
+  intent: Extract<Intent, { kind: K }>,
+): string {
+  return intentTag(view, [intentKey(intent), ...(sort.along?.(view, intent) ?? [])]);
+}
+
+/** What the gateway last told of an intent, or of one of the objects that it comes to; of the first of these keys that it complains of. */
+export function problemOf(
+  desk: Desk,
+  head: HeadView,
+  keys: readonly string[],
+): { code: string; message: string } | null {
+  const errors = desk.roster.of(head.row.id)?.errors ?? [];
+  for (const key of keys) {
+    const error = errors.find((one) => one.key === key);
+    if (error !== undefined) return { code: error.code, message: error.message };
+  }
+  return null;
 }
 
 export function hasVrf(head: Head, name: string): boolean {
@@ -104,13 +138,32 @@ export function requireVrf(head: Head, name: string): void {
 }
 
 export function hasInterface(head: Head, name: string): boolean {
-  return head.bodies.has(`gatewayInterface/${name}`) || head.bodies.has(`hostInterface/${name}`);
+  return INTERFACE_KINDS.some((kind) => head.bodies.has(`${kind}/${name}`));
+}
+
+/** Throws `intent.conflict` when an interface of another kind has the name. */
+export function refuseOtherKind(head: Head, kind: (typeof INTERFACE_KINDS)[number], name: string): void {
+  const other = INTERFACE_KINDS.find((one) => one !== kind && head.bodies.has(`${one}/${name}`));
+  if (other === undefined) return;
+  const noun = { gatewayInterface: 'the WireGuard interface', hostInterface: 'a host interface', port: 'a port' }[
+    other
+  ];
+  throw new ProblemError(problem('intent.conflict', `${name} is ${noun}; choose another name`, 'name'));
+}
+
+/** What goes by an interface, so that it cannot be removed. Throws `intent.reference`. */
+export function refuseUsed(head: Head, name: string): void {
+  const route = head.intents('route').find((one) => one.interface === name);
+  const masquerade = head.intents('masquerade').find((one) => one.leaving?.includes(name));
+  if (route === undefined && masquerade === undefined) return;
+  const by = route !== undefined ? `the route to ${route.prefix}` : `the masquerade of ${masquerade!.prefix}`;
+  throw new ProblemError(problem('intent.reference', `${by} goes by ${name}; remove it first`, 'interface'));
 }
 
 /** Throws `interface.notFound`. */
 export function requireInterface(head: Head, name: string, field: string): void {
   if (hasInterface(head, name)) return;
-  const names = [...head.intents('gatewayInterface'), ...head.intents('hostInterface')].map((row) => row.name);
+  const names = INTERFACE_KINDS.flatMap((kind) => head.intents(kind)).map((row) => row.name);
   const hint = `there is no interface "${name}"; there is ${names.join(', ')}`;
   throw new ProblemError(problem('interface.notFound', hint, field));
 }

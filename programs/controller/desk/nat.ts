@@ -18,20 +18,22 @@ import {
 } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { z } from 'zod';
-import type { Head } from '../desired/head.ts';
+import type { Head, HeadView } from '../desired/head.ts';
 import type { Actor } from './actor.ts';
 import { must } from './check.ts';
 import type { Desk } from './desk.ts';
 import {
   addIntent,
   findIntent,
-  intentsOf,
+  pageOfIntents,
   problemOf,
   removeIntent,
   requireInterface,
   requireVrf,
   type Sort,
+  tagOfIntent,
 } from './intents.ts';
+import type { Page, Paged } from './page.ts';
 
 const masquerades: Sort<'masquerade'> = {
   kind: 'masquerade',
@@ -63,25 +65,34 @@ export async function createMasquerade(
   input: z.output<typeof createMasqueradeRequest>,
 ): Promise<CreateMasqueradeReply> {
   const intent = must(parseIntent({ kind: 'masquerade', ...input })) as MasqueradeIntent;
-  const version = await addIntent(desk, actor, vrouter, masquerades, intent, 'prefix', (_tx, head) => {
-    requireVrf(head, intent.vrf);
-    for (const [i, name] of (intent.leaving ?? []).entries()) requireInterface(head, name, `leaving[${i}]`);
-  });
-  return { masquerade: describeMasquerade(desk, vrouter, intent), version };
+  return addIntent(
+    desk,
+    actor,
+    vrouter,
+    masquerades,
+    intent,
+    'prefix',
+    (_tx, head) => {
+      requireVrf(head, intent.vrf);
+      for (const [i, name] of (intent.leaving ?? []).entries()) requireInterface(head, name, `leaving[${i}]`);
+    },
+    (after) => ({ masquerade: describeMasquerade(desk, after, intent), version: after.version }),
+  );
 }
 
 /** Throws `vrouter.notFound`. */
-export function listMasquerades(desk: Desk, vrouter: string): Masquerade[] {
-  return intentsOf(desk.desired.get(vrouter), masquerades).map((intent) => describeMasquerade(desk, vrouter, intent));
+export function listMasquerades(desk: Desk, vrouter: string, page: Page): Paged<Masquerade> {
+  const head = desk.desired.get(vrouter);
+  return pageOfIntents(head, masquerades, page, (intent) => describeMasquerade(desk, head, intent));
 }
 
 /** Throws `vrouter.notFound`, `prefix.invalid`, `intent.notFound`. */
 export function showMasquerade(desk: Desk, vrouter: string, vrf: string, prefix: string): Masquerade {
   const head = desk.desired.get(vrouter);
-  return describeMasquerade(desk, vrouter, findIntent(head, masquerades, masqueradeKey(vrf, prefix)));
+  return describeMasquerade(desk, head, findIntent(head, masquerades, masqueradeKey(vrf, prefix)));
 }
 
-/** Throws `vrouter.notFound`, `prefix.invalid`, `intent.notFound`. */
+/** Throws `vrouter.notFound`, `prefix.invalid`, `intent.notFound`, `request.outdated`. */
 export async function removeMasquerade(
   desk: Desk,
   actor: Actor,
@@ -103,24 +114,34 @@ export async function createPublishedPort(
   input: z.output<typeof createPublishedPortRequest>,
 ): Promise<CreatePublishedPortReply> {
   const intent = must(parseIntent({ kind: 'publishedPort', ...input })) as PublishedPortIntent;
-  const version = await addIntent(desk, actor, vrouter, ports, intent, 'hostPort', (_tx, head) => {
-    requireVrf(head, intent.vrf);
-    refuseOverlap(head, intent);
-  });
-  return { publishedPort: describePort(desk, vrouter, intent), version };
+  return addIntent(
+    desk,
+    actor,
+    vrouter,
+    ports,
+    intent,
+    'hostPort',
+    (_tx, head) => {
+      requireVrf(head, intent.vrf);
+      refuseOverlap(head, intent);
+    },
+    (after) => ({ publishedPort: describePort(desk, after, intent), version: after.version }),
+  );
 }
 
 /** Throws `vrouter.notFound`. */
-export function listPublishedPorts(desk: Desk, vrouter: string): PublishedPort[] {
-  return intentsOf(desk.desired.get(vrouter), ports).map((intent) => describePort(desk, vrouter, intent));
+export function listPublishedPorts(desk: Desk, vrouter: string, page: Page): Paged<PublishedPort> {
+  const head = desk.desired.get(vrouter);
+  return pageOfIntents(head, ports, page, (intent) => describePort(desk, head, intent));
 }
 
 /** Throws `vrouter.notFound`, `address.invalid`, `intent.notFound`. */
 export function showPublishedPort(desk: Desk, vrouter: string, id: PortId): PublishedPort {
-  return describePort(desk, vrouter, findIntent(desk.desired.get(vrouter), ports, portKey(id)));
+  const head = desk.desired.get(vrouter);
+  return describePort(desk, head, findIntent(head, ports, portKey(id)));
 }
 
-/** Throws `vrouter.notFound`, `address.invalid`, `intent.notFound`. */
+/** Throws `vrouter.notFound`, `address.invalid`, `intent.notFound`, `request.outdated`. */
 export async function removePublishedPort(
   desk: Desk,
   actor: Actor,
@@ -163,22 +184,19 @@ function portText({ hostAddress, protocol, hostPort, count }: PublishedPortInten
   return `${protocol}/${hostAddress === null ? '' : `${hostAddress}:`}${hostPort}${last}`;
 }
 
-function describeMasquerade(desk: Desk, vrouter: string, intent: MasqueradeIntent): Masquerade {
+function describeMasquerade(desk: Desk, view: HeadView, intent: MasqueradeIntent): Masquerade {
   const { vrf, prefix, leaving, addresses } = intent;
-  const problem = problemOf(
-    desk,
-    desk.desired.get(vrouter),
-    objectKeys(intentKey(intent), `masquerade/${vrf}/${prefix}`),
-  );
+  const problem = problemOf(desk, view, objectKeys(intentKey(intent), `masquerade/${vrf}/${prefix}`));
+  const etag = tagOfIntent(view, masquerades, intent);
   const own = (list: readonly string[] | null): string[] | null => (list === null ? null : [...list]);
-  return { vrouter, vrf, prefix, leaving: own(leaving), addresses: own(addresses), problem };
+  return { vrouter: view.row.name, vrf, prefix, leaving: own(leaving), addresses: own(addresses), problem, etag };
 }
 
-function describePort(desk: Desk, vrouter: string, intent: PublishedPortIntent): PublishedPort {
+function describePort(desk: Desk, view: HeadView, intent: PublishedPortIntent): PublishedPort {
   const { kind: _, ...rest } = intent;
   const key = intentKey(intent);
-  const problem = problemOf(desk, desk.desired.get(vrouter), objectKeys(key, key.replace(/^publishedPort/, 'port')));
-  return { vrouter, ...rest, problem };
+  const problem = problemOf(desk, view, objectKeys(key, key.replace(/^publishedPort/, 'port')));
+  return { vrouter: view.row.name, ...rest, problem, etag: tagOfIntent(view, ports, intent) };
 }
 
 /** The intent, and the rule and pool that it comes to on the gateway. */

@@ -1,24 +1,33 @@
 /** Verbs on peers. */
-import type { CreatePeerReply, createPeerRequest, Peer, PeerReply } from '@vrouter/api/rest/peers.ts';
+import type {
+  ChangePeerReply,
+  CreatePeerReply,
+  changePeerRequest,
+  createPeerRequest,
+  Peer,
+  PeerReply,
+} from '@vrouter/api/rest/peers.ts';
 import { wgQuickText } from '@vrouter/api/wireguard/wg-quick.ts';
 import { parseKey } from '@vrouter/core/bytes.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { intentKey, type PeerIntent } from '@vrouter/intent/model/intents.ts';
 import { specialPrefix } from '@vrouter/intent/validate/special.ts';
 import type { z } from 'zod';
-import type { Head } from '../desired/head.ts';
-import { claim, GATEWAY_OWNER, holderOf, release } from '../store/claims.ts';
-import { deletePeer, insertPeer, type PeerRow, peerByKey, peerByName, peersOf } from '../store/peers.ts';
+import type { Head, HeadView } from '../desired/head.ts';
+import { claim, GATEWAY_OWNER, holderOf, passOn, release, unclaim } from '../store/claims.ts';
+import { changePeerRow, deletePeer, insertPeer, type PeerRow, peerByKey, peerByName, peersOf } from '../store/peers.ts';
 import type { Reader, Tx } from '../store/schema.ts';
-import { networksOf } from '../store/vrouters.ts';
+import { type NetworkRow, networksOf } from '../store/vrouters.ts';
 import type { Actor } from './actor.ts';
 import { giveBack, takeLowest } from './addresses.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
-import { describePeer, describePeerGateway, INTERFACE, vrfOf } from './status.ts';
+import { cut, mapPage, type Page, type Paged } from './page.ts';
+import { describePeer, describePeerGateway, INTERFACE, peerKeyOf, vrfOf } from './status.ts';
+import { peerTag } from './tags.ts';
+import { requireMatch } from './terms.ts';
 
 /**
  * Adds a peer and gives it the lowest free address of each network. Throws `vrouter.notFound`, `name.invalid`, `key.invalid`,
@@ -36,7 +45,7 @@ export async function createPeer(
   const endpoint = input.endpoint === null ? null : must(parseEndpoint(input.endpoint, 'endpoint')).text;
   const behind = readAllowedIps(input.allowedIps);
   const { publicKey, presharedKey, persistentKeepalive } = input;
-  const { value, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
     const vrouterId = head.row.id;
     await notTaken(tx, vrouterId, name, publicKey);
     if (desk.roster.of(vrouterId)?.row.wireguardPublicKey === publicKey)
@@ -68,33 +77,111 @@ export async function createPeer(
     };
     await insertPeer(tx, row);
     await note(tx, desk, actor, 'peer.create', `${vrouter} ${name}`);
-    return { row, networks };
+    return (after) => ({ ...replyOf(desk, after, row, networks), version: after.version });
   });
   const text = `peer ${name} was added to ${vrouter}`;
-  desk.events.emit({ type: 'peer.added', vrouter, subject: name, version, text });
-  const head = desk.desired.get(vrouter);
-  const gateway = desk.roster.of(head.row.id);
-  const peer = describePeer(head, value.row, gateway);
-  return { peer, gateway: describePeerGateway(head, value.networks, gateway), version };
+  desk.events.emit({ type: 'peer.added', vrouter, subject: name, version: reply.version, text });
+  return reply;
 }
 
-/** Throws `vrouter.notFound`. */
-export async function listPeers(desk: Desk, vrouter: string): Promise<Peer[]> {
+/** By name; no more than a page and a row is read at once. Throws `vrouter.notFound`. */
+export async function listPeers(desk: Desk, vrouter: string, { limit, after }: Page): Promise<Paged<Peer>> {
   const head = desk.desired.get(vrouter);
   const gateway = desk.roster.of(head.row.id);
-  return (await peersOf(desk.db, head.row.id)).map((row) => describePeer(head, row, gateway));
+  const rows = await peersOf(desk.db, head.row.id, after, limit + 1);
+  return mapPage(
+    cut(rows, limit, (row) => row.name),
+    (row) => describePeer(head, row, gateway),
+  );
 }
 
 /** By name or public key. Throws `vrouter.notFound`, `peer.notFound`. */
 export async function showPeer(desk: Desk, vrouter: string, which: string): Promise<PeerReply> {
   const head = desk.desired.get(vrouter);
   const row = await findPeer(desk.db, head, which);
-  const gateway = desk.roster.of(head.row.id);
-  const networks = await networksOf(desk.db, head.row.id);
-  return { peer: describePeer(head, row, gateway), gateway: describePeerGateway(head, networks, gateway) };
+  return replyOf(desk, head, row, await networksOf(desk.db, head.row.id));
 }
 
-/** By name or public key; its addresses are free again. Throws `vrouter.notFound`, `peer.notFound`. */
+/**
+ * Changes what is named of a peer; what is left out stays. Sessions of others are not touched. Throws `vrouter.notFound`,
+ * `peer.notFound`, `request.outdated`, `name.invalid`, `key.invalid`, `prefix.invalid`, `address.invalid`, `peer.exists`, `peer.overlap`,
+ * `route.exists`.
+ */
+export async function changePeer(
+  desk: Desk,
+  actor: Actor,
+  vrouter: string,
+  which: string,
+  input: z.output<typeof changePeerRequest>,
+): Promise<ChangePeerReply> {
+  const name = input.name === undefined ? undefined : must(parseName(input.name, 'name'));
+  if (typeof input.presharedKey === 'string') must(parseKey(input.presharedKey, 'presharedKey'));
+  const endpoint =
+    typeof input.endpoint === 'string' ? must(parseEndpoint(input.endpoint, 'endpoint')).text : input.endpoint;
+  const behind = input.allowedIps === undefined ? undefined : readAllowedIps(input.allowedIps);
+  const { value, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+    const found = await findPeer(tx, head, which);
+    const key = peerKeyOf(found);
+    requireMatch(actor, peerTag(head, found, key));
+    const before = head.intent('peer', key)!;
+    const row = name === undefined ? found : await rename(tx, found, name);
+    const addresses = JSON.parse(row.addresses) as string[];
+    const allowedIps = behind === undefined ? before.allowedIps : [...new Set([...addresses, ...behind])];
+    await moveClaims(tx, head, row.name, before.allowedIps, allowedIps, behind ?? []);
+    const { presharedKey = before.presharedKey, persistentKeepalive = before.persistentKeepalive } = input;
+    draft.put({
+      ...before,
+      name: row.name,
+      allowedIps,
+      presharedKey,
+      persistentKeepalive,
+      endpoint: endpoint === undefined ? before.endpoint : endpoint,
+    });
+    await note(tx, desk, actor, 'peer.change', `${vrouter} ${row.name}`);
+    return { row, networks: await networksOf(tx, head.row.id), before: head.version };
+  });
+  const { row, networks, before } = value;
+  if (version !== before) {
+    const text = `peer ${row.name} of ${vrouter} was changed`;
+    desk.events.emit({ type: 'peer.changed', vrouter, subject: row.name, version, text });
+  }
+  return { ...replyOf(desk, desk.desired.get(vrouter), row, networks), version };
+}
+
+async function rename(tx: Tx, row: PeerRow, name: string): Promise<PeerRow> {
+  if (name === row.name) return row;
+  if ((await peerByName(tx, row.vrouterId, name)) !== undefined)
+    throw new ProblemError(problem('peer.exists', `there is a peer "${name}" already; choose another name`, 'name'));
+  await changePeerRow(tx, row.vrouterId, row.name, { name });
+  await passOn(tx, row.vrouterId, row.name, name);
+  return { ...row, name };
+}
+
+/** Lets go of the prefixes that the peer has no more, and takes those that it has now. Throws `peer.overlap`, `route.exists`. */
+async function moveClaims(
+  tx: Tx,
+  head: Head,
+  owner: string,
+  before: readonly string[],
+  now: readonly string[],
+  asked: readonly string[],
+): Promise<void> {
+  const vrouterId = head.row.id;
+  const gone = before.filter((prefix) => !now.includes(prefix));
+  const added = now.filter((prefix) => !before.includes(prefix));
+  if (gone.length === 0 && added.length === 0) return;
+  await unclaim(tx, vrouterId, owner, gone);
+  await notOverlapping(tx, head, asked, added);
+  await claim(tx, vrouterId, owner, added);
+  for (const network of await networksOf(tx, vrouterId)) await giveBack(tx, network, gone);
+}
+
+function replyOf(desk: Desk, view: HeadView, row: PeerRow, networks: readonly NetworkRow[]): PeerReply {
+  const gateway = desk.roster.of(view.row.id);
+  return { peer: describePeer(view, row, gateway), gateway: describePeerGateway(view, networks, gateway) };
+}
+
+/** By name or public key; its addresses are free again. Throws `vrouter.notFound`, `peer.notFound`, `request.outdated`. */
 export async function removePeer(
   desk: Desk,
   actor: Actor,
@@ -103,15 +190,12 @@ export async function removePeer(
 ): Promise<{ name: string; version: number }> {
   const { value: row, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
     const found = await findPeer(tx, head, which);
-    const intent: Pick<PeerIntent, 'kind' | 'interface' | 'publicKey'> = {
-      kind: 'peer',
-      interface: INTERFACE,
-      publicKey: found.publicKey,
-    };
-    draft.remove(intentKey(intent as PeerIntent));
+    const key = peerKeyOf(found);
+    requireMatch(actor, peerTag(head, found, key));
+    draft.remove(key);
     await deletePeer(tx, head.row.id, found.name);
     await release(tx, head.row.id, found.name);
-    const freed = head.intent('peer', `peer/${INTERFACE}/${found.publicKey}`)?.allowedIps ?? [];
+    const freed = head.intent('peer', key)?.allowedIps ?? [];
     for (const network of await networksOf(tx, head.row.id)) await giveBack(tx, network, freed);
     await note(tx, desk, actor, 'peer.delete', `${vrouter} ${found.name}`);
     return found;
@@ -145,8 +229,15 @@ async function notTaken(tx: Tx, vrouterId: string, name: string, publicKey: stri
     );
 }
 
-async function notOverlapping(tx: Tx, head: Head, behind: readonly string[]): Promise<void> {
-  for (const [i, prefix] of behind.entries()) {
+/** None of `asked` that is `added` is somebody's. Throws `peer.overlap`, `route.exists`. */
+async function notOverlapping(
+  tx: Tx,
+  head: Head,
+  asked: readonly string[],
+  added: readonly string[] = asked,
+): Promise<void> {
+  for (const [i, prefix] of asked.entries()) {
+    if (!added.includes(prefix)) continue;
     const holder = await holderOf(tx, head.row.id, prefix);
     if (holder !== null) {
       const whose = holder === GATEWAY_OWNER || holder.includes('/') ? "the gateway's" : `that of peer "${holder}"`;

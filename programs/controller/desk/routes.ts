@@ -1,19 +1,22 @@
 /** Verbs on static routes and VRFs. */
-import type { createRouteRequest, Route } from '@vrouter/api/rest/routes.ts';
+import type { CreateRouteReply, CreateVrfReply, createRouteRequest, Route, Vrf } from '@vrouter/api/rest/routes.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type IntentKey, intentKey, type RouteIntent } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { z } from 'zod';
-import type { Head } from '../desired/head.ts';
+import type { Head, HeadView } from '../desired/head.ts';
 import { holderOf } from '../store/claims.ts';
 import type { Actor } from './actor.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
-import { hostInterfaceWith } from './host-interfaces.ts';
 import { hasVrf, requireInterface, requireVrf } from './intents.ts';
+import { mapPage, type Page, type Paged, pageOfKeys, pageOfKind } from './page.ts';
 import { DEFAULT_VRF, INTERFACE, vrfOf } from './status.ts';
+import { intentTag } from './tags.ts';
+import { interfaceWith } from './taken.ts';
+import { requireMatch } from './terms.ts';
 
 /**
  * Throws `vrouter.notFound`, `input.invalid`, `prefix.invalid`, `address.invalid`, `intent.reference` (no such VRF),
@@ -24,38 +27,37 @@ export async function createRoute(
   actor: Actor,
   vrouter: string,
   input: z.output<typeof createRouteRequest>,
-): Promise<{ route: Route; version: number }> {
+): Promise<CreateRouteReply> {
   const intent = must(parseIntent({ kind: 'route', ...input })) as RouteIntent;
-  const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
     requireVrf(head, intent.vrf);
     if (intent.interface !== null) requireInterface(head, intent.interface, 'interface');
     refuseNextHop(head, intent);
     const taken =
-      hostInterfaceWith(head, intent.vrf, intent.prefix) !== null ||
+      interfaceWith(head, intent.vrf, intent.prefix) !== null ||
       (intent.vrf === vrfOf(head) && (await holderOf(tx, head.row.id, intent.prefix)) !== null);
     if (taken || head.bodies.has(intentKey(intent))) {
       const hint = taken
-        ? 'follows from a network, a peer or a host interface already'
+        ? 'follows from a network, a peer or an interface already'
         : 'is there already; remove it first';
       throw new ProblemError(problem('route.exists', `the route to ${intent.prefix} ${hint}`, 'prefix'));
     }
     draft.put(intent);
     await note(tx, desk, actor, 'route.create', `${vrouter} ${intent.vrf} ${intent.prefix}`);
+    return (after) => ({ route: describeRoute(after, intent), version: after.version });
   });
   const text = `a route to ${intent.prefix} was added to ${vrouter}`;
-  desk.events.emit({ type: 'route.added', vrouter, subject: intent.prefix, version, text });
-  return { route: describeRoute(vrouter, intent), version };
+  desk.events.emit({ type: 'route.added', vrouter, subject: intent.prefix, version: reply.version, text });
+  return reply;
 }
 
 /** Throws `vrouter.notFound`. */
-export function listRoutes(desk: Desk, vrouter: string): Route[] {
-  const routes = desk.desired.get(vrouter).intents('route');
-  return routes
-    .map((intent) => describeRoute(vrouter, intent))
-    .sort((a, b) => (a.vrf === b.vrf ? compare(a.prefix, b.prefix) : compare(a.vrf, b.vrf)));
+export function listRoutes(desk: Desk, vrouter: string, page: Page): Paged<Route> {
+  const head = desk.desired.get(vrouter);
+  return mapPage(pageOfKind(head, 'route', page), (key) => describeRoute(head, head.intent('route', key)!));
 }
 
-/** Throws `vrouter.notFound`, `prefix.invalid`, `route.notFound`. */
+/** Throws `vrouter.notFound`, `prefix.invalid`, `route.notFound`, `request.outdated`. */
 export async function removeRoute(
   desk: Desk,
   actor: Actor,
@@ -68,6 +70,7 @@ export async function removeRoute(
     const key = `route/${vrf}/${prefix}` as IntentKey;
     if (!head.bodies.has(key))
       throw new ProblemError(problem('route.notFound', `there is no route to ${prefix} in VRF "${vrf}"`, 'prefix'));
+    requireMatch(actor, intentTag(head, [key]));
     draft.remove(key);
     await note(tx, desk, actor, 'route.delete', `${vrouter} ${vrf} ${prefix}`);
   });
@@ -77,28 +80,28 @@ export async function removeRoute(
 }
 
 /** Throws `vrouter.notFound`, `name.invalid`, `intent.exists`. */
-export async function createVrf(desk: Desk, actor: Actor, vrouter: string, nameText: string): Promise<number> {
+export async function createVrf(desk: Desk, actor: Actor, vrouter: string, nameText: string): Promise<CreateVrfReply> {
   const name = must(parseName(nameText, 'name'));
-  const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
     if (hasVrf(head, name))
       throw new ProblemError(problem('intent.exists', `there is a VRF "${name}" already`, 'name'));
     draft.put({ kind: 'vrf', name });
     await note(tx, desk, actor, 'vrf.create', `${vrouter} ${name}`);
+    return (after) => ({ vrf: describeVrf(after, name), version: after.version });
   });
-  desk.events.emit({ type: 'vrf.added', vrouter, subject: name, version, text: `VRF ${name} was added to ${vrouter}` });
-  return version;
+  const text = `VRF ${name} was added to ${vrouter}`;
+  desk.events.emit({ type: 'vrf.added', vrouter, subject: name, version: reply.version, text });
+  return reply;
 }
 
-/** `default` first. Throws `vrouter.notFound`. */
-export function listVrfs(desk: Desk, vrouter: string): string[] {
-  const made = desk.desired
-    .get(vrouter)
-    .intents('vrf')
-    .map((vrf) => vrf.name);
-  return [DEFAULT_VRF, ...made.sort(compare)];
+/** `default` first: its key is the empty one. Throws `vrouter.notFound`. */
+export function listVrfs(desk: Desk, vrouter: string, page: Page): Paged<Vrf> {
+  const head = desk.desired.get(vrouter);
+  const names = ['', ...Array.from(head.keys('vrf/'), (key) => key.slice('vrf/'.length))];
+  return mapPage(pageOfKeys(names, page), (name) => describeVrf(head, name === '' ? DEFAULT_VRF : name));
 }
 
-/** Throws `vrouter.notFound`, `intent.notFound`, `intent.reference` (something is in it). */
+/** Throws `vrouter.notFound`, `intent.notFound`, `request.outdated`, `intent.reference` (something is in it). */
 export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name: string): Promise<number> {
   const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
     const key = `vrf/${name}` as IntentKey;
@@ -106,6 +109,7 @@ export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name:
       const hint = name === DEFAULT_VRF ? 'the default VRF cannot be removed' : `there is no VRF "${name}"`;
       throw new ProblemError(problem('intent.notFound', hint, 'vrf'));
     }
+    requireMatch(actor, intentTag(head, [key]));
     const user = userOf(head, name);
     if (user !== null)
       throw new ProblemError(problem('intent.reference', `VRF "${name}" has ${user}; remove it first`, 'vrf'));
@@ -132,15 +136,19 @@ function userOf(head: Head, vrf: string): string | null {
   if (route !== undefined) return `a route to ${route.prefix}`;
   const host = head.intents('hostInterface').find((one) => one.vrf === vrf);
   if (host !== undefined) return `the host interface ${host.name}`;
+  const ethernet = head.intents('port').find((one) => one.vrf === vrf);
+  if (ethernet !== undefined) return `the port ${ethernet.name}`;
+  const floating = head.intents('floatingIp').find((one) => one.vrf === vrf);
+  if (floating !== undefined) return `the floating address ${floating.id}`;
   const masquerade = head.intents('masquerade').find((one) => one.vrf === vrf);
   if (masquerade !== undefined) return `a masquerade of ${masquerade.prefix}`;
   const port = head.intents('publishedPort').find((one) => one.vrf === vrf);
   return port === undefined ? null : `the published port ${port.protocol}/${port.hostPort}`;
 }
 
-/** Neither kind of interface asks for a next hop, so one would be obeyed by silence. */
+/** Of interfaces only ports into Ethernets ask for a next hop; elsewhere one would be obeyed by silence. */
 function refuseNextHop(head: Head, { interface: link, nextHop }: RouteIntent): void {
-  if (nextHop === null || link === null) return;
+  if (nextHop === null || link === null || head.bodies.has(`port/${link}`)) return;
   if (head.bodies.has(`hostInterface/${link}`))
     throw new ProblemError(
       problem('input.invalid', `behind ${link} is the gateway's own machine alone: leave the next hop out`, 'nextHop'),
@@ -150,11 +158,12 @@ function refuseNextHop(head: Head, { interface: link, nextHop }: RouteIntent): v
   throw new ProblemError(problem('input.invalid', hint, 'nextHop'));
 }
 
-function describeRoute(vrouter: string, intent: RouteIntent): Route {
+function describeRoute(view: HeadView, intent: RouteIntent): Route {
   const { vrf, prefix, interface: link, nextHop, blackhole } = intent;
-  return { vrouter, vrf, prefix, interface: link, nextHop, blackhole };
+  const etag = intentTag(view, [intentKey(intent)]);
+  return { vrouter: view.row.name, vrf, prefix, interface: link, nextHop, blackhole, etag };
 }
 
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
+function describeVrf(view: HeadView, name: string): Vrf {
+  return { vrouter: view.row.name, name, etag: intentTag(view, [`vrf/${name}`]) };
 }

@@ -1,29 +1,32 @@
 /** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
+import { lifeUsed, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
 import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
-import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
+import type { GatewayInterfaceIntent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import { type Gateway, LOST_MS } from '../agents/gateway.ts';
 import type { Roster } from '../agents/roster.ts';
-import type { Head } from '../desired/head.ts';
+import type { HeadView } from '../desired/head.ts';
 import type { PeerRow } from '../store/peers.ts';
 import type { NetworkRow } from '../store/vrouters.ts';
+import { peerTag, vrouterTag } from './tags.ts';
 
 /** The one WireGuard interface that a vrouter has so far. */
 export const INTERFACE = 'wg0';
+export const INTERFACE_KEY = `gatewayInterface/${INTERFACE}`;
 /** The routing table that need not be made. */
 export const DEFAULT_VRF = 'default';
 
 /** The routing table that the interface is in, and with it the networks and what is behind the peers. */
-export function vrfOf(head: Head): string {
+export function vrfOf(head: HeadView): string {
   return interfaceOf(head)?.vrf ?? DEFAULT_VRF;
 }
 
 /** As it was put, maybe by an older controller, which said less. */
-function interfaceOf(head: Head): Partial<GatewayInterfaceIntent> | null {
-  return head.intent('gatewayInterface', `gatewayInterface/${INTERFACE}`);
+function interfaceOf(head: HeadView): Partial<GatewayInterfaceIntent> | null {
+  return head.intent('gatewayInterface', INTERFACE_KEY);
 }
 
-export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus {
+export function statusOfVrouter(head: HeadView, gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus {
   const row = gateway?.row;
   const lastPollUnixMs = row?.lastPollUnixMs ?? null;
   const ageMs = lastPollUnixMs === null ? null : Math.max(0, nowUnixMs - lastPollUnixMs);
@@ -42,7 +45,8 @@ export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUni
     registeredUnixMs: row?.registeredUnixMs ?? null,
     lastPollUnixMs,
     lastPollAgeMs: ageMs,
-    certificateExpiresUnixMs: gateway?.certificateExpiresUnixMs ?? null,
+    certificateExpiresUnixMs: gateway?.certificate?.notAfterUnixMs ?? null,
+    certificate: certificateOf(gateway, nowUnixMs),
     clockOffsetMs: gateway?.clockOffsetMs ?? null,
     serverTimeUnixMs: nowUnixMs,
     errors: gateway?.errors ?? [],
@@ -51,8 +55,19 @@ export function statusOfVrouter(head: Head, gateway: Gateway | undefined, nowUni
   };
 }
 
+function certificateOf(gateway: Gateway | undefined, nowUnixMs: number): VrouterStatus['certificate'] {
+  const lockoutUnixMs = gateway?.lockoutUnixMs ?? null;
+  if (gateway?.certificate == null || lockoutUnixMs === null) return null;
+  return {
+    state: stateOfCertificate(gateway.certificate, nowUnixMs),
+    lifeUsed: lifeUsed(gateway.certificate, nowUnixMs),
+    lockoutUnixMs,
+    lockoutInMs: lockoutUnixMs - nowUnixMs,
+  };
+}
+
 export function describeVrouter(
-  head: Head,
+  head: HeadView,
   networks: readonly NetworkRow[],
   peers: number,
   roster: Roster,
@@ -74,11 +89,18 @@ export function describeVrouter(
     peers,
     createdUnixMs,
     status: statusOfVrouter(head, roster.of(id), nowUnixMs),
+    etag: vrouterTag(head, networks, INTERFACE_KEY),
   };
 }
 
-export function describePeer(head: Head, row: PeerRow, gateway: Gateway | undefined): Peer {
-  const intent = head.intent('peer', `peer/${INTERFACE}/${row.publicKey}`);
+/** Key of the intent of a peer. */
+export function peerKeyOf(row: Pick<PeerRow, 'publicKey'>): IntentKey {
+  return `peer/${INTERFACE}/${row.publicKey}` as IntentKey;
+}
+
+export function describePeer(head: HeadView, row: PeerRow, gateway: Gateway | undefined): Peer {
+  const key = peerKeyOf(row);
+  const intent = head.intent('peer', key);
   return {
     vrouter: head.row.name,
     name: row.name,
@@ -90,11 +112,12 @@ export function describePeer(head: Head, row: PeerRow, gateway: Gateway | undefi
     persistentKeepalive: intent?.persistentKeepalive ?? 0,
     createdUnixMs: row.createdUnixMs,
     live: liveOf(gateway, row.publicKey),
+    etag: peerTag(head, row, key),
   };
 }
 
 export function describePeerGateway(
-  head: Head,
+  head: HeadView,
   networks: readonly NetworkRow[],
   gateway: Gateway | undefined,
 ): PeerGateway {

@@ -1,14 +1,15 @@
 /** Verbs on virtual routers. Each checks first, then commits everything in one transaction, then tells. */
 import { randomUUID } from 'node:crypto';
 import type {
-  changeVrouterRequest,
+  CreateTokenReply,
+  CreateVrouterReply,
   createTokenRequest,
   createVrouterRequest,
   Join,
   Vrouter,
 } from '@vrouter/api/rest/vrouters.ts';
 import { parseName } from '@vrouter/core/names.ts';
-import { formatPrefix, type Prefix } from '@vrouter/core/prefix.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
 import type { Draft } from '../desired/draft.ts';
@@ -18,13 +19,16 @@ import { revokeGatewaysOf } from '../store/gateways.ts';
 import { peerCounts } from '../store/peers.ts';
 import type { Tx } from '../store/schema.ts';
 import { forgetTokens, insertToken } from '../store/tokens.ts';
-import { allNetworks, deleteVrouter, insertVrouter, type NetworkRow, networksOf } from '../store/vrouters.ts';
+import { deleteVrouter, insertVrouter, type NetworkRow, networksOf, networksOfAll } from '../store/vrouters.ts';
 import type { Actor } from './actor.ts';
-import { hostAddress, hostRange, readNetworks } from './addresses.ts';
+import { networkRow, ownPrefixes, readNetworks } from './addresses.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
 import { readEndpointAndPort } from './endpoint.ts';
-import { DEFAULT_VRF, describeVrouter, INTERFACE } from './status.ts';
+import { type Page, type Paged, pageOfKeys } from './page.ts';
+import { DEFAULT_VRF, describeVrouter, INTERFACE, INTERFACE_KEY } from './status.ts';
+import { vrouterTag } from './tags.ts';
+import { requireMatch } from './terms.ts';
 
 const DEFAULT_TTL_SECONDS = 3600;
 /** Tokens are forgotten this long after their end, ms. */
@@ -35,7 +39,7 @@ export async function createVrouter(
   desk: Desk,
   actor: Actor,
   input: z.output<typeof createVrouterRequest>,
-): Promise<{ vrouter: Vrouter; join: Join }> {
+): Promise<CreateVrouterReply> {
   const name = must(parseName(input.name, 'name'));
   const prefixes = readNetworks(input.networks);
   const vrf = must(parseName(input.vrf, 'vrf'));
@@ -55,34 +59,41 @@ export async function createVrouter(
     confirmedVersion: 0,
     restoredVersion: 0,
   };
-  const { value: join, version } = await desk.desired.create(row, async (tx, draft) => {
+  const reply = await desk.desired.create(row, actor.keep ?? null, async (tx, draft) => {
     await insertVrouter(tx, row, networks);
     // The networks themselves and the gateway's addresses are nobody else's.
-    const own = networks.flatMap(({ prefix, gatewayAddress }) => [prefix, hostPrefix(gatewayAddress)]);
-    await claim(tx, id, GATEWAY_OWNER, [...new Set(own)]);
+    await claim(tx, id, GATEWAY_OWNER, ownPrefixes(networks));
     draftGateway(draft, networks, { vrf, listenPort, mtu, mssClamp, sourceCheck });
     await note(tx, desk, actor, 'vrouter.create', name);
-    return addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
+    const join = await addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
+    return (after) => ({ vrouter: describeVrouter(after, networks, 0, desk.roster, desk.unixMs()), join });
   });
   desk.events.emit({
     type: 'vrouter.created',
     vrouter: name,
     subject: null,
-    version,
+    version: reply.vrouter.status.version,
     text: `vrouter ${name} was made`,
   });
-  const vrouter = describeVrouter(desk.desired.get(name), networks, 0, desk.roster, desk.unixMs());
-  return { vrouter, join };
+  return reply;
 }
 
-export async function listVrouters(desk: Desk): Promise<Vrouter[]> {
-  const counts = await peerCounts(desk.db);
-  const networks = Map.groupBy(await allNetworks(desk.db), (network) => network.vrouterId);
+/** By name; networks and peers are counted of the page alone. */
+export async function listVrouters(desk: Desk, page: Page): Promise<Paged<Vrouter>> {
+  const names = pageOfKeys(desk.desired.names(), page);
+  const heads = names.rows.map((name) => desk.desired.get(name));
+  const ids = heads.map((head) => head.row.id);
+  const counts = ids.length === 0 ? new Map<string, number>() : await peerCounts(desk.db, ids);
+  const rows = ids.length === 0 ? [] : await networksOfAll(desk.db, ids);
+  const networks = Map.groupBy(rows, (network) => network.vrouterId);
   const now = desk.unixMs();
-  return desk.desired.all().map((head) => {
-    const { id } = head.row;
-    return describeVrouter(head, networks.get(id) ?? [], counts.get(id) ?? 0, desk.roster, now);
-  });
+  return {
+    rows: heads.map((head) => {
+      const { id } = head.row;
+      return describeVrouter(head, networks.get(id) ?? [], counts.get(id) ?? 0, desk.roster, now);
+    }),
+    next: names.next,
+  };
 }
 
 /** Throws `vrouter.notFound`. */
@@ -93,37 +104,11 @@ export async function showVrouter(desk: Desk, name: string): Promise<Vrouter> {
   return describeVrouter(head, networks, peers, desk.roster, desk.unixMs());
 }
 
-/** Changes what is named of the WireGuard interface, in place: sessions go on. Throws `vrouter.notFound`. */
-export async function changeVrouter(
-  desk: Desk,
-  actor: Actor,
-  name: string,
-  input: z.output<typeof changeVrouterRequest>,
-): Promise<{ vrouter: Vrouter; version: number }> {
-  const before = desk.desired.get(name).version;
-  const { version } = await desk.desired.change(name, async (tx, draft, head) => {
-    const key = `gatewayInterface/${INTERFACE}` as const;
-    // An older controller put it without these; `put` fills in what nobody says.
-    const intent = head.intent('gatewayInterface', key)!;
-    const { mssClamp = intent.mssClamp, sourceCheck = intent.sourceCheck } = input;
-    draft.put({ ...intent, mssClamp, sourceCheck });
-    await note(tx, desk, actor, 'vrouter.change', name);
-  });
-  if (version !== before)
-    desk.events.emit({
-      type: 'vrouter.changed',
-      vrouter: name,
-      subject: INTERFACE,
-      version,
-      text: `${INTERFACE} of ${name} was changed`,
-    });
-  return { vrouter: await showVrouter(desk, name), version };
-}
-
-/** Removes the vrouter; its gateway is refused from now on. Throws `vrouter.notFound`. */
+/** Removes the vrouter; its gateway is refused from now on. Throws `vrouter.notFound`, `request.outdated`. */
 export async function removeVrouter(desk: Desk, actor: Actor, name: string): Promise<void> {
   let gone = '';
   await desk.desired.remove(name, async (tx, head) => {
+    requireMatch(actor, vrouterTag(head, await networksOf(tx, head.row.id), INTERFACE_KEY));
     await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
     await deleteVrouter(tx, head.row.id);
     await note(tx, desk, actor, 'vrouter.delete', name);
@@ -139,20 +124,36 @@ export async function removeVrouter(desk: Desk, actor: Actor, name: string): Pro
   });
 }
 
+/** Shuts the vrouter's gateway out at once; the vrouter stays, for another one. Throws `vrouter.notFound`, `intent.notFound`. */
+export async function revokeGateway(desk: Desk, actor: Actor, name: string): Promise<string> {
+  const { value } = await desk.desired.change(name, async (tx, _draft, head) => {
+    const [id] = await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
+    if (id === undefined)
+      throw new ProblemError(problem('intent.notFound', `${name} has no gateway that could be revoked`));
+    await note(tx, desk, actor, 'gateway.revoke', `${name} ${id}`);
+    return { id, vrouterId: head.row.id };
+  });
+  desk.roster.dropOf(value.vrouterId);
+  const text = `the gateway of ${name} was revoked; another one joins with a new join string`;
+  desk.events.emit({ type: 'gateway.revoked', vrouter: name, subject: value.id, version: null, text });
+  return value.id;
+}
+
 /** Makes a join string; whoever joins with it takes the place of the gateway there is. Throws `vrouter.notFound`. */
 export async function createToken(
   desk: Desk,
   actor: Actor,
   name: string,
   input: z.output<typeof createTokenRequest>,
-): Promise<Join> {
-  const { value } = await desk.desired.change(name, async (tx, _draft, head) => {
+): Promise<CreateTokenReply> {
+  const reply = await desk.desired.answer(name, actor.keep ?? null, async (tx, _draft, head) => {
     await forgetTokens(tx, desk.unixMs() - TOKEN_MEMORY_MS);
-    return addToken(tx, desk, actor, head.row.id, name, input.ttlSeconds);
+    const join = await addToken(tx, desk, actor, head.row.id, name, input.ttlSeconds);
+    return () => ({ join });
   });
   const text = `a join string for ${name} was made`;
   desk.events.emit({ type: 'token.created', vrouter: name, subject: null, version: null, text });
-  return value;
+  return reply;
 }
 
 /** A person agrees that what the gateway holds back may go. Throws `vrouter.notFound`. */
@@ -192,14 +193,4 @@ function draftGateway(
   draft.put({ kind: 'gatewayInterface', name: INTERFACE, type: 'wireguard', ...own });
   for (const { gatewayAddress } of networks)
     draft.put({ kind: 'address', interface: INTERFACE, address: gatewayAddress });
-}
-
-function networkRow(vrouterId: string, ordinal: number, prefix: Prefix): NetworkRow {
-  const { first } = hostRange(prefix);
-  const gatewayAddress = formatPrefix({ address: hostAddress(prefix, first), bits: prefix.bits });
-  return { vrouterId, ordinal, prefix: formatPrefix(prefix), gatewayAddress, lowestFree: first + 1 };
-}
-
-function hostPrefix(address: string): string {
-  return address.replace(/\/\d+$/, address.includes(':') ? '/128' : '/32');
 }

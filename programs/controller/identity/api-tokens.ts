@@ -6,6 +6,8 @@ import type { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
 import { must } from '../desk/check.ts';
 import { note } from '../desk/desk.ts';
+import { tagOf } from '../desk/tags.ts';
+import { requireMatch } from '../desk/terms.ts';
 import {
   findApiToken,
   insertApiToken,
@@ -27,7 +29,7 @@ export async function createApiToken(
 ): Promise<{ apiToken: ApiToken; token: string }> {
   const name = must(parseName(input.name, 'name'));
   const { id, text, secretHash } = newTokenText('vra');
-  await identity.db.transaction().execute(async (tx) => {
+  return identity.db.transaction().execute(async (tx) => {
     await note(tx, identity, actor, 'apiToken.create', `${input.user} ${name} ${id}`);
     const user = await mustFind(tx, input.user);
     const role = input.role ?? user.role;
@@ -36,8 +38,10 @@ export async function createApiToken(
       throw new ProblemError(problem('input.invalid', hint, 'role'));
     }
     await putToken(tx, identity, { id, userId: user.id, name, role, secretHash }, input.ttlSeconds ?? null);
+    const made = { apiToken: describeToken((await findApiToken(tx, id))!), token: text };
+    await actor.keep?.(tx, made);
+    return made;
   });
-  return { apiToken: await showApiToken(identity, id), token: text };
 }
 
 /** Writes the row of a new token; `ttlSeconds` null: it does not end by itself. */
@@ -65,12 +69,13 @@ export async function showApiToken(identity: Identity, id: string): Promise<ApiT
   return describeToken(row);
 }
 
-/** It stops at once; one that was revoked already stays as it is. Throws `apiToken.notFound`, `user.lastAdmin`. */
+/** It stops at once; one that was revoked already stays as it is. Throws `apiToken.notFound`, `user.lastAdmin`, `request.outdated`. */
 export async function revokeApiToken(identity: Identity, actor: Actor, id: string): Promise<void> {
   const before = await findApiToken(identity.db, id);
   if (before === undefined) throw notFound();
   if (before.revokedUnixMs !== null) return;
   await identity.db.transaction().execute(async (tx) => {
+    requireMatch(actor, tokenTag(before));
     await note(tx, identity, actor, 'apiToken.revoke', `${before.userName} ${before.name} ${id}`);
     await revokeRow(tx, id, identity.unixMs());
     await keepAnAdmin(tx, identity.unixMs());
@@ -80,7 +85,13 @@ export async function revokeApiToken(identity: Identity, actor: Actor, id: strin
 
 export function describeToken(row: OwnedToken): ApiToken {
   const { id, userName, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs } = row;
-  return { id, user: userName, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs };
+  const etag = tokenTag(row);
+  return { id, user: userName, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs, etag };
+}
+
+/** All of a token but its revocation stays as it was made. */
+function tokenTag({ id, revokedUnixMs }: OwnedToken): string {
+  return tagOf([id, revokedUnixMs]);
 }
 
 function notFound(): ProblemError {

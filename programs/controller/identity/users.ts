@@ -7,6 +7,8 @@ import type { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
 import { must } from '../desk/check.ts';
 import { note } from '../desk/desk.ts';
+import { tagOf } from '../desk/tags.ts';
+import { requireMatch } from '../desk/terms.ts';
 import { goodTokenCounts, hasAdmin } from '../store/api-tokens.ts';
 import type { Reader, Tx } from '../store/schema.ts';
 import { allUsers, deleteUser, findUser, insertUser, type UserRow, updateUser } from '../store/users.ts';
@@ -25,6 +27,7 @@ export async function createUser(
     if ((await findUser(tx, name)) !== undefined)
       throw new ProblemError(problem('user.exists', `there is a user "${name}" already`, 'name'));
     await insertUser(tx, row);
+    await actor.keep?.(tx, { user: describe(row, 0) });
   });
   return describe(row, 0);
 }
@@ -40,7 +43,7 @@ export async function showUser(identity: Identity, name: string): Promise<User> 
   return describe(row, (await goodTokenCounts(identity.db, identity.unixMs())).get(row.id) ?? 0);
 }
 
-/** Its tokens follow at once. Throws `user.notFound`, `user.lastAdmin`, `input.invalid`. */
+/** Its tokens follow at once. Throws `user.notFound`, `user.lastAdmin`, `input.invalid`, `request.outdated`. */
 export async function changeUser(
   identity: Identity,
   actor: Actor,
@@ -53,6 +56,7 @@ export async function changeUser(
   await identity.db.transaction().execute(async (tx) => {
     await note(tx, identity, actor, 'user.change', [name, ...words].filter((word) => word !== undefined).join(' '));
     const row = await mustFind(tx, name);
+    requireMatch(actor, userTag(row));
     await updateUser(tx, row.id, {
       ...(role === undefined ? {} : { role }),
       ...(disabled === undefined
@@ -65,11 +69,13 @@ export async function changeUser(
   return showUser(identity, name);
 }
 
-/** Its tokens stop at once. Throws `user.notFound`, `user.lastAdmin`. */
+/** Its tokens stop at once. Throws `user.notFound`, `user.lastAdmin`, `request.outdated`. */
 export async function removeUser(identity: Identity, actor: Actor, name: string): Promise<void> {
   await identity.db.transaction().execute(async (tx) => {
     await note(tx, identity, actor, 'user.delete', name);
-    await deleteUser(tx, (await mustFind(tx, name)).id);
+    const row = await mustFind(tx, name);
+    requireMatch(actor, userTag(row));
+    await deleteUser(tx, row.id);
     await keepAnAdmin(tx, identity.unixMs());
   });
   identity.changed();
@@ -89,6 +95,11 @@ export async function mustFind(db: Reader, name: string, field = 'user'): Promis
   return row;
 }
 
-function describe({ name, role, createdUnixMs, disabledUnixMs }: UserRow, apiTokens: number): User {
-  return { name, role, createdUnixMs, disabledUnixMs, apiTokens };
+function describe(row: UserRow, apiTokens: number): User {
+  const { name, role, createdUnixMs, disabledUnixMs } = row;
+  return { name, role, createdUnixMs, disabledUnixMs, apiTokens, etag: userTag(row) };
+}
+
+function userTag({ id, role, disabledUnixMs }: UserRow): string {
+  return tagOf([id, role, disabledUnixMs]);
 }

@@ -1,11 +1,24 @@
 /** What GET /metrics tells (Prometheus). Names and labels carry no addresses and no keys. */
+import { type CertificateState, certificateState } from '@vrouter/api/agent/lifetime.ts';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { describeIssuer } from '../ca/describe.ts';
+import type { TrustedIssuer } from '../ca/provider.ts';
+
+/** One gateway's certificate. */
+export interface CertificateMetric {
+  readonly vrouter: string;
+  readonly state: CertificateState;
+  readonly expirySeconds: number;
+  readonly lockoutSeconds: number;
+}
 
 /** Numbers that are looked up when someone asks. */
 export interface MetricSources {
   gateways(): { registered: number; connected: number; held: number };
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
+  certificates(): Iterable<CertificateMetric>;
+  authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
 export class Metrics {
@@ -68,6 +81,63 @@ export class Metrics {
       registers: [this.registry],
       collect: async () => {
         for (const [what, number] of await sources.lifetime()) lifetime.set({ what }, number);
+      },
+    });
+    this.#watchCertificates(sources);
+    this.#watchAuthority(sources);
+  }
+
+  /** Each gauge looks by itself: which of them is asked first is the registry's affair. */
+  #watchCertificates(sources: MetricSources): void {
+    const byVrouter = (name: string, help: string, value: (one: CertificateMetric) => number): void => {
+      const gauge = new Gauge({
+        name,
+        help,
+        labelNames: ['vrouter'],
+        registers: [this.registry],
+        collect: () => {
+          // Those that were revoked go.
+          gauge.reset();
+          for (const one of sources.certificates()) gauge.set({ vrouter: one.vrouter }, value(one));
+        },
+      });
+    };
+    byVrouter(
+      'vrouter_controller_certificate_expiry_seconds',
+      "Seconds until the end of a gateway's certificate, by vrouter",
+      (one) => one.expirySeconds,
+    );
+    byVrouter(
+      'vrouter_controller_certificate_lockout_seconds',
+      'Seconds until a gateway can no longer renew and must join anew, by vrouter; negative when it is past',
+      (one) => one.lockoutSeconds,
+    );
+    const states: Gauge<'state'> = new Gauge({
+      name: 'vrouter_controller_certificates',
+      help: 'Gateways by the state of their certificate: good, late (70 % of its life), critical (85 %), ended',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect: () => {
+        for (const state of certificateState.options) states.set({ state }, 0);
+        for (const { state } of sources.certificates()) states.inc({ state });
+      },
+    });
+  }
+
+  #watchAuthority(sources: MetricSources): void {
+    const working: Gauge = new Gauge({
+      name: 'vrouter_controller_ca_working',
+      help: '1 while the certificate authority does what it is asked',
+      registers: [this.registry],
+      collect: () => working.set(sources.authority().working ? 1 : 0),
+    });
+    const expiry: Gauge = new Gauge({
+      name: 'vrouter_controller_ca_issuer_expiry_seconds',
+      help: 'Seconds until the end of the intermediate that issues',
+      registers: [this.registry],
+      collect: () => {
+        const active = sources.authority().issuers.find((issuer) => issuer.active);
+        if (active !== undefined) expiry.set((describeIssuer(active).notAfterUnixMs - Date.now()) / 1000);
       },
     });
   }

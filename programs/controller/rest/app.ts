@@ -5,6 +5,15 @@ import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefau
 import type { ZodTypeProvider } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
+import type { Terms } from '../desk/terms.ts';
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request's headers ask of the change; null: nothing. */
+    terms: Terms | null;
+  }
+}
+
 import { callerOf } from './callers.ts';
 
 export type App = FastifyInstance<
@@ -19,5 +28,6 @@ export const vrouterParams = z.object({ name: z.string().describe('Name of the v
 
 /** The user of the token; of a request without a good one, `rest`. */
 export function actorOf(request: FastifyRequest): Actor {
-  return callerOf(request)?.actor ?? { name: 'rest', tokenId: null, source: request.ip };
+  const actor = callerOf(request)?.actor ?? { name: 'rest', tokenId: null, source: request.ip };
+  return { ...actor, ...request.terms };
 }

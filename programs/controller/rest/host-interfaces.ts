@@ -6,6 +6,7 @@ import {
   hostInterfaceList,
   hostInterfaceReply,
 } from '@vrouter/api/rest/host-interfaces.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
 import { z } from 'zod';
 import type { Desk } from '../desk/desk.ts';
@@ -16,6 +17,7 @@ import {
   showHostInterface,
 } from '../desk/host-interfaces.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['host interfaces'];
 const refusals = { '4xx': errorReply };
@@ -46,10 +48,16 @@ export function hostInterfaceRoutes(app: App, desk: Desk): void {
         tags,
         summary: 'All host interfaces',
         params: vrouterParams,
+        querystring: pageQuery,
         response: { 200: hostInterfaceList, ...refusals },
       },
     },
-    async (request) => ({ hostInterfaces: listHostInterfaces(desk, request.params.name) }),
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`host-interfaces/${name}`, query, (page) =>
+        listHostInterfaces(desk, name, page),
+      );
+      return { hostInterfaces: rows, next };
+    },
   );
 
   app.get(

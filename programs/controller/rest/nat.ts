@@ -10,6 +10,7 @@ import {
   publishedPortList,
   publishedPortReply,
 } from '@vrouter/api/rest/nat.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
 import { z } from 'zod';
 import type { Desk } from '../desk/desk.ts';
@@ -24,6 +25,7 @@ import {
   showPublishedPort,
 } from '../desk/nat.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['NAT'];
 const refusals = { '4xx': errorReply };
@@ -61,10 +63,14 @@ export function natRoutes(app: App, desk: Desk): void {
         tags,
         summary: 'All masquerades',
         params: vrouterParams,
+        querystring: pageQuery,
         response: { 200: masqueradeList, ...refusals },
       },
     },
-    async (request) => ({ masquerades: listMasquerades(desk, request.params.name) }),
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`masquerades/${name}`, query, (page) => listMasquerades(desk, name, page));
+      return { masquerades: rows, next };
+    },
   );
 
   app.get(
@@ -118,10 +124,16 @@ export function natRoutes(app: App, desk: Desk): void {
         tags,
         summary: 'All published ports',
         params: vrouterParams,
+        querystring: pageQuery,
         response: { 200: publishedPortList, ...refusals },
       },
     },
-    async (request) => ({ publishedPorts: listPublishedPorts(desk, request.params.name) }),
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`published-ports/${name}`, query, (page) =>
+        listPublishedPorts(desk, name, page),
+      );
+      return { publishedPorts: rows, next };
+    },
   );
 
   app.get(

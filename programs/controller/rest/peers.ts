@@ -1,11 +1,20 @@
 /** /v1/vrouters/:name/peers */
 import { errorReply } from '@vrouter/api/rest/error.ts';
-import { createPeerReply, createPeerRequest, peerList, peerReply } from '@vrouter/api/rest/peers.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
+import {
+  changePeerReply,
+  changePeerRequest,
+  createPeerReply,
+  createPeerRequest,
+  peerList,
+  peerReply,
+} from '@vrouter/api/rest/peers.ts';
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
 import { z } from 'zod';
 import type { Desk } from '../desk/desk.ts';
-import { createPeer, listPeers, removePeer, showPeer, wgQuick } from '../desk/peers.ts';
+import { changePeer, createPeer, listPeers, removePeer, showPeer, wgQuick } from '../desk/peers.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['peers'];
 const refusals = { '4xx': errorReply };
@@ -32,8 +41,19 @@ export function peerRoutes(app: App, desk: Desk): void {
 
   app.get(
     '/v1/vrouters/:name/peers',
-    { schema: { tags, summary: 'All peers', params: vrouterParams, response: { 200: peerList, ...refusals } } },
-    async (request) => ({ peers: await listPeers(desk, request.params.name) }),
+    {
+      schema: {
+        tags,
+        summary: 'All peers, by name',
+        params: vrouterParams,
+        querystring: pageQuery,
+        response: { 200: peerList, ...refusals },
+      },
+    },
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`peers/${name}`, query, (page) => listPeers(desk, name, page));
+      return { peers: rows, next };
+    },
   );
 
   app.get(
@@ -56,6 +76,21 @@ export function peerRoutes(app: App, desk: Desk): void {
       const found = await showPeer(desk, request.params.name, request.params.peer);
       return reply.type('text/plain; charset=utf-8').serializer(String).send(wgQuick(found));
     },
+  );
+
+  app.patch(
+    '/v1/vrouters/:name/peers/:peer',
+    {
+      schema: {
+        tags,
+        summary:
+          'Change a peer in place; its session goes on unless its preshared key changes, and nobody else notices',
+        params: peerParams,
+        body: changePeerRequest,
+        response: { 200: changePeerReply, ...refusals },
+      },
+    },
+    async (request) => changePeer(desk, actorOf(request), request.params.name, request.params.peer, request.body),
   );
 
   app.delete(

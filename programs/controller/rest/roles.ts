@@ -22,6 +22,9 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/audit/verify': 'viewer',
   'GET /v1/whoami': 'viewer',
 
+  'GET /v1/ca': 'viewer',
+  'POST /v1/ca/rotate': 'admin',
+
   'GET /v1/users': 'viewer',
   'GET /v1/users/:user': 'viewer',
   'POST /v1/users': 'admin',
@@ -40,12 +43,14 @@ export const needs: { readonly [route: string]: Need } = {
   'PATCH /v1/vrouters/:name': 'operator',
   'DELETE /v1/vrouters/:name': 'operator',
   'POST /v1/vrouters/:name/tokens': 'operator',
+  'POST /v1/vrouters/:name/revoke': 'operator',
   'POST /v1/vrouters/:name/confirm-shrink': 'operator',
 
   'GET /v1/vrouters/:name/peers': 'viewer',
   'GET /v1/vrouters/:name/peers/:peer': 'viewer',
   'GET /v1/vrouters/:name/peers/:peer/wg-quick': 'viewer',
   'POST /v1/vrouters/:name/peers': 'operator',
+  'PATCH /v1/vrouters/:name/peers/:peer': 'operator',
   'DELETE /v1/vrouters/:name/peers/:peer': 'operator',
 
   'GET /v1/vrouters/:name/routes': 'viewer',
@@ -59,6 +64,20 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/vrouters/:name/host-interfaces/:interface': 'viewer',
   'POST /v1/vrouters/:name/host-interfaces': 'operator',
   'DELETE /v1/vrouters/:name/host-interfaces/:interface': 'operator',
+
+  'GET /v1/vrouters/:name/ports': 'viewer',
+  'GET /v1/vrouters/:name/ports/:port': 'viewer',
+  'POST /v1/vrouters/:name/ports': 'operator',
+  'DELETE /v1/vrouters/:name/ports/:port': 'operator',
+
+  'GET /v1/vrouters/:name/floating-ips': 'viewer',
+  'GET /v1/vrouters/:name/floating-ips/:id': 'viewer',
+  'POST /v1/vrouters/:name/floating-ips': 'operator',
+  'DELETE /v1/vrouters/:name/floating-ips/:id': 'operator',
+
+  'GET /v1/vrouters/:name/nat-settings': 'viewer',
+  'PATCH /v1/vrouters/:name/nat-settings': 'operator',
+  'DELETE /v1/vrouters/:name/nat-settings': 'operator',
 
   'GET /v1/vrouters/:name/masquerades': 'viewer',
   'GET /v1/vrouters/:name/masquerades/:vrf/:prefix': 'viewer',

@@ -1,5 +1,6 @@
 /** /v1/vrouters/:name/routes and /vrfs */
 import { errorReply } from '@vrouter/api/rest/error.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
 import {
   createRouteReply,
   createRouteRequest,
@@ -14,6 +15,7 @@ import { z } from 'zod';
 import type { Desk } from '../desk/desk.ts';
 import { createRoute, createVrf, listRoutes, listVrfs, removeRoute, removeVrf } from '../desk/routes.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['routes'];
 const refusals = { '4xx': errorReply };
@@ -38,8 +40,19 @@ export function routeRoutes(app: App, desk: Desk): void {
 
   app.get(
     '/v1/vrouters/:name/routes',
-    { schema: { tags, summary: 'Static routes', params: vrouterParams, response: { 200: routeList, ...refusals } } },
-    async (request) => ({ routes: listRoutes(desk, request.params.name) }),
+    {
+      schema: {
+        tags,
+        summary: 'Static routes, by VRF and prefix',
+        params: vrouterParams,
+        querystring: pageQuery,
+        response: { 200: routeList, ...refusals },
+      },
+    },
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`routes/${name}`, query, (page) => listRoutes(desk, name, page));
+      return { routes: rows, next };
+    },
   );
 
   app.delete(
@@ -73,18 +86,24 @@ export function routeRoutes(app: App, desk: Desk): void {
       },
     },
     async (request, reply) => {
-      const vrouter = request.params.name;
-      const version = await createVrf(desk, actorOf(request), vrouter, request.body.name);
-      return reply.code(201).send({ vrf: { vrouter, name: request.body.name }, version });
+      return reply.code(201).send(await createVrf(desk, actorOf(request), request.params.name, request.body.name));
     },
   );
 
   app.get(
     '/v1/vrouters/:name/vrfs',
-    { schema: { tags, summary: 'VRFs', params: vrouterParams, response: { 200: vrfList, ...refusals } } },
-    async (request) => {
-      const vrouter = request.params.name;
-      return { vrfs: listVrfs(desk, vrouter).map((name) => ({ vrouter, name })) };
+    {
+      schema: {
+        tags,
+        summary: 'VRFs, `default` first',
+        params: vrouterParams,
+        querystring: pageQuery,
+        response: { 200: vrfList, ...refusals },
+      },
+    },
+    async ({ params: { name }, query }) => {
+      const { rows, next } = await paged(`vrfs/${name}`, query, (page) => listVrfs(desk, name, page));
+      return { vrfs: rows, next };
     },
   );
 

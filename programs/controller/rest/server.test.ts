@@ -16,7 +16,13 @@ let token = '';
 const loopback = { host: '127.0.0.1', port: 0 };
 
 before(async () => {
-  const options = { data, rest: loopback, agents: loopback, agentHosts: [], logLevel: 'silent' };
+  const options = {
+    data,
+    rest: loopback,
+    agents: loopback,
+    agentHosts: [],
+    logLevel: 'silent',
+  };
   running = await startController(options, pino({ level: 'silent' }));
   token = readFileSync(join(data, 'admin-token'), 'utf8').trim();
 });
@@ -63,18 +69,21 @@ test('the WireGuard interface is changed in place; other fields are refused', as
   assert.equal((await call('PATCH', path, { sourceCheck: 'off' })).status, 200);
   for (const [body, field] of [
     [{ sourceCheck: 'on' }, 'sourceCheck'],
-    [{ listenPort: 5000 }, 'listenPort'],
+    [{ listenPort: 0 }, 'listenPort'],
+    [{ vrf: 'blue' }, 'vrf'],
   ] as const) {
     const refused = await call('PATCH', path, body);
     assert.deepEqual([refused.status, errorReply.parse(refused.json).error.field], [400, field]);
   }
 });
 
-test('host interfaces and NAT: made, listed, shown and removed, with the codes of their mistakes', async () => {
+test('host interfaces, ports and NAT: made, listed, shown and removed, with the codes of their mistakes', async () => {
   const base = '/v1/vrouters/edge';
   const port = { protocol: 'udp', hostPort: 53, address: '10.77.0.2', port: 53 };
   for (const [path, body, one] of [
     ['host-interfaces', { name: 'host0', addresses: ['10.99.0.1/24'] }, 'host0'],
+    ['ports', { name: 'lan', device: 'eth1', addresses: ['192.168.1.1/24'] }, 'lan'],
+    ['floating-ips', { id: 'mail', address: '192.0.2.9', fixedAddress: '10.77.0.3' }, 'mail'],
     ['masquerades', { prefix: '10.77.0.0/24' }, 'default/10.77.0.0%2F24'],
     ['published-ports', port, 'default/*/udp/53'],
     ['published-ports', { ...port, hostAddress: '192.0.2.7' }, 'default/192.0.2.7/udp/53'],
@@ -89,13 +98,21 @@ test('host interfaces and NAT: made, listed, shown and removed, with the codes o
     const listed = (await call('GET', `${base}/${path}`)).json as { [name: string]: unknown[] };
     assert.deepEqual(Object.values(listed)[0]!.at(-1), Object.values(row)[0]);
   }
-  for (const path of ['host-interfaces/host1', 'masquerades/default/10.0.0.0%2F8', 'published-ports/default/*/tcp/53'])
+  for (const path of [
+    'host-interfaces/host1',
+    'ports/wan',
+    'floating-ips/web',
+    'masquerades/default/10.0.0.0%2F8',
+    'published-ports/default/*/tcp/53',
+  ])
     for (const method of ['GET', 'DELETE']) {
       const answer = await call(method, `${base}/${path}`);
       assert.deepEqual([answer.status, errorReply.parse(answer.json).error.code], [404, 'intent.notFound'], path);
     }
   for (const path of [
     'host-interfaces/host0',
+    'ports/lan',
+    'floating-ips/mail',
     'masquerades/default/10.77.0.0%2F24',
     'published-ports/default/*/udp/53',
     'published-ports/default/192.0.2.7/udp/53',
@@ -196,6 +213,8 @@ test('the documentation covers every path, with words for every field of a reque
         string,
         {
           summary?: string;
+          parameters?: { in: string; name: string; description?: string }[];
+          responses: Record<string, { content?: Record<string, { schema: { properties?: Record<string, object> } }> }>;
           requestBody?: {
             content: Record<string, { schema: { properties: Record<string, { description?: string }> } }>;
           };
@@ -209,14 +228,25 @@ test('the documentation covers every path, with words for every field of a reque
     '/v1/vrouters/{name}/routes',
     '/v1/vrouters/{name}/host-interfaces/{interface}',
     '/v1/vrouters/{name}/masquerades/{vrf}/{prefix}',
+    '/v1/vrouters/{name}/ports/{port}',
+    '/v1/vrouters/{name}/floating-ips/{id}',
+    '/v1/vrouters/{name}/nat-settings',
     '/v1/vrouters/{name}/published-ports/{vrf}/{hostAddress}/{protocol}/{hostPort}',
     '/v1/events',
     '/v1/audit',
   ])
     assert.ok(paths[path] !== undefined, path);
   for (const [path, methods] of Object.entries(paths))
-    for (const [method, { summary, requestBody }] of Object.entries(methods)) {
+    for (const [method, { summary, requestBody, parameters = [], responses }] of Object.entries(methods)) {
       assert.ok(summary, `${method} ${path}`);
+      for (const { name, description } of parameters) assert.ok(description, `${method} ${path} ${name}`);
+      const has = (where: string, name: string) => parameters.some((one) => one.in === where && one.name === name);
+      if (method === 'patch' || method === 'delete') assert.ok(has('header', 'if-match'), `${method} ${path}`);
+      if (method === 'post' && '201' in responses) assert.ok(has('header', 'idempotency-key'), path);
+      if (method !== 'get' || path === '/healthz' || path === '/v1/events') continue;
+      assert.ok(has('header', 'if-none-match'), path);
+      const shown = responses['200']?.content?.['application/json']?.schema.properties ?? {};
+      assert.equal(has('query', 'limit') && has('query', 'cursor'), 'next' in shown, `${path} is a list or is none`);
       for (const [field, { description }] of Object.entries(
         requestBody?.content['application/json']?.schema.properties ?? {},
       ))
@@ -237,6 +267,6 @@ test('health and metrics', async () => {
   assert.deepEqual((await call('GET', '/healthz')).json, { status: 'ok' });
   const text = String((await call('GET', '/metrics')).json);
   assert.match(text, /^vrouter_controller_vrouters 1$/m);
-  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 12$/m);
+  assert.match(text, /^vrouter_controller_lifetime\{what="changes"\} 16$/m);
   assert.match(text, /^process_cpu_seconds_total /m);
 });

@@ -10,21 +10,29 @@ import {
   type ZodTypeProvider,
 } from 'fastify-type-provider-zod';
 import { Limiter } from '../agents/limiter.ts';
+import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { recordAudit } from '../store/audit.ts';
 import { VERSION } from '../version.ts';
 import { type App, actorOf } from './app.ts';
+import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
+import { documentConditions } from './conditions.ts';
 import { answerErrors } from './errors.ts';
+import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
+import { floatingIpRoutes } from './floating-ips.ts';
 import { judgeRequest } from './guard.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
 import { natRoutes } from './nat.ts';
+import { natSettingsRoutes } from './nat-settings.ts';
+import { creatingOnce } from './once.ts';
 import { peerRoutes } from './peers.ts';
+import { portRoutes } from './ports.ts';
 import { requireNeeds } from './roles.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
@@ -48,6 +56,7 @@ export interface RestOptions {
 export async function restServer(
   desk: Desk,
   identity: Identity,
+  keeper: CertificateKeeper,
   metrics: Metrics,
   words: ControllerWords,
   { bound, metricsOpen }: RestOptions,
@@ -73,6 +82,10 @@ export async function restServer(
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
   requireCallers(app, identity, metricsOpen);
   requireNeeds(app);
+  app.decorateRequest('terms', null);
+  answerTags(app);
+  documentConditions(app);
+  creatingOnce(app, desk);
   const guarded = new Limiter(20, 6000, desk.unixMs);
   answerErrors(app, (request, why) => {
     // Who could not say who it is was noted when that was seen.
@@ -128,9 +141,13 @@ token; roles are viewer, operator and admin, and each may do what those before i
   peerRoutes(app, desk);
   routeRoutes(app, desk);
   hostInterfaceRoutes(app, desk);
+  portRoutes(app, desk);
   natRoutes(app, desk);
   historyRoutes(app, desk);
+  natSettingsRoutes(app, desk);
+  floatingIpRoutes(app, desk);
   identityRoutes(app, identity);
+  caRoutes(app, keeper);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

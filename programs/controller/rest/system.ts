@@ -1,6 +1,7 @@
 /** The controller itself: version, health, metrics, audit, and the way to the documentation. */
 import { errorReply } from '@vrouter/api/rest/error.ts';
 import {
+  type AuditRow,
   type AuditVerifyReply,
   auditList,
   auditQuery,
@@ -12,10 +13,12 @@ import {
 } from '@vrouter/api/rest/system.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { Desk } from '../desk/desk.ts';
+import { cut, type Page, type Paged } from '../desk/page.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { lastAudit, verifyAudit } from '../store/audit.ts';
 import type { ChainHead } from '../store/chain.ts';
 import type { App } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['system'];
 
@@ -24,6 +27,11 @@ export interface ControllerWords {
   version(): VersionReply;
   /** OpenAPI of the gateways' listener. */
   agentsDocument(): unknown;
+}
+
+/** Rows are only added, each with a greater id, so a page begins below the id of the last one. */
+async function auditPage({ db }: Desk, { limit, after }: Page): Promise<Paged<AuditRow>> {
+  return cut(await lastAudit(db, limit + 1, after === null ? null : Number(after)), limit, ({ id }) => String(id));
 }
 
 export function systemRoutes(app: App, desk: Desk, metrics: Metrics, words: ControllerWords): void {
@@ -51,7 +59,12 @@ export function systemRoutes(app: App, desk: Desk, metrics: Metrics, words: Cont
         response: { 200: auditList, '4xx': errorReply },
       },
     },
-    async (request) => ({ audit: await lastAudit(desk.db, request.query.last) }),
+    async ({ query: { last, ...query } }) => {
+      const { rows, next } = await paged('audit', { ...query, limit: last ?? query.limit }, (page) =>
+        auditPage(desk, page),
+      );
+      return { audit: rows, next };
+    },
   );
 
   app.get(

@@ -1,5 +1,6 @@
 /** /v1/vrouters */
 import { errorReply } from '@vrouter/api/rest/error.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
 import {
   changeVrouterReply,
   changeVrouterRequest,
@@ -9,22 +10,25 @@ import {
   createVrouterReply,
   createVrouterRequest,
   deletedReply,
+  revokeReply,
   vrouter,
   vrouterList,
   vrouterStatus,
 } from '@vrouter/api/rest/vrouters.ts';
+import { changeVrouter } from '../desk/change-vrouter.ts';
 import type { Desk } from '../desk/desk.ts';
 import { statusOfVrouter } from '../desk/status.ts';
 import {
-  changeVrouter,
   confirmShrink,
   createToken,
   createVrouter,
   listVrouters,
   removeVrouter,
+  revokeGateway,
   showVrouter,
 } from '../desk/vrouters.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['vrouters'];
 const refusals = { '4xx': errorReply };
@@ -45,8 +49,18 @@ export function vrouterRoutes(app: App, desk: Desk): void {
 
   app.get(
     '/v1/vrouters',
-    { schema: { tags, summary: 'All virtual routers and how they are', response: { 200: vrouterList, ...refusals } } },
-    async () => ({ vrouters: await listVrouters(desk) }),
+    {
+      schema: {
+        tags,
+        summary: 'All virtual routers and how they are, by name',
+        querystring: pageQuery,
+        response: { 200: vrouterList, ...refusals },
+      },
+    },
+    async ({ query }) => {
+      const { rows, next } = await paged('vrouters', query, (page) => listVrouters(desk, page));
+      return { vrouters: rows, next };
+    },
   );
 
   app.get(
@@ -60,7 +74,7 @@ export function vrouterRoutes(app: App, desk: Desk): void {
     {
       schema: {
         tags,
-        summary: 'Change the WireGuard interface in place: MSS clamp and source check; sessions go on',
+        summary: 'Change it in place: the WireGuard interface, where peers find it, more networks; sessions go on',
         params: vrouterParams,
         body: changeVrouterRequest,
         response: { 200: changeVrouterReply, ...refusals },
@@ -117,9 +131,22 @@ export function vrouterRoutes(app: App, desk: Desk): void {
       },
     },
     async (request, reply) => {
-      const join = await createToken(desk, actorOf(request), request.params.name, request.body);
-      return reply.code(201).send({ join });
+      return reply.code(201).send(await createToken(desk, actorOf(request), request.params.name, request.body));
     },
+  );
+
+  app.post(
+    '/v1/vrouters/:name/revoke',
+    {
+      schema: {
+        tags,
+        summary:
+          'Refuse the gateway from now on, whatever certificate it has; it goes on forwarding with what it knows',
+        params: vrouterParams,
+        response: { 200: revokeReply, ...refusals },
+      },
+    },
+    async (request) => ({ revoked: await revokeGateway(desk, actorOf(request), request.params.name) }),
   );
 
   app.post(

@@ -47,9 +47,11 @@ export async function recordAudit(db: Db, entry: AuditEntry): Promise<void> {
   await db.transaction().execute((tx) => writeAudit(tx, entry));
 }
 
-/** The last rows, latest first. */
-export async function lastAudit(db: Reader, last: number): Promise<AuditRow[]> {
-  return db.selectFrom('audit').selectAll().orderBy('id', 'desc').limit(last).execute();
+/** The last rows, latest first; `before`: only those older than the row of that id. */
+export async function lastAudit(db: Reader, last: number, before: number | null = null): Promise<AuditRow[]> {
+  let query = db.selectFrom('audit').selectAll();
+  if (before !== null) query = query.where('id', '<', before);
+  return query.orderBy('id', 'desc').limit(last).execute();
 }
 
 /**

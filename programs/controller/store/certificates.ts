@@ -12,24 +12,42 @@ export async function findCertificate(db: Reader, serial: string): Promise<Certi
   return db.selectFrom('certificates').selectAll().where('serial', '=', serial).executeTakeFirst();
 }
 
-/** The end of each gateway's latest certificate, Unix ms. */
-export async function certificateEnds(db: Reader): Promise<Map<string, number>> {
-  const rows = await db
-    .selectFrom('certificates')
-    .select(['gatewayId', (e) => e.fn.max('notAfterUnixMs').as('end')])
-    .groupBy('gatewayId')
-    .execute();
-  return new Map(rows.map((row) => [row.gatewayId, row.end]));
+/** Each gateway's latest certificate. */
+export async function latestCertificates(db: Reader): Promise<Map<string, CertificateRow>> {
+  const rows = await db.selectFrom('certificates').selectAll().orderBy('notAfterUnixMs').execute();
+  return new Map(rows.map((row) => [row.gatewayId, row]));
 }
 
-/** The end of a gateway's latest certificate, Unix ms. */
-export async function certificateEnd(db: Reader, gatewayId: string): Promise<number | null> {
+/** The one of a gateway that ends last. */
+export async function latestCertificate(db: Reader, gatewayId: string): Promise<CertificateRow | undefined> {
+  return db
+    .selectFrom('certificates')
+    .selectAll()
+    .where('gatewayId', '=', gatewayId)
+    .orderBy('notAfterUnixMs', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+}
+
+/** The latest begin of a certificate that was issued, Unix ms; 0 when none was. */
+export async function latestBegin(db: Reader): Promise<number> {
   const row = await db
     .selectFrom('certificates')
-    .select((e) => e.fn.max('notAfterUnixMs').as('end'))
-    .where('gatewayId', '=', gatewayId)
+    .select((e) => e.fn.max('notBeforeUnixMs').as('latest'))
     .executeTakeFirst();
-  return row?.end ?? null;
+  return Number(row?.latest ?? 0);
+}
+
+/** Serials of revoked gateways' certificates that have not ended. */
+export async function revokedSerials(db: Reader, nowUnixMs: number): Promise<string[]> {
+  const rows = await db
+    .selectFrom('certificates')
+    .innerJoin('gateways', 'gateways.id', 'certificates.gatewayId')
+    .select('certificates.serial')
+    .where('gateways.revokedUnixMs', 'is not', null)
+    .where('certificates.notAfterUnixMs', '>', nowUnixMs)
+    .execute();
+  return rows.map((row) => row.serial);
 }
 
 /** Forgets certificates that ended before `beforeUnixMs`. */

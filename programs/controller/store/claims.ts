@@ -19,6 +19,27 @@ export async function claim(tx: Tx, vrouterId: string, owner: string, prefixes: 
   for (const prefix of prefixes) await tx.insertInto('claims').values({ vrouterId, prefix, owner }).execute();
 }
 
+/** Lets go of some of what the owner holds. */
+export async function unclaim(tx: Tx, vrouterId: string, owner: string, prefixes: readonly string[]): Promise<void> {
+  for (const prefix of prefixes)
+    await tx
+      .deleteFrom('claims')
+      .where('vrouterId', '=', vrouterId)
+      .where('prefix', '=', prefix)
+      .where('owner', '=', owner)
+      .execute();
+}
+
+/** All that one holds is another's: the same peer under another name. */
+export async function passOn(tx: Tx, vrouterId: string, from: string, to: string): Promise<void> {
+  await tx
+    .updateTable('claims')
+    .set({ owner: to })
+    .where('vrouterId', '=', vrouterId)
+    .where('owner', '=', from)
+    .execute();
+}
+
 export async function release(tx: Tx, vrouterId: string, owner: string): Promise<void> {
   await tx.deleteFrom('claims').where('vrouterId', '=', vrouterId).where('owner', '=', owner).execute();
 }

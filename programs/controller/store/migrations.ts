@@ -3,11 +3,12 @@
  * edited: add another. Step i leads from version i to i + 1.
  */
 import type { Kysely } from 'kysely';
+import { answers } from './steps/answers.ts';
 import { identity } from './steps/identity.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, fleet];
+export const migrations: readonly Migration[] = [first, history, identity, answers, fleet];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;

@@ -8,7 +8,7 @@ import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { createVrouter } from '../desk/vrouters.ts';
 import { openDesk, tester } from '../testing/store.ts';
 import { lastAudit } from './audit.ts';
-import { certificateEnd, certificateEnds } from './certificates.ts';
+import { latestCertificate, latestCertificates } from './certificates.ts';
 import { count, readCounters } from './counters.ts';
 import { changesOf } from './intents.ts';
 import { allVrouters, networksOf } from './vrouters.ts';
@@ -67,8 +67,11 @@ test('times, versions, counts and greatest values are numbers', async () => {
       .insertInto('certificates')
       .values({ serial, gatewayId: 'g', notBeforeUnixMs: at, notAfterUnixMs: end })
       .execute();
-  assert.equal(await certificateEnd(desk.db, 'g'), at + 9);
-  assert.equal(await certificateEnd(desk.db, 'nobody'), null);
-  assert.deepEqual([...(await certificateEnds(desk.db))], [['g', at + 9]]);
+  assert.equal((await latestCertificate(desk.db, 'g'))?.notAfterUnixMs, at + 9);
+  assert.equal(await latestCertificate(desk.db, 'nobody'), undefined);
+  assert.deepEqual(
+    [...(await latestCertificates(desk.db))].map(([id, row]) => [id, row.notAfterUnixMs]),
+    [['g', at + 9]],
+  );
   await desk.db.destroy();
 });

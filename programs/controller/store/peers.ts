@@ -8,14 +8,18 @@ export async function insertPeer(tx: Tx, peer: PeerRow): Promise<void> {
   await tx.insertInto('peers').values(peer).execute();
 }
 
-export async function peersOf(db: Reader, vrouterId: string): Promise<PeerRow[]> {
-  return db.selectFrom('peers').selectAll().where('vrouterId', '=', vrouterId).orderBy('name').execute();
+/** By name, from the one behind `after` on, at most `most`. */
+export async function peersOf(db: Reader, vrouterId: string, after: string | null, most: number): Promise<PeerRow[]> {
+  let query = db.selectFrom('peers').selectAll().where('vrouterId', '=', vrouterId);
+  if (after !== null) query = query.where('name', '>', after);
+  return query.orderBy('name').limit(most).execute();
 }
 
-export async function peerCounts(db: Reader): Promise<Map<string, number>> {
+export async function peerCounts(db: Reader, vrouterIds: readonly string[]): Promise<Map<string, number>> {
   const rows = await db
     .selectFrom('peers')
     .select(['vrouterId', (e) => e.fn.countAll<number>().as('count')])
+    .where('vrouterId', 'in', vrouterIds)
     .groupBy('vrouterId')
     .execute();
   return new Map(rows.map((row) => [row.vrouterId, Number(row.count)]));
@@ -37,6 +41,15 @@ export async function peerByKey(db: Reader, vrouterId: string, publicKey: string
     .where('vrouterId', '=', vrouterId)
     .where('publicKey', '=', publicKey)
     .executeTakeFirst();
+}
+
+export async function changePeerRow(
+  tx: Tx,
+  vrouterId: string,
+  name: string,
+  fields: Partial<Pick<PeerRow, 'name' | 'addresses'>>,
+): Promise<void> {
+  await tx.updateTable('peers').set(fields).where('vrouterId', '=', vrouterId).where('name', '=', name).execute();
 }
 
 export async function deletePeer(tx: Tx, vrouterId: string, name: string): Promise<void> {

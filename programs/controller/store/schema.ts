@@ -111,6 +111,17 @@ export interface Tables {
     txPackets: number;
     drops: number;
   };
+  /** What was answered to a request under an `Idempotency-Key`, for a day. */
+  answers: {
+    /** SHA-256 of caller, path and key, hex: the key itself is not kept. */
+    scope: string;
+    /** SHA-256 of what was asked, hex. */
+    request: string;
+    status: number;
+    /** Sealed with a key that only the caller's `Idempotency-Key` gives: there are secrets in answers. */
+    body: string;
+    atUnixMs: number;
+  };
   /** Numbers that only grow and outlive a restart, for the metrics. */
   counters: { name: string; value: number };
   users: {

@@ -7,11 +7,7 @@ export type NetworkRow = Selectable<Tables['networks']>;
 
 export async function insertVrouter(tx: Tx, row: VrouterRow, networks: readonly NetworkRow[]): Promise<void> {
   await tx.insertInto('vrouters').values(row).execute();
-  if (networks.length > 0)
-    await tx
-      .insertInto('networks')
-      .values([...networks])
-      .execute();
+  await insertNetworks(tx, networks);
 }
 
 export async function allVrouters(db: Reader): Promise<VrouterRow[]> {
@@ -48,8 +44,19 @@ export async function networksOf(db: Reader, vrouterId: string): Promise<Network
   return db.selectFrom('networks').selectAll().where('vrouterId', '=', vrouterId).orderBy('ordinal').execute();
 }
 
-export async function allNetworks(db: Reader): Promise<NetworkRow[]> {
-  return db.selectFrom('networks').selectAll().orderBy('vrouterId').orderBy('ordinal').execute();
+export async function networksOfAll(db: Reader, vrouterIds: readonly string[]): Promise<NetworkRow[]> {
+  return db.selectFrom('networks').selectAll().where('vrouterId', 'in', vrouterIds).orderBy('ordinal').execute();
+}
+
+export async function insertNetworks(tx: Tx, networks: readonly NetworkRow[]): Promise<void> {
+  for (const network of networks) await tx.insertInto('networks').values(network).execute();
+}
+
+/** What of a vrouter changes without being an intent, or besides. */
+export type VrouterFields = Partial<Pick<VrouterRow, 'endpoint' | 'listenPort' | 'mtu'>>;
+
+export async function changeVrouterRow(tx: Tx, id: string, fields: VrouterFields): Promise<void> {
+  await tx.updateTable('vrouters').set(fields).where('id', '=', id).execute();
 }
 
 export async function setLowestFree(tx: Tx, network: NetworkRow, lowestFree: number): Promise<void> {

@@ -31,10 +31,11 @@ export function parseJoin(join: string): { url: string; token: string; fingerpri
   return { url: match[1]!, token: match[2]!, fingerprint: match[3]! };
 }
 
-export async function makeRequest(commonName = 'test'): Promise<KeyAndRequest> {
+/** As vrouterd does it, which asks for no name at first. */
+export async function makeRequest(commonName = ''): Promise<KeyAndRequest> {
   const pair = await generateKeyPair();
   const csr = await Pkcs10CertificateRequestGenerator.create(
-    { name: [{ CN: [commonName] }], keys: pair.keys, signingAlgorithm: keyAlgorithm },
+    { name: commonName === '' ? '' : [{ CN: [commonName] }], keys: pair.keys, signingAlgorithm: keyAlgorithm },
     provider,
   );
   return { key: pair.privateKeyPem, csr: csr.toString('pem') };

@@ -34,23 +34,17 @@ export class ControllerProcess {
     this.rootFingerprint = where.rootFingerprint;
   }
 
-  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `more`: further options. */
+  /** Starts it on `data` and waits until it listens. `ports`: REST and agents; 0 takes free ones. `more`: further arguments. */
   static async start(
     data: string,
     ports: readonly [number, number] = [0, 0],
     more: readonly string[] = [],
+    env: NodeJS.ProcessEnv = process.env,
   ): Promise<ControllerProcess> {
     const url = more.includes('--store') ? null : await urlFor(data);
-    const child = spawnController([
-      '--data',
-      data,
-      '--rest',
-      `127.0.0.1:${ports[0]}`,
-      '--agents',
-      `127.0.0.1:${ports[1]}`,
-      ...(url === null ? [] : ['--store', url]),
-      ...more,
-    ]);
+    const listeners = ['--rest', `127.0.0.1:${ports[0]}`, '--agents', `127.0.0.1:${ports[1]}`];
+    const store = url === null ? [] : ['--store', url];
+    const child = spawnController(['--data', data, ...listeners, ...store, ...more], env);
     let log = '';
     child.stderr!.on('data', (chunk: Buffer) => {
       log += chunk.toString();
@@ -104,6 +98,6 @@ export class ControllerProcess {
   }
 }
 
-export function spawnController(args: readonly string[]): ChildProcess {
-  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'] });
+export function spawnController(args: readonly string[], env: NodeJS.ProcessEnv = process.env): ChildProcess {
+  return spawn(process.execPath, [MAIN, ...args], { stdio: ['ignore', 'pipe', 'pipe'], env });
 }

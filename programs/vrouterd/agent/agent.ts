@@ -5,6 +5,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PollReply } from '@vrouter/api/agent/agent.ts';
+import type { CertificateState, CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
 import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
@@ -12,6 +13,7 @@ import type { Logger } from 'pino';
 import type { Events } from '../events.ts';
 import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
 import { Backoff } from './backoff.ts';
+import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
@@ -31,7 +33,14 @@ export interface AgentParts {
 }
 
 /** What may be otherwise in a moment, and is no reason to give up joining. */
-const PASSING: readonly ProblemCode[] = ['controller.unreachable', 'request.limited', 'timeout', 'internal'];
+const PASSING: readonly ProblemCode[] = [
+  'controller.unreachable',
+  'request.limited',
+  'timeout',
+  'internal',
+  'ca.unreachable',
+  'ca.refused',
+];
 /** Between two notes of the last poll in the store, ms. */
 const NOTE_POLL_MS = 60_000;
 
@@ -51,6 +60,8 @@ export class ControllerAgent implements PollHost {
   #lastPollUnixMs: number | null;
   #notedPollUnixMs = 0;
   #clockOffsetMs: number | null = null;
+  readonly #clock = new ControllerClock(Date.now, () => performance.now());
+  #certificateState: CertificateState | null = null;
   #full = false;
   #held: PlanReply['held'] = null;
   #confirmedVersion: number | null = null;
@@ -100,6 +111,7 @@ export class ControllerAgent implements PollHost {
       lastPollUnixMs: this.#lastPollUnixMs,
       lastError: this.#lastError,
       certificateExpiresUnixMs: this.#poller?.certificateExpiresUnixMs() ?? null,
+      certificateState: this.#certificateState,
       clockOffsetMs: this.#clockOffsetMs,
     };
   }
@@ -183,11 +195,21 @@ export class ControllerAgent implements PollHost {
   clockOffset(ms: number): void {
     const before = this.#clockOffsetMs;
     this.#clockOffsetMs = ms;
-    if (Math.abs(ms) > 30_000 && (before === null || Math.abs(before) <= 30_000))
-      this.#parts.log.warn(
-        { offsetMs: Math.round(ms) },
-        "our clock and the controller's differ; WireGuard needs it to go forward",
-      );
+    if (Math.abs(ms) <= WARN_MS || (before !== null && Math.abs(before) > WARN_MS)) return;
+    const text = `this host's clock is ${offsetText(ms)}; set it (NTP). Certificates are judged by the controller's until then`;
+    this.#parts.log.warn({ offsetMs: Math.round(ms) }, `${text}; WireGuard needs ours to go forward`);
+    this.#parts.events.emit('poll', text);
+  }
+
+  certificate(state: CertificateState, { notAfterUnixMs }: CertificateTimes): void {
+    const before = this.#certificateState;
+    this.#certificateState = state;
+    if (state === before || state === 'good') return;
+    const until = new Date(notAfterUnixMs).toISOString();
+    const text = `the certificate was not renewed in time (${state}, its end is ${until}); packets are forwarded on, changes stop with it`;
+    if (state === 'late') this.#parts.log.warn({ state }, text);
+    else this.#parts.log.error({ state }, text);
+    this.#parts.events.emit('poll', text);
   }
 
   #notePoll(notMoreOftenMs: number): void {
@@ -230,7 +252,16 @@ export class ControllerAgent implements PollHost {
     const { controllerUrl, gatewayId } = this.#enrolment;
     this.#pollState = 'connecting';
     const bootId = randomBytes(16).toString('hex');
-    this.#poller = new Poller(controllerUrl, gatewayId, bootId, credentials, identity, this, this.#parts.log);
+    this.#poller = new Poller(
+      controllerUrl,
+      gatewayId,
+      bootId,
+      credentials,
+      identity,
+      this,
+      this.#clock,
+      this.#parts.log,
+    );
     await this.#poller.run(signal);
   }
 
@@ -241,7 +272,7 @@ export class ControllerAgent implements PollHost {
     this.#pollState = 'joining';
     while (!signal.aborted) {
       try {
-        this.#enrolment = await enrol(join, identity, store, signal);
+        this.#enrolment = await enrol(join, identity, store, this.#clock, signal);
         events.emit('poll', `joined ${join.controllerUrl} as ${this.#enrolment.name}`);
         this.#state.forget();
         log.info({ vrouter: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId }, 'joined');

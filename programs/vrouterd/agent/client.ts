@@ -1,11 +1,14 @@
 /** HTTPS to a controller: JSON out, JSON in, checked against the schema; the controller's problems come back as ours. */
 import { createHash, X509Certificate } from 'node:crypto';
+import type { TLSSocket } from 'node:tls';
 import { type DiscoverReply, discoverReply, pollRefusal } from '@vrouter/api/agent/agent.ts';
 import { type ProblemCode, problemCodes } from '@vrouter/core/codes.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { Agent, request } from 'undici';
+import { Agent, buildConnector, request } from 'undici';
 import type { z } from 'zod';
+import type { ControllerClock } from './clock.ts';
 import type { AgentCredentials } from './identity.ts';
+import { Distrust, distrust, rootsOf, SKEW_MS, shownChain } from './trust.ts';
 
 /** The controller wants this poll's successor to carry another nonce. */
 export class PollRefused extends ProblemError {
@@ -17,30 +20,129 @@ export class PollRefused extends ProblemError {
   }
 }
 
+/** What OpenSSL says of certificates that are fine but for the time of our clock. */
+const TIME_CODES = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'];
+
 export class ControllerClient {
   readonly #url: string;
-  readonly #agent: Agent;
+  readonly #roots: string;
+  readonly #clock: ControllerClock;
+  readonly #tls: { readonly key?: string; readonly cert?: string };
+  /** Time that an honest controller is never before, Unix ms. */
+  readonly #floorUnixMs: number;
+  #agent: Agent;
+  /** Certificates are judged by the controller's clock, since ours is wrong. */
+  #isByTheirs: boolean;
 
-  /** Trusts `root` alone; shows `credentials` where there are some. */
-  constructor(url: string, root: string, credentials: Pick<AgentCredentials, 'key' | 'chain'> | null) {
+  /** Trusts `roots` alone (PEM, one or several); shows `credentials` where there are some. */
+  constructor(
+    url: string,
+    roots: string,
+    credentials: Pick<AgentCredentials, 'key' | 'chain'> | null,
+    clock: ControllerClock,
+  ) {
     this.#url = url;
-    this.#agent = new Agent({
-      connections: 2,
-      connect: {
-        ca: root,
-        timeout: 10_000,
-        ...(credentials === null ? {} : { key: credentials.key, cert: credentials.chain }),
-      },
-    });
+    this.#roots = roots;
+    this.#clock = clock;
+    this.#tls = credentials === null ? {} : { key: credentials.key, cert: credentials.chain };
+    const newest = credentials === null ? rootsOf(roots)[0] : new X509Certificate(credentials.chain);
+    this.#floorUnixMs = newest === undefined ? 0 : Date.parse(newest.validFrom) - SKEW_MS;
+    this.#isByTheirs = clock.isOursWrong;
+    this.#agent = this.#connected();
   }
 
-  /** Throws ProblemError: `controller.unreachable`, or what the controller answered. */
+  /**
+   * Throws ProblemError: `controller.unreachable`, or what the controller answered. When it is our clock that makes the controller's
+   * certificate look bad, its clock is asked for and the question repeated.
+   */
   async post<S extends z.ZodType>(path: string, body: unknown, reply: S, signal: AbortSignal): Promise<z.infer<S>> {
-    return call(this.#agent, 'POST', this.#url + path, body, reply, signal);
+    const ask = () => call(this.#agent, 'POST', this.#url + path, body, reply, signal);
+    if (this.#isByTheirs !== this.#clock.isOursWrong) await this.#reconnect();
+    try {
+      return await ask();
+    } catch (thrown) {
+      if (!(thrown instanceof ClockTrouble)) throw thrown;
+      this.#clock.measured(await askClock(this.#url, this.#roots, this.#floorUnixMs, this.#clock.ourUnixMs, signal));
+      await this.#reconnect();
+      return await ask();
+    }
+  }
+
+  async #reconnect(): Promise<void> {
+    const old = this.#agent;
+    this.#isByTheirs = this.#clock.isOursWrong;
+    this.#agent = this.#connected();
+    await old.destroy();
+  }
+
+  #connected(): Agent {
+    const options = { ...this.#tls, ca: this.#roots, timeout: 10_000 };
+    // Good by either clock: by ours it would be anyway, and it may be the controller's that is wrong.
+    const judge = (chain: X509Certificate[], host: string) =>
+      distrust(chain, this.#roots, host, this.#clock.ourUnixMs()) === null
+        ? null
+        : distrust(chain, this.#roots, host, this.#clock.unixMs());
+    return new Agent({ connections: 2, connect: this.#isByTheirs ? judgedBy(judge, options) : options });
   }
 
   async close(): Promise<void> {
     await this.#agent.destroy();
+  }
+}
+
+/** A connector that leaves the judgement of the server to us. Sessions are not resumed: they would not show the chain again. */
+function judgedBy(
+  judge: (chain: X509Certificate[], host: string) => Distrust | null,
+  options: buildConnector.BuildOptions,
+): buildConnector.connector {
+  const connect = buildConnector({ ...options, rejectUnauthorized: false, maxCachedSessions: 0 });
+  return (to, done) =>
+    connect(to, (...[error, socket]) => {
+      if (error !== null) return done(error, null);
+      const why = judge(shownChain(socket as TLSSocket), to.hostname.replace(/^\[|\]$/g, ''));
+      if (why === null) return done(null, socket);
+      socket.destroy();
+      return done(why, null);
+    });
+}
+
+/**
+ * The controller's clock minus ours, ms, by its own word; `trust.ts` says when that is believed. Throws ProblemError
+ * `controller.unreachable`.
+ */
+async function askClock(
+  url: string,
+  roots: string,
+  floorUnixMs: number,
+  ourUnixMs: () => number,
+  signal: AbortSignal,
+): Promise<number> {
+  let shown: X509Certificate[] = [];
+  let host = '';
+  const judge = (chain: X509Certificate[], name: string): Distrust | null => {
+    shown = chain;
+    host = name;
+    return distrust(chain, roots, name, null);
+  };
+  const agent = new Agent({ connections: 1, connect: judgedBy(judge, { ca: roots, timeout: 10_000 }) });
+  try {
+    const sentUnixMs = ourUnixMs();
+    const reply = await call(agent, 'GET', `${url}/vrouter/discover`, undefined, discoverReply, signal);
+    const receivedUnixMs = ourUnixMs();
+    const why = distrust(shown, roots, host, reply.serverTimeUnixMs);
+    const theirs = new Date(reply.serverTimeUnixMs).toISOString();
+    if (why !== null)
+      throw new ProblemError(
+        problem('controller.unreachable', `${url}: ${why.message}, also by its own clock (${theirs})`),
+      );
+    if (reply.serverTimeUnixMs < floorUnixMs) {
+      const floor = new Date(floorUnixMs).toISOString();
+      const message = `${url}: its clock says ${theirs}, and our certificate from it is of ${floor}: its clock is behind, or it is not the controller`;
+      throw new ProblemError(problem('controller.unreachable', message));
+    }
+    return reply.serverTimeUnixMs - (sentUnixMs + receivedUnixMs) / 2;
+  } finally {
+    await agent.destroy();
   }
 }
 
@@ -93,7 +195,8 @@ async function call<S extends z.ZodType>(
     text = await response.body.text();
   } catch (thrown) {
     if (signal.aborted) throw thrown;
-    throw new ProblemError(problem('controller.unreachable', `${url}: ${describe(thrown)}`));
+    const message = `${url}: ${describe(thrown)}`;
+    throw isTime(thrown) ? new ClockTrouble(message) : new ProblemError(problem('controller.unreachable', message));
   }
   return readReply(url, status, text, reply);
 }
@@ -124,6 +227,18 @@ function theirProblem(json: unknown, status: number): { code: ProblemCode; messa
   const error = (json as { error?: { code?: unknown; message?: unknown } } | null)?.error;
   const code = problemCodes.find((known) => known === error?.code) ?? 'internal';
   return { code, message: typeof error?.message === 'string' ? error.message : `the controller answered ${status}` };
+}
+
+/** The server's certificate is bad by our clock, or by what we took for its own. */
+class ClockTrouble extends ProblemError {
+  constructor(message: string) {
+    super(problem('controller.unreachable', message));
+  }
+}
+
+function isTime(thrown: unknown): boolean {
+  if (thrown instanceof Distrust) return thrown.isTime;
+  return thrown instanceof Error && 'code' in thrown && TIME_CODES.includes(String(thrown.code));
 }
 
 function describe(thrown: unknown): string {

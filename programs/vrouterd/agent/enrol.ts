@@ -7,6 +7,7 @@ import { systemCrypto } from '@vrouter/host/crypto/system.ts';
 import type { Enrolment, Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
 import { ControllerClient, discover } from './client.ts';
+import type { ControllerClock } from './clock.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
 import { makeKeyAndRequest } from './request.ts';
@@ -20,6 +21,7 @@ export async function enrol(
   joining: JoinString,
   identity: Identity,
   store: Store,
+  clock: ControllerClock,
   signal: AbortSignal,
 ): Promise<Enrolment> {
   const found = await discover(joining.controllerUrl, joining.rootFingerprint, signal);
@@ -28,9 +30,9 @@ export async function enrol(
     const message = `the controller speaks protocol ${theirs}, this vrouterd ${AGENT_PROTOCOL_VERSION}: update the older one`;
     throw new ProblemError(problem('controller.unreachable', message));
   }
-  const pending = await identity.pending(() => makeKeyAndRequest(hostname()));
+  const pending = await identity.pending(() => makeKeyAndRequest(''));
   const wireguardPublicKey = formatKey(systemCrypto().publicKey(await identity.wireguardKey()));
-  const client = new ControllerClient(joining.controllerUrl, found.rootCertificate, null);
+  const client = new ControllerClient(joining.controllerUrl, found.rootCertificate, null, clock);
   try {
     const body = {
       token: joining.token,
@@ -53,7 +55,8 @@ export async function enrol(
     };
     // The certificate goes last: without it a restart simply joins again.
     store.saveEnrolment(enrolment);
-    await identity.save({ key: pending.key, chain: reply.certificateChain.join(''), root: found.rootCertificate });
+    const root = reply.roots?.join('') ?? found.rootCertificate;
+    await identity.save({ key: pending.key, chain: reply.certificateChain.join(''), root });
     return enrolment;
   } finally {
     await client.close();

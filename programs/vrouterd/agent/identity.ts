@@ -3,11 +3,12 @@
  *   wireguard.key  base64
  *   agent.pem      private key and certificate chain (leaf first) in one file, so that no crash can part them
  *   pending.pem    private key and request of a join or renewal under way, so that a restart repeats the very same request
- *   root.crt       the controller's root
+ *   root.crt       the controller's root; for a while its successor too
  */
 import { X509Certificate } from 'node:crypto';
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
 import { formatKey, parseKey } from '@vrouter/core/bytes.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { generatePrivateKey } from '@vrouter/host/crypto/system.ts';
@@ -106,7 +107,7 @@ function blocks(pem: string, label: string): string[] {
 }
 
 /** When a certificate begins and ends, Unix ms. */
-export function certificateTimes(pem: string): { readonly notBefore: number; readonly notAfter: number } {
+export function certificateTimes(pem: string): CertificateTimes {
   const certificate = new X509Certificate(pem);
-  return { notBefore: Date.parse(certificate.validFrom), notAfter: Date.parse(certificate.validTo) };
+  return { notBeforeUnixMs: Date.parse(certificate.validFrom), notAfterUnixMs: Date.parse(certificate.validTo) };
 }

@@ -4,12 +4,20 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type PollReply, type PollRequest, pollReply, renewReply } from '@vrouter/api/agent/agent.ts';
+import {
+  type CertificateState,
+  type CertificateTimes,
+  RENEW_AT,
+  stateOfCertificate,
+} from '@vrouter/api/agent/lifetime.ts';
 import { toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import { Backoff } from './backoff.ts';
 import { ControllerClient, PollRefused } from './client.ts';
+import type { ControllerClock } from './clock.ts';
 import { type AgentCredentials, certificateTimes, type Identity } from './identity.ts';
 import { makeKeyAndRequest } from './request.ts';
+import { rootsOf } from './trust.ts';
 
 /** The floor of the original: a poll at least this often, ms. */
 export const POLL_MS = 5000;
@@ -23,7 +31,8 @@ const REFUSED_MS = 5 * 60_000;
 const SILENT_CAP_MS = 15_000;
 /** Longest wait when it answers, but not as it should, ms: it may have more to do than it can. */
 const TROUBLED_CAP_MS = 60_000;
-const RENEW_RETRY_MS = 60_000;
+/** Longest wait between two tries to renew, ms. */
+const RENEW_CAP_MS = 5 * 60_000;
 
 /** The part of a request that tells of the gateway's state. */
 export type PollReport = Omit<PollRequest, 'gatewayId' | 'bootId' | 'seq' | 'nonce' | 'waitMs'>;
@@ -38,6 +47,8 @@ export interface PollHost {
   take(reply: PollReply): Promise<boolean>;
   state(state: PollState, error: string | null): void;
   clockOffset(ms: number): void;
+  /** Told before each poll: how the certificate stands by the controller's clock. */
+  certificate(state: CertificateState, times: CertificateTimes): void;
 }
 
 export class Poller {
@@ -48,13 +59,17 @@ export class Poller {
   readonly #host: PollHost;
   readonly #log: Logger;
   readonly #backoff = new Backoff(1000, SILENT_CAP_MS);
-  readonly #offsets: number[] = [];
+  readonly #renewBackoff = new Backoff(5000, RENEW_CAP_MS);
+  readonly #clock: ControllerClock;
   #credentials: AgentCredentials;
   #client: ControllerClient;
   #renewAtUnixMs: number;
+  /** A refused certificate is renewed at once, but once only. */
+  #renewedForRefusal = false;
   #seq = 0;
   #nonce: string | null = null;
   #alarm = new AbortController();
+  #isHurried = false;
 
   constructor(
     url: string,
@@ -63,6 +78,7 @@ export class Poller {
     credentials: AgentCredentials,
     identity: Identity,
     host: PollHost,
+    clock: ControllerClock,
     log: Logger,
   ) {
     this.#url = url;
@@ -71,28 +87,33 @@ export class Poller {
     this.#credentials = credentials;
     this.#identity = identity;
     this.#host = host;
+    this.#clock = clock;
     this.#log = log;
-    this.#client = new ControllerClient(url, credentials.root, credentials);
+    this.#client = new ControllerClient(url, credentials.root, credentials, clock);
     this.#renewAtUnixMs = renewAt(credentials);
   }
 
   certificateExpiresUnixMs(): number {
-    return certificateTimes(this.#credentials.chain).notAfter;
+    return certificateTimes(this.#credentials.chain).notAfterUnixMs;
   }
 
-  /** Ends the wait between two polls. */
+  /** Ends the wait between two polls, or the next one when a poll is under way. */
   hurry(): void {
+    this.#isHurried = true;
     this.#alarm.abort();
   }
 
   async #nap(ms: number, signal: AbortSignal): Promise<void> {
     this.#alarm = new AbortController();
-    await delay(ms, undefined, { signal: AbortSignal.any([signal, this.#alarm.signal]) }).catch(() => {});
+    if (!this.#isHurried)
+      await delay(ms, undefined, { signal: AbortSignal.any([signal, this.#alarm.signal]) }).catch(() => {});
+    this.#isHurried = false;
   }
 
-  /** Another certificate with the next poll, however long the present one is good. */
+  /** Another certificate with the next poll, however long the present one is good; who waits to ask again asks now. */
   renewSoon(): void {
     this.#renewAtUnixMs = 0;
+    this.hurry();
   }
 
   /** Polls until the signal aborts. Never rejects. */
@@ -102,6 +123,7 @@ export class Poller {
       try {
         waitMs = await this.#round(signal);
         this.#backoff.reset();
+        this.#renewedForRefusal = false;
       } catch (thrown) {
         if (signal.aborted) break;
         waitMs = this.#failed(thrown);
@@ -112,7 +134,9 @@ export class Poller {
   }
 
   async #round(signal: AbortSignal): Promise<number> {
-    if (Date.now() >= this.#renewAtUnixMs) await this.#tryRenew(signal);
+    if (this.#clock.unixMs() >= this.#renewAtUnixMs) await this.#tryRenew(signal);
+    const times = certificateTimes(this.#credentials.chain);
+    this.#host.certificate(stateOfCertificate(times, this.#clock.unixMs()), times);
     const request: PollRequest = {
       ...(await this.#host.report()),
       gatewayId: this.#gatewayId,
@@ -152,18 +176,24 @@ export class Poller {
       why.code === 'certificate.required' || why.code === 'poll.identity' || why.code === 'vrouter.notFound';
     this.#host.state(refused ? 'refused' : 'unreachable', `${why.message} (${why.code})`);
     this.#log.warn({ code: why.code, why: why.message }, 'poll failed');
+    if (why.code === 'certificate.required' && !this.#renewedForRefusal) {
+      // It may be the end of it that we did not see coming, asleep or by a wrong clock; for a week it can still be renewed.
+      this.#renewedForRefusal = true;
+      this.#renewAtUnixMs = 0;
+      return this.#backoff.nextMs(1000);
+    }
     if (refused) return REFUSED_MS;
     return this.#backoff.nextMs(why.code === 'controller.unreachable' ? SILENT_CAP_MS : TROUBLED_CAP_MS);
   }
 
-  /** A failed renewal is tried again in a minute and never stops the polling: the certificate still has half its life. */
+  /** A failed renewal is tried again with growing pauses and never stops the polling: the certificate still has half its life. */
   async #tryRenew(signal: AbortSignal): Promise<void> {
     try {
       await this.#renew(signal);
     } catch (thrown) {
       if (signal.aborted) throw thrown;
       const why = toProblem(thrown);
-      this.#renewAtUnixMs = Date.now() + RENEW_RETRY_MS;
+      this.#renewAtUnixMs = this.#clock.unixMs() + this.#renewBackoff.nextMs();
       this.#log.warn({ code: why.code, why: why.message }, 'certificate not renewed');
     }
   }
@@ -171,27 +201,43 @@ export class Poller {
   async #renew(signal: AbortSignal): Promise<void> {
     const pending = await this.#identity.pending(() => makeKeyAndRequest(this.#gatewayId));
     const reply = await this.#client.post('/vrouter/renew', { csr: pending.csr }, renewReply, signal);
-    const credentials = { key: pending.key, chain: reply.certificateChain.join(''), root: this.#credentials.root };
+    const credentials = {
+      key: pending.key,
+      chain: reply.certificateChain.join(''),
+      root: this.#rootsAfter(reply.roots),
+    };
     await this.#identity.save(credentials);
     const old = this.#client;
     this.#credentials = credentials;
-    this.#client = new ControllerClient(this.#url, credentials.root, credentials);
+    this.#client = new ControllerClient(this.#url, credentials.root, credentials, this.#clock);
     this.#renewAtUnixMs = renewAt(credentials);
+    this.#renewBackoff.reset();
     this.#log.info({ until: new Date(this.certificateExpiresUnixMs()).toISOString() }, 'certificate renewed');
     await old.close();
   }
 
+  /** Roots that the controller names from now on: how one is replaced. What cannot be read leaves us with those that we have. */
+  #rootsAfter(named: readonly string[] | undefined): string {
+    if (named === undefined) return this.#credentials.root;
+    try {
+      if (rootsOf(named.join('\n')).every((root) => root.ca)) return named.map((pem) => `${pem.trimEnd()}\n`).join('');
+    } catch {
+      // Told below.
+    }
+    this.#log.error('the controller names roots that are none; going on with those that we know');
+    return this.#credentials.root;
+  }
+
   /** Half of what the round trip took besides being held is the way back (Cristian's method). */
   #offset(serverUnixMs: number, sentUnixMs: number, receivedUnixMs: number, heldMs: number): void {
-    this.#offsets.push(serverUnixMs - receivedUnixMs + (receivedUnixMs - sentUnixMs - heldMs) / 2);
-    if (this.#offsets.length > 8) this.#offsets.shift();
-    const sorted = [...this.#offsets].sort((a, b) => a - b);
-    this.#host.clockOffset(sorted[Math.floor(sorted.length / 2)]!);
+    this.#clock.measured(serverUnixMs - receivedUnixMs + (receivedUnixMs - sentUnixMs - heldMs) / 2);
+    this.#host.clockOffset(this.#clock.offsetMs ?? 0);
   }
 }
 
 /** Half of the certificate's life, give or take a twentieth of it, so that a fleet does not renew in step. Unix ms. */
 function renewAt(credentials: AgentCredentials): number {
-  const { notBefore, notAfter } = certificateTimes(credentials.chain);
-  return notBefore + (notAfter - notBefore) * (0.45 + 0.1 * Math.random());
+  const { notBeforeUnixMs, notAfterUnixMs } = certificateTimes(credentials.chain);
+  const share = RENEW_AT - 0.05 + 0.1 * Math.random();
+  return notBeforeUnixMs + (notAfterUnixMs - notBeforeUnixMs) * share;
 }

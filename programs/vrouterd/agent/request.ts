@@ -7,10 +7,11 @@ import type { KeyAndRequest } from './identity.ts';
 
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' } as const;
 
+/** `commonName` may be empty: who does not know its id yet asks for no name, and an authority that minds names has none to mind. */
 export async function makeKeyAndRequest(commonName: string): Promise<KeyAndRequest> {
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
   const csr = await Pkcs10CertificateRequestGenerator.create(
-    { name: [{ CN: [commonName] }], keys, signingAlgorithm: keyAlgorithm },
+    { name: commonName === '' ? '' : [{ CN: [commonName] }], keys, signingAlgorithm: keyAlgorithm },
     webcrypto as Crypto,
   );
   const pkcs8 = Buffer.from(await webcrypto.subtle.exportKey('pkcs8', keys.privateKey)).toString('base64');
