@@ -1,6 +1,5 @@
 /** The whole client flow against the real process, over real TLS. */
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,7 +16,7 @@ import { sha256 } from './ca/keys.ts';
 import { readRequest } from './ca/request.ts';
 import { makeRequest, prepareJoin, register, TestGateway, wireguardKey } from './testing/gateway.ts';
 import { place } from './testing/place.ts';
-import { ControllerProcess, spawnController } from './testing/spawn.ts';
+import { ControllerProcess } from './testing/spawn.ts';
 
 const data = mkdtempSync(join(tmpdir(), 'vrouter-controller-'));
 let controller: ControllerProcess;
