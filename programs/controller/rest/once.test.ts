@@ -8,7 +8,7 @@ import type { CreatePeerReply } from '@vrouter/api/rest/peers.ts';
 import type { CreateTokenReply, CreateVrouterReply } from '@vrouter/api/rest/vrouters.ts';
 import { forgetAnswers } from '../store/answers.ts';
 import { codeOf, Rest } from '../testing/rest.ts';
-import { openDesk } from '../testing/store.ts';
+import { openDesk, type TestDesk } from '../testing/store.ts';
 import { ANSWER_MEMORY_MS } from './once.ts';
 import { seal, unseal } from './sealed.ts';
 
@@ -123,11 +123,10 @@ test('what was refused was not done, so the key is still good', async () => {
   await desk.db.destroy();
 });
 
-test('a second request while the first is worked on is told to come back', async () => {
-  const { desk } = await open();
+/** A desk like this one, whose first change waits at the door. */
+function gated(desk: TestDesk) {
   const reached = Promise.withResolvers<void>();
   const gate = Promise.withResolvers<void>();
-  // The real one, but its first change waits at the door.
   const desired = new Proxy(desk.desired, {
     get(target, name) {
       const member: unknown = Reflect.get(target, name);
@@ -141,18 +140,41 @@ test('a second request while the first is worked on is told to come back', async
           };
     },
   });
-  const rest = await Rest.over({ ...desk, desired });
+  return { desk: { ...desk, desired }, reached: reached.promise, open: gate.resolve };
+}
+
+test('a second request while the first is worked on is told to come back', async () => {
+  const { desk } = await open();
+  const door = gated(desk);
+  const rest = await Rest.over(door.desk);
   const url = '/v1/vrouters/v/peers';
   const first = rest.call('POST', url, peer('a'), under('k'));
-  await reached.promise;
+  await door.reached;
   for (const body of [peer('a'), peer('b', 2)]) {
     const second = await rest.call('POST', url, body, under('k'));
     assert.deepEqual([second.status, codeOf(second)], [409, 'request.inFlight']);
   }
-  gate.resolve();
+  door.open();
   const done = await first;
   assert.equal(done.status, 201);
   assert.equal((await rest.call('POST', url, peer('a'), under('k'))).text, done.text);
+  await desk.db.destroy();
+});
+
+test('two controllers on one store that are asked at once make it once', async () => {
+  const { desk, rest } = await open();
+  const door = gated(desk);
+  const slow = await Rest.over(door.desk);
+  const url = '/v1/vrouters/v/tokens';
+  const waiting = slow.call('POST', url, {}, under('k'));
+  await door.reached;
+  const made = await rest.call('POST', url, {}, under('k'));
+  assert.equal(made.status, 201);
+  door.open();
+  const refused = await waiting;
+  assert.deepEqual([refused.status, codeOf(refused)], [409, 'request.inFlight']);
+  assert.equal((await slow.call('POST', url, {}, under('k'))).text, made.text);
+  assert.equal((await desk.db.selectFrom('tokens').selectAll().execute()).length, 2, 'one with the vrouter, one more');
   await desk.db.destroy();
 });
 

@@ -45,10 +45,7 @@ function once(desk: Desk, inFlight: Set<string>, handler: RouteHandlerMethod): R
     const key = request.headers[HEADER];
     if (typeof key !== 'string') return handler.call(this, request, reply);
     const scope = sha256Hex(JSON.stringify([actorOf(request).name, request.method, request.url, key]));
-    if (inFlight.has(scope))
-      throw new ProblemError(
-        problem('request.inFlight', 'a request with this Idempotency-Key is being worked on; send it again', HEADER),
-      );
+    if (inFlight.has(scope)) throw isWorkedOn();
     inFlight.add(scope);
     try {
       const asked = sha256Hex(canonicalJson([key, request.body ?? null]));
@@ -67,7 +64,9 @@ function once(desk: Desk, inFlight: Set<string>, handler: RouteHandlerMethod): R
         ...request.terms,
         keep: async (tx, answer) => {
           const body = seal(key, scope, JSON.stringify(answer));
-          await keepAnswer(tx, { scope, request: asked, status: CREATED, body, atUnixMs: desk.unixMs() }, since);
+          const row = { scope, request: asked, status: CREATED, body, atUnixMs: desk.unixMs() };
+          // Another controller on the same store was faster; all of this is taken back.
+          if (!(await keepAnswer(tx, row, since))) throw isWorkedOn();
           kept = true;
         },
       };
@@ -79,4 +78,10 @@ function once(desk: Desk, inFlight: Set<string>, handler: RouteHandlerMethod): R
       inFlight.delete(scope);
     }
   };
+}
+
+function isWorkedOn(): ProblemError {
+  return new ProblemError(
+    problem('request.inFlight', 'a request with this Idempotency-Key is being worked on; send it again', HEADER),
+  );
 }

@@ -13,10 +13,15 @@ export async function findAnswer(db: Reader, scope: string, sinceUnixMs: number)
     .executeTakeFirst();
 }
 
-/** Keeps an answer in the place of one that is older than `sinceUnixMs`. One that is still good is in the way: it throws. */
-export async function keepAnswer(tx: Tx, answer: AnswerRow, sinceUnixMs: number): Promise<void> {
+/** Keeps an answer in the place of one that is older than `sinceUnixMs`. False: one that is still good is in the way. */
+export async function keepAnswer(tx: Tx, answer: AnswerRow, sinceUnixMs: number): Promise<boolean> {
   await tx.deleteFrom('answers').where('scope', '=', answer.scope).where('atUnixMs', '<', sinceUnixMs).execute();
-  await tx.insertInto('answers').values(answer).execute();
+  const { numInsertedOrUpdatedRows } = await tx
+    .insertInto('answers')
+    .values(answer)
+    .onConflict((conflict) => conflict.column('scope').doNothing())
+    .executeTakeFirst();
+  return (numInsertedOrUpdatedRows ?? 0n) > 0n;
 }
 
 /** Forgets answers that were given before `beforeUnixMs`. */
