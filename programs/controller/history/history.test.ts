@@ -133,6 +133,17 @@ test('what passed falls into the minute of its telling, once, however often it i
   assert.deepEqual(await points({ peer: keyOf(0), fromUnixMs: START + 5 * MINUTE_MS }), [[5, 1000, 0]]);
 });
 
+test('what passes before the first flush counts from the first telling on', async () => {
+  const { desk, history, tell, points } = await stage(2);
+  for (const rx of [100, 250, 400, 1000]) {
+    tell(history, 'e', [rx, 0], rx / 100);
+    desk.clock.unixMs += 5000;
+  }
+  await history.flush();
+  assert.deepEqual(await points(), [[0, 900, 9]]);
+  assert.deepEqual(await points({ peer: 'p0' }), [[0, 900, 0]]);
+});
+
 test('a new epoch between two flushes loses nothing', async () => {
   const { desk, history, tell, points } = await stage(1);
   tell(history, 'e', [100]);

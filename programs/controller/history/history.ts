@@ -26,7 +26,7 @@ const READINGS_MAX = 250;
 const METER_MS = 30 * 24 * 3_600_000;
 
 interface Waiting {
-  /** By series, in the order of time; more than one where counting began anew in between. */
+  /** By series, in the order of time: the first and the last of each epoch. */
   readonly readings: Map<Series, readonly Reading[]>;
 }
 
@@ -63,7 +63,9 @@ export class History {
       this.#waiting.set(vrouterId, waiting);
     }
     const known = waiting.readings.get(series) ?? [];
-    const earlier = known.at(-1)?.epoch === reading.epoch ? known.slice(0, -1) : known;
+    // The first and the last of an epoch: of a peer that is new to us, what passes counts from the first on.
+    const isBetween = known.at(-1)?.epoch === reading.epoch && known.at(-2)?.epoch === reading.epoch;
+    const earlier = isBetween ? known.slice(0, -1) : known;
     waiting.readings.set(series, [...earlier, reading]);
   }
 
