@@ -20,6 +20,10 @@ describe('s', () => { test('e', () => { throw new Error('y'); }); test('f', () =
   'crash.test.ts': "throw new Error('at import');",
   'skip.test.ts': `${head}test('g', { skip: 'no tshark' }, () => {}); test('h', { skip: true }, () => {});
 describe('i', { skip: 'not root' }, () => { test('j', () => {}); }); test.todo('k'); test('l', (t) => { t.skip('late'); });`,
+  'thread.test.ts': `${head}import { once } from 'node:events'; import { Worker } from 'node:worker_threads';
+test('o', async () => { const code = "require('worker_threads').parentPort.postMessage(process.eventNames().length)";
+  const [hooks] = await once(new Worker(code, { eval: true, execArgv: process.execArgv }), 'message');
+  if (hooks !== 0) throw new Error('somebody listens to what happens to the thread'); });`,
   'empty.test.ts': 'export {};',
   'hang.test.ts': `${head}test('m', () => new Promise(() => { setInterval(() => {}, 1000); }));`,
   'spin.test.ts': `${head}test('n', () => { for (;;); });`,
@@ -82,4 +86,8 @@ test('every skip has its reason', () => {
       ['l', 'late'],
     ],
   );
+});
+
+test('threads of a test end as threads elsewhere do', () => {
+  assert.deepEqual(outcome('thread.test.ts'), { passed: 1, failures: [], skips: [] });
 });
