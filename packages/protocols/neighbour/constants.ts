@@ -24,8 +24,8 @@ export const DEFEND_INTERVAL_MS = 10_000;
 export const MAX_NEIGHBOURS = 4096;
 /** Neighbours that are being looked for: a scan of an empty network must not push out those that are there. */
 export const MAX_INCOMPLETE = 512;
-/** Packets held for one neighbour (RFC 4861 section 7.2.2: a small queue, of which the newest survive). */
-export const HELD_PER_NEIGHBOUR = 3;
+/** Packets held for one neighbour (RFC 4861 section 7.2.2: a small queue, of which the newest survive); room for a traceroute's burst. */
+export const HELD_PER_NEIGHBOUR = 16;
 /** Bytes of all packets held. */
 export const HELD_BYTES = 1 << 20;
 /** An IPv6 address that somebody has is asked for again after this time: who had it may have been told to let it go. */

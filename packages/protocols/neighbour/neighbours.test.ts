@@ -1,6 +1,7 @@
 /** Timelines of neighbours: RFC 4861 section 7, with ARP in the place of its messages for IPv4. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { HELD_PER_NEIGHBOUR } from './constants.ts';
 import { StationDrop } from './drops.ts';
 import { Lan, mac } from './lan.testing.ts';
 import { Waiting } from './station.ts';
@@ -10,11 +11,12 @@ const seven = mac(7);
 
 test('IPv4: asked for three times, a second apart, then given up; packets that waited are told of', () => {
   const lan = new Lan().have('192.168.1.1/24');
-  for (const tag of [1, 2, 3, 4]) lan.send('192.168.1.7', tag);
+  const tags = Array.from({ length: HELD_PER_NEIGHBOUR + 1 }, (_, i) => i + 1);
+  for (const tag of tags) lan.send('192.168.1.7', tag);
   lan.pass(10_000);
   const ask = `${EVERYBODY} 192.168.1.1 asks for 192.168.1.7`;
   assert.deepEqual(lan.said, [`10000 ${ask}`, `11000 ${ask}`, `12000 ${ask}`]);
-  assert.deepEqual(lan.lost, [2, 3, 4], 'the newest three, oldest first');
+  assert.deepEqual(lan.lost, tags.slice(1), 'the newest, oldest first');
   assert.equal(lan.knows('192.168.1.7'), null);
 });
 
