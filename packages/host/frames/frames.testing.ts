@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import { setLink } from '@vrouter/drivers/linux/netlink/link.ts';
-import { ask } from '@vrouter/drivers/linux/netlink/message.ts';
+import { changeLink } from '@vrouter/drivers/linux/netlink/link.ts';
+import { ask, Requests } from '@vrouter/drivers/linux/netlink/requests.ts';
 import { openNetlink } from '../netlink/netlink.ts';
 import { watchLink } from '../netlink/watch.ts';
 import { makeRegion, type Region } from '../udp/shape.ts';
@@ -24,7 +24,7 @@ const TRIAL = 59;
 
 function up(name: string): void {
   const socket = openNetlink();
-  assert.equal(ask(socket, setLink(socket.indexOf(name), 1500, true), name), null);
+  assert.equal(ask(new Requests(socket), changeLink(socket.indexOf(name), { mtu: 1500, up: true }), name), null);
   socket.close();
 }
 

@@ -1,8 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import type { NetlinkSocket } from '../netlink/message.ts';
-import { HostSide } from './host-side.ts';
+import { HostSide, type HostSideSocket } from './host-side.ts';
 
 const verbs: { readonly [type: number]: string } = {
   16: 'link',
@@ -13,11 +12,12 @@ const verbs: { readonly [type: number]: string } = {
 };
 
 /** A kernel that keeps a list of what it was asked, and refuses what contains a text. */
-class Kernel implements NetlinkSocket {
+class Kernel implements HostSideSocket {
   readonly asked: string[] = [];
   refuse = '';
+  #answer: Uint8Array | null = null;
 
-  exchange(message: Uint8Array): Uint8Array {
+  send(message: Uint8Array): void {
     const view = new DataView(message.buffer);
     const type = view.getUint16(4, true);
     // Address or destination is the first attribute.
@@ -29,7 +29,14 @@ class Kernel implements NetlinkSocket {
     const said = new DataView(answer.buffer);
     said.setUint32(0, 20, true);
     said.setUint16(4, 2, true);
+    said.setUint32(8, view.getUint32(8, true), true);
     said.setInt32(16, this.refuse !== '' && line.includes(this.refuse) ? -17 : 0, true);
+    this.#answer = answer;
+  }
+
+  receive(): Uint8Array | null {
+    const answer = this.#answer;
+    this.#answer = null;
     return answer;
   }
 

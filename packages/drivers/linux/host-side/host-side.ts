@@ -6,8 +6,9 @@ import { formatPrefix, networkOf, type Prefix, parseInterfaceAddress, parsePrefi
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { Result } from '@vrouter/core/result.ts';
 import { addAddress, removeAddress } from '../netlink/address.ts';
-import { setLink } from '../netlink/link.ts';
-import { ask, Errno, type NetlinkSocket } from '../netlink/message.ts';
+import { changeLink } from '../netlink/link.ts';
+import { Errno } from '../netlink/refusal.ts';
+import { ask, type NetlinkSocket, Requests } from '../netlink/requests.ts';
 import { addRoute, removeRoute } from '../netlink/route.ts';
 
 /** As `engine/ports/frames.ts` has it. */
@@ -17,10 +18,15 @@ export interface HostSideState {
   readonly routes: readonly string[];
 }
 
+export interface HostSideSocket extends NetlinkSocket {
+  /** The kernel's number of an interface; 0 when there is none. */
+  indexOf(name: string): number;
+}
+
 type Kind = 'address' | 'route';
 
 export class HostSide {
-  readonly #socket: NetlinkSocket;
+  readonly #requests: Requests;
   readonly #name: string;
   readonly #index: number;
   /** 0 before the first `set`. */
@@ -29,8 +35,8 @@ export class HostSide {
   #has: ReadonlyMap<string, readonly [Kind, Prefix]>;
 
   /** Throws ProblemError `plane.failed` when there is no such device. */
-  constructor(socket: NetlinkSocket, name: string) {
-    this.#socket = socket;
+  constructor(socket: HostSideSocket, name: string) {
+    this.#requests = new Requests(socket);
     this.#name = name;
     this.#index = socket.indexOf(name);
     this.#mtu = 0;
@@ -44,7 +50,7 @@ export class HostSide {
    */
   set(state: HostSideState): void {
     const wanted = wantedOf(state);
-    this.#do(setLink(this.#index, state.mtu, true), `${this.#name}: MTU ${state.mtu}`, 'mtu');
+    this.#do(changeLink(this.#index, { mtu: state.mtu, up: true }), `${this.#name}: MTU ${state.mtu}`, 'mtu');
     const made: (readonly [Kind, Prefix])[] = [];
     for (const [key, [kind, prefix]] of wanted) {
       if (this.#has.has(key)) continue;
@@ -54,7 +60,7 @@ export class HostSide {
         continue;
       }
       for (const [undoneKind, undone] of made.reverse()) this.#remove(undoneKind, undone);
-      if (this.#mtu !== 0) ask(this.#socket, setLink(this.#index, this.#mtu, true), '');
+      if (this.#mtu !== 0) ask(this.#requests, changeLink(this.#index, { mtu: this.#mtu, up: true }), '');
       throw new ProblemError(failed);
     }
     const old = [...this.#has].filter(([key]) => !wanted.has(key));
@@ -67,18 +73,18 @@ export class HostSide {
 
   #add(kind: Kind, prefix: Prefix): Problem | null {
     const message = kind === 'address' ? addAddress(this.#index, prefix) : addRoute(this.#index, prefix);
-    const failed = ask(this.#socket, message, `${this.#name}: ${kind} ${formatPrefix(prefix)}`);
+    const failed = ask(this.#requests, message, `${this.#name}: ${kind} ${formatPrefix(prefix)}`);
     return failed === null ? null : { ...failed, field: kind === 'address' ? 'hostAddresses' : 'hostRoutes' };
   }
 
   /** Somebody else may have been faster: then it is gone as wanted. */
   #remove(kind: Kind, prefix: Prefix): void {
     const message = kind === 'address' ? removeAddress(this.#index, prefix) : removeRoute(this.#index, prefix);
-    ask(this.#socket, message, '', [Errno.ESRCH, Errno.EADDRNOTAVAIL, Errno.ENODEV]);
+    ask(this.#requests, message, '', [Errno.ESRCH, Errno.EADDRNOTAVAIL, Errno.ENODEV]);
   }
 
   #do(message: Uint8Array, what: string, field: string): void {
-    const failed = ask(this.#socket, message, what);
+    const failed = ask(this.#requests, message, what);
     if (failed !== null) throw new ProblemError({ ...failed, field });
   }
 }

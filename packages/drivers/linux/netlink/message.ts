@@ -5,24 +5,55 @@
  *      0               4       6       8               12              16
  *      | length        | type  | flags | sequence      | port          | body, then attributes, each padded to 4 bytes
  */
-import { type Problem, problem } from '@vrouter/core/problem.ts';
 
 export const NLMSG_HEADER_LEN = 16;
-const ATTRIBUTE_HEADER_LEN = 4;
+export const ATTRIBUTE_HEADER_LEN = 4;
 
 /** Message types: of netlink itself, and of its routing family (rtnetlink.h). */
 export const MessageType = {
   error: 2,
+  done: 3,
   newLink: 16,
+  deleteLink: 17,
+  getLink: 18,
   newAddress: 20,
   deleteAddress: 21,
+  getAddress: 22,
   newRoute: 24,
   deleteRoute: 25,
+  getRoute: 26,
+  newNeighbour: 28,
+  deleteNeighbour: 29,
+  getNeighbour: 30,
+  newRule: 32,
+  deleteRule: 33,
+  getRule: 34,
 } as const;
 
-export const MessageFlag = { request: 0x001, ack: 0x004, exclusive: 0x200, create: 0x400 } as const;
+export const MessageFlag = {
+  request: 0x001,
+  ack: 0x004,
+  /** Of an answer: what is dumped changed in between. */
+  dumpInterrupted: 0x010,
+  /** Of a question: all there is. */
+  dump: 0x300,
+  replace: 0x100,
+  exclusive: 0x200,
+  create: 0x400,
+  append: 0x800,
+  /** Of an error: the request is not repeated in full, and attributes follow. */
+  capped: 0x100,
+  ackTlvs: 0x200,
+} as const;
 
+/** nla_type says with these that attributes are inside, and that the value is in network order. */
+export const NLA_F_NESTED = 0x8000;
+export const NLA_F_NET_BYTEORDER = 0x4000;
+export const NLA_TYPE_MASK = 0x3fff;
+
+export const AF_UNSPEC = 0;
 export const AF_INET = 2;
+export const AF_BRIDGE = 7;
 export const AF_INET6 = 10;
 
 /** The kernel's number of an address family. */
@@ -30,79 +61,109 @@ export function familyOf(address: Uint8Array): number {
   return address.length === 4 ? AF_INET : AF_INET6;
 }
 
-/** Writes one message. */
+/** Length with the padding that follows an attribute or a message. */
+export function aligned(length: number): number {
+  return (length + 3) & ~3;
+}
+
+/** Writes one message; it grows as needed. Sequence and port are whoever's who sends it. */
 export class MessageWriter {
-  readonly #bytes: Uint8Array;
-  readonly #view: DataView;
+  #bytes: Uint8Array;
+  #view: DataView;
   #length: number;
 
-  /** `body` is the family's fixed part, `flags` come on top of request and ack. */
+  /** `body` is the family's fixed part, `flags` come on top of `request`. */
   constructor(type: number, flags: number, body: Uint8Array) {
     this.#bytes = new Uint8Array(256);
     this.#view = new DataView(this.#bytes.buffer);
     this.#view.setUint16(4, type, true);
-    this.#view.setUint16(6, MessageFlag.request | MessageFlag.ack | flags, true);
+    this.#view.setUint16(6, MessageFlag.request | flags, true);
     this.#bytes.set(body, NLMSG_HEADER_LEN);
-    this.#length = NLMSG_HEADER_LEN + body.length;
+    this.#length = aligned(NLMSG_HEADER_LEN + body.length);
   }
 
   attribute(type: number, value: Uint8Array): this {
-    this.#view.setUint16(this.#length, ATTRIBUTE_HEADER_LEN + value.length, true);
-    this.#view.setUint16(this.#length + 2, type, true);
-    this.#bytes.set(value, this.#length + ATTRIBUTE_HEADER_LEN);
-    this.#length += (ATTRIBUTE_HEADER_LEN + value.length + 3) & ~3;
+    const at = this.#head(type, value.length);
+    this.#bytes.set(value, at);
+    return this;
+  }
+
+  attributeU8(type: number, value: number): this {
+    this.#bytes[this.#head(type, 1)] = value;
+    return this;
+  }
+
+  attributeU16(type: number, value: number): this {
+    this.#view.setUint16(this.#head(type, 2), value, true);
     return this;
   }
 
   attributeU32(type: number, value: number): this {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, value, true);
-    return this.attribute(type, bytes);
+    this.#view.setUint32(this.#head(type, 4), value, true);
+    return this;
+  }
+
+  /** In network order, as ports and VLAN protocols are. */
+  attributeBe16(type: number, value: number): this {
+    this.#view.setUint16(this.#head(type, 2), value, false);
+    return this;
+  }
+
+  /** Names end with a zero byte (NLA_NUL_STRING). */
+  attributeName(type: number, name: string): this {
+    const bytes = new TextEncoder().encode(name);
+    this.#bytes.set(bytes, this.#head(type, bytes.length + 1));
+    return this;
+  }
+
+  /** An attribute that holds what `write` writes. */
+  nested(type: number, write: (inside: this) => void): this {
+    const begin = this.#length;
+    this.#head(type | NLA_F_NESTED, 0);
+    write(this);
+    this.#view.setUint16(begin, this.#length - begin, true);
+    return this;
+  }
+
+  /** Bytes as they are, such as a structure among nested attributes. Returns where they lie, for `patchU16`. */
+  raw(bytes: Uint8Array): number {
+    const at = this.#length;
+    this.#grow(aligned(bytes.length));
+    this.#bytes.set(bytes, at);
+    this.#length += aligned(bytes.length);
+    return at;
+  }
+
+  /** Bytes written since `at`. */
+  since(at: number): number {
+    return this.#length - at;
+  }
+
+  /** Writes a length that was not known when its place was written. */
+  patchU16(at: number, value: number): void {
+    this.#view.setUint16(at, value, true);
   }
 
   done(): Uint8Array {
     this.#view.setUint32(0, this.#length, true);
     return this.#bytes.slice(0, this.#length);
   }
-}
 
-/** What the kernel said to one request: 0 is done, otherwise a positive errno. Null: this is no such answer. */
-export function parseAck(bytes: Uint8Array): number | null {
-  if (bytes.length < NLMSG_HEADER_LEN + 4) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const length = view.getUint32(0, true);
-  if (length < NLMSG_HEADER_LEN + 4 || length > bytes.length || view.getUint16(4, true) !== MessageType.error)
-    return null;
-  const error = view.getInt32(NLMSG_HEADER_LEN, true);
-  return error > 0 ? null : Math.abs(error);
-}
+  /** Where the value goes. */
+  #head(type: number, length: number): number {
+    this.#grow(ATTRIBUTE_HEADER_LEN + aligned(length));
+    const at = this.#length;
+    this.#view.setUint16(at, ATTRIBUTE_HEADER_LEN + length, true);
+    this.#view.setUint16(at + 2, type, true);
+    this.#length = at + ATTRIBUTE_HEADER_LEN + aligned(length);
+    return at + ATTRIBUTE_HEADER_LEN;
+  }
 
-/** What this needs of a netlink socket; `host/netlink` happens to have it. */
-export interface NetlinkSocket {
-  /** Sends messages and gives the bytes of the first answer. */
-  exchange(messages: Uint8Array): Uint8Array;
-  /** The kernel's number of an interface; 0 when there is none. */
-  indexOf(name: string): number;
-}
-
-/** errno.h, those that people can do something about. */
-export const Errno = { EPERM: 1, ESRCH: 3, EACCES: 13, EEXIST: 17, ENODEV: 19, EADDRNOTAVAIL: 99 } as const;
-
-/** Does one request; null when done. `settled`: errnos that mean it is as wanted already. */
-export function ask(
-  socket: NetlinkSocket,
-  message: Uint8Array,
-  what: string,
-  settled: readonly number[] = [],
-): Problem | null {
-  const errno = parseAck(socket.exchange(message));
-  if (errno === null) return problem('plane.failed', `${what}: the kernel's answer is not understood`);
-  if (errno === 0 || settled.includes(errno)) return null;
-  if (errno === Errno.EPERM)
-    return problem('port.denied', `${what} needs privileges: start it as root, or give it CAP_NET_ADMIN`);
-  if (errno === Errno.EEXIST) return problem('object.exists', `${what}: the host has one already`);
-  if (errno === Errno.EACCES)
-    return problem('plane.failed', `${what}: the kernel refuses (is IPv6 off? sysctl net.ipv6.conf.all.disable_ipv6)`);
-  const name = Object.entries(Errno).find(([, number]) => number === errno)?.[0] ?? `errno ${errno}`;
-  return problem('plane.failed', `${what}: the kernel says ${name}`);
+  #grow(by: number): void {
+    if (this.#length + by <= this.#bytes.length) return;
+    const grown = new Uint8Array(Math.max(this.#bytes.length * 2, aligned(this.#length + by)));
+    grown.set(this.#bytes);
+    this.#bytes = grown;
+    this.#view = new DataView(grown.buffer);
+  }
 }

@@ -2,8 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { addAddress, removeAddress } from './address.ts';
-import { setLink } from './link.ts';
-import { ask, type NetlinkSocket, parseAck } from './message.ts';
+import { messagesOf, verdictOf } from './answers.ts';
+import { Conversation } from './conversation.ts';
+import { askLinks, changeLink, parseLink } from './link.ts';
+import { ask, type NetlinkSocket, Requests } from './requests.ts';
 import { addRoute, removeRoute } from './route.ts';
 
 function prefix(text: string) {
@@ -16,38 +18,38 @@ function prefix(text: string) {
 const rows: readonly (readonly [string, Uint8Array, string])[] = [
   [
     'a link goes up with an MTU',
-    setLink(7, 1420, true),
-    '280000001000050000000000000000000000000007000000010000000100000008000400 8c050000',
+    changeLink(7, { mtu: 1420, up: true }),
+    '280000001000010000000000000000000000000007000000010000000100000008000400 8c050000',
   ],
   [
     'an IPv4 address',
     addAddress(7, prefix('10.99.0.1/24')),
-    '280000001400050600000000000000000218000007000000 080002000a630001 080001000a630001',
+    '280000001400010600000000000000000218000007000000 080002000a630001 080001000a630001',
   ],
   [
     'an IPv6 address, without asking who has it',
     addAddress(7, prefix('fd99::1/64')),
-    '40000000140005060000000000000000 0a400200 07000000 14000200fd990000000000000000000000000001 14000100fd990000000000000000000000000001',
+    '40000000140001060000000000000000 0a400200 07000000 14000200fd990000000000000000000000000001 14000100fd990000000000000000000000000001',
   ],
   [
     'an IPv4 address goes',
     removeAddress(7, prefix('10.99.0.1/24')),
-    '280000001500050000000000000000000218000007000000 080002000a630001 080001000a630001',
+    '280000001500010000000000000000000218000007000000 080002000a630001 080001000a630001',
   ],
   [
     'an IPv4 route',
     addRoute(7, prefix('10.77.0.0/24')),
-    '2c000000180005060000000000000000 02180000fe76fd0100000000 080001000a4d0000 0800040007000000',
+    '2c000000180001060000000000000000 02180000fe76fd0100000000 080001000a4d0000 0800040007000000',
   ],
   [
     'an IPv6 route goes',
     removeRoute(7, prefix('fd77::/64')),
-    '38000000190005000000000000000000 0a400000fe76000100000000 14000100fd770000000000000000000000000000 0800040007000000',
+    '38000000190001000000000000000000 0a400000fe76000100000000 14000100fd770000000000000000000000000000 0800040007000000',
   ],
   [
     'a default route has no destination',
     addRoute(7, prefix('0.0.0.0/0')),
-    '24000000180005060000000000000000 02000000fe76fd0100000000 0800040007000000',
+    '24000000180001060000000000000000 02000000fe76fd0100000000 0800040007000000',
   ],
 ];
 
@@ -57,29 +59,97 @@ for (const [title, bytes, hex] of rows)
     assert.equal(new DataView(bytes.buffer).getUint32(0, true), bytes.length);
   });
 
-function ack(error: number): Uint8Array {
-  const bytes = new Uint8Array(36);
+/** An answer to the request of that number, with the kernel's words. */
+function answer(sequence: number, error: number, text = ''): Uint8Array {
+  const bytes = new Uint8Array(36 + (text === '' ? 0 : (4 + text.length + 1 + 3) & ~3));
   const view = new DataView(bytes.buffer);
   view.setUint32(0, bytes.length, true);
   view.setUint16(4, 2, true);
+  view.setUint16(6, text === '' ? 0x100 : 0x300, true);
+  view.setUint32(8, sequence, true);
   view.setInt32(16, error, true);
+  view.setUint32(20, 36, true);
+  if (text === '') return bytes;
+  view.setUint16(36, 4 + text.length + 1, true);
+  view.setUint16(38, 1, true);
+  bytes.set(new TextEncoder().encode(text), 40);
   return bytes;
 }
 
-test('answers: done, refused, and what is none', () => {
-  assert.equal(parseAck(ack(0)), 0);
-  assert.equal(parseAck(ack(-17)), 17);
-  assert.equal(parseAck(ack(5)), null);
-  assert.equal(parseAck(ack(0).subarray(0, 19)), null);
-  assert.equal(parseAck(ack(0).subarray(0, 35)), null, 'it says that it is longer');
-  const other = ack(0);
-  other[4] = 3;
-  assert.equal(parseAck(other), null);
+/** A kernel that answers each datagram with what `say` makes of its messages: number, and whether it wants an answer. */
+function kernel(say: (sequence: number, wanted: boolean, index: number) => Uint8Array | null): NetlinkSocket {
+  const waiting: Uint8Array[] = [];
+  let index = 0;
+  return {
+    send: (bytes) => {
+      for (const { sequence, flags } of messagesOf(bytes)) {
+        const said = say(sequence, (flags & 4) !== 0, index++);
+        if (said !== null) waiting.push(said);
+      }
+    },
+    receive: () => waiting.shift() ?? null,
+  };
+}
+
+const request = (): Uint8Array => changeLink(7, { up: true });
+
+test('verdicts: done, refused with words, and what is none', () => {
+  const verdict = (bytes: Uint8Array) => [...messagesOf(bytes)].map(verdictOf);
+  assert.deepEqual(verdict(answer(1, 0)), [null]);
+  assert.deepEqual(verdict(answer(1, -17)), [{ errno: 17, text: '' }]);
+  assert.deepEqual(verdict(answer(1, -22, 'Invalid VLAN id')), [{ errno: 22, text: 'Invalid VLAN id' }]);
+  assert.deepEqual(verdict(answer(1, 5)), [undefined]);
+  assert.deepEqual(verdict(answer(1, 0).subarray(0, 35)), [], 'it says that it is longer');
+});
+
+test('of many requests the last asks for an answer, and failures find their own', async () => {
+  const asked: boolean[] = [];
+  const conversation = new Conversation(
+    kernel((sequence, wanted, index) => {
+      asked.push(wanted);
+      if (index % 400 === 7) return answer(sequence, -17);
+      return wanted ? answer(sequence, 0) : null;
+    }),
+    async () => {},
+  );
+  const verdicts = await conversation.change(Array.from({ length: 1203 }, request));
+  const failed = verdicts.flatMap((verdict, index) => (verdict === null ? [] : [index]));
+  assert.deepEqual([verdicts.length, failed], [1203, [7, 407, 807]]);
+  const datagrams = asked.filter(Boolean).length;
+  assert.equal(datagrams, 3, 'at most 500 in one datagram');
+});
+
+test('a kernel that says nothing is a problem and no success', async () => {
+  const conversation = new Conversation(
+    kernel(() => null),
+    async () => {},
+  );
+  await assert.rejects(conversation.change([request()]), /does not answer/);
+  await assert.rejects(conversation.dump(askLinks(), 'links', parseLink), /does not answer/);
+});
+
+test('what changed while it was read is read again, and given up in the end', async () => {
+  let dumps = 0;
+  const interrupted = (times: number) =>
+    new Conversation(
+      kernel((sequence) => {
+        const done = answer(sequence, 0);
+        done[4] = 3;
+        if (++dumps <= times) done[6] = 0x10;
+        return done;
+      }),
+      async () => {},
+    );
+  assert.deepEqual(await interrupted(2).dump(askLinks(), 'links', parseLink), []);
+  assert.equal(dumps, 3);
+  await assert.rejects(interrupted(100).dump(askLinks(), 'links', parseLink), /changes faster/);
 });
 
 test('what the kernel refuses is a problem with a code', () => {
-  const says = (error: number): NetlinkSocket => ({ exchange: () => ack(error), indexOf: () => 1 });
-  const codes = [0, -1, -17, -19, -13].map((error) => ask(says(error), new Uint8Array(0), 'x')?.code ?? null);
+  const says = (error: number) => new Requests(kernel((sequence) => answer(sequence, error)));
+  const codes = [0, -1, -17, -19, -13].map((error) => ask(says(error), request(), 'x')?.code ?? null);
   assert.deepEqual(codes, [null, 'port.denied', 'object.exists', 'plane.failed', 'plane.failed']);
-  assert.equal(ask(says(-3), new Uint8Array(0), 'x', [3]), null);
+  assert.equal(ask(says(-3), request(), 'x', [3]), null);
+  const words = new Requests(kernel((sequence) => answer(sequence, -22, 'Invalid VLAN id')));
+  assert.equal(ask(words, request(), 'eth0.9')?.message, 'eth0.9: the kernel says EINVAL (Invalid VLAN id)');
 });

@@ -1,0 +1,115 @@
+/**
+ * Requests to the kernel and its answers, at once: the kernel has done what a datagram asks for by the time that `send` returns
+ * (netlink(7)). Changes go many to a datagram and only the last asks for an answer: a failure is told unasked, by its sequence number.
+ */
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type Message, messagesOf, type Refusal, verdictOf } from './answers.ts';
+import { MessageFlag } from './message.ts';
+import { refusalProblem } from './refusal.ts';
+
+/** What this needs of a socket; `host/netlink` has it. */
+export interface NetlinkSocket {
+  /** One datagram. Throws ProblemError `plane.failed`. */
+  send(bytes: Uint8Array): void;
+  /** The next datagram, valid until the next call; null when none waits. Throws ProblemError `plane.failed`, also when some were lost. */
+  receive(): Uint8Array | null;
+}
+
+/** In one datagram: the socket's send buffer must hold it, and its receive buffer what may be said of each. */
+const BATCH_BYTES = 60 * 1024;
+const BATCH_MESSAGES = 500;
+
+export class Requests {
+  readonly #socket: NetlinkSocket;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #sequence: number;
+
+  constructor(socket: NetlinkSocket) {
+    this.#socket = socket;
+    this.#bytes = new Uint8Array(BATCH_BYTES);
+    this.#view = new DataView(this.#bytes.buffer);
+    this.#sequence = 0;
+  }
+
+  /**
+   * Does as many of the requests, in order and from `first` on, as go into a datagram; one that fails does not stop those after it. Writes
+   * the verdict of each, null for done, and returns the number of the first that is still to be done. Throws ProblemError `plane.failed`
+   * when answers are missing: nobody knows then what was done, and the caller looks.
+   */
+  doSome(requests: readonly Uint8Array[], first: number, verdicts: (Refusal | null)[]): number {
+    let length = 0;
+    let next = first;
+    let last = -1;
+    while (next < requests.length && next - first < BATCH_MESSAGES) {
+      const request = requests[next]!;
+      if (next > first && length + request.length > BATCH_BYTES) break;
+      last = length;
+      this.#put(request, length);
+      verdicts[next] = null;
+      length += request.length;
+      next++;
+    }
+    if (last < 0) return next;
+    this.#setFlags(last, MessageFlag.ack);
+    const count = next - first;
+    const begun = (this.#sequence - count + 1) >>> 0;
+    this.#socket.send(this.#bytes.subarray(0, length));
+    for (const message of this.answersTo(begun, count)) {
+      const verdict = verdictOf(message);
+      if (verdict === undefined) continue;
+      const index = (message.sequence - begun) >>> 0;
+      verdicts[first + index] = verdict;
+      if (index === count - 1) return next;
+    }
+    throw missingAnswer();
+  }
+
+  /** One request; null when it is done. */
+  doOne(request: Uint8Array): Refusal | null {
+    const verdicts: (Refusal | null)[] = [];
+    this.doSome([request], 0, verdicts);
+    return verdicts[0]!;
+  }
+
+  /** Sends one request with these flags, and returns its sequence number. */
+  send(request: Uint8Array, flags: number): number {
+    this.#put(request, 0);
+    this.#setFlags(0, flags);
+    this.#socket.send(this.#bytes.subarray(0, request.length));
+    return this.#sequence;
+  }
+
+  /** What is said to `count` requests from that number on, as far as it has come; what was said to earlier ones is passed over. */
+  *answersTo(first: number, count: number): Generator<Message> {
+    for (let datagram = this.#socket.receive(); datagram !== null; datagram = this.#socket.receive())
+      for (const message of messagesOf(datagram)) if ((message.sequence - first) >>> 0 < count) yield message;
+  }
+
+  #put(request: Uint8Array, at: number): void {
+    if (request.length > BATCH_BYTES)
+      throw new ProblemError(problem('plane.failed', `netlink: a request of ${request.length} bytes is too long`));
+    this.#sequence = (this.#sequence + 1) >>> 0;
+    this.#bytes.set(request, at);
+    this.#view.setUint32(at + 8, this.#sequence, true);
+  }
+
+  #setFlags(at: number, flags: number): void {
+    this.#view.setUint16(at + 6, this.#view.getUint16(at + 6, true) | flags, true);
+  }
+}
+
+export function missingAnswer(): ProblemError {
+  return new ProblemError(problem('plane.failed', 'netlink: the kernel does not answer'));
+}
+
+/** Does one request; null when done. `settled`: errnos that mean it is as wanted already. */
+export function ask(
+  requests: Requests,
+  request: Uint8Array,
+  what: string,
+  settled: readonly number[] = [],
+): Problem | null {
+  const refusal = requests.doOne(request);
+  return refusal === null || settled.includes(refusal.errno) ? null : refusalProblem(refusal, what);
+}

@@ -1,0 +1,26 @@
+/** The kernel reads what our netlink writes, and we read what it says: `kernel.ts` as root, and as root of a user namespace alone. */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { test } from 'node:test';
+import { needs, programPath } from '../world/needs.ts';
+
+const program = new URL('kernel.ts', import.meta.url).pathname;
+
+function run(...unshare: readonly string[]): void {
+  const { status, stdout, stderr } = spawnSync(programPath('unshare')!, [...unshare, process.execPath, program], {
+    encoding: 'utf8',
+    timeout: 60_000,
+  });
+  assert.equal(status, 0, stderr);
+  assert.match(stdout, /^ok$/m);
+}
+
+test('links, addresses, routes, rules, neighbours and their news, as root', {
+  skip: needs('root', 'netns', 'ip'),
+}, () => {
+  run('-n');
+});
+
+test('the same inside a user namespace', { skip: needs('userns', 'ip') }, () => {
+  run('-Urn');
+});
