@@ -10,6 +10,8 @@ const packages: { readonly [program: string]: string } = {
   go: 'golang-go',
   ip: 'iproute2',
   iperf3: 'iperf3',
+  'linux.uml': 'user-mode-linux',
+  modprobe: 'kmod',
   ping: 'iputils-ping',
   postgres: 'postgresql',
   tcpdump: 'tcpdump',

@@ -1,6 +1,6 @@
 /**
  * Our netlink messages and a real kernel, which is asked twice what it has: by ours and by iproute2. A program for a network namespace of
- * its own; says `ok` at the end, any failure is an exit code and a stack.
+ * its own, or for a kernel of its own; says `ok` at the end, any failure is an exit code and a stack.
  */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
@@ -277,7 +277,9 @@ async function neighbours(): Promise<void> {
   const table = async (): Promise<string[]> =>
     (await kernel.dump(askNeighbours(AF_BRIDGE), 'FDB', parseForwarding))
       .filter(
-        (row) => row.link === index('x0') || (row.link === index('v0') && formatMac(row.mac) === formatMac(eight)),
+        (row) =>
+          row.link === index('x0') ||
+          (row.link === index('v0') && row.vlan === null && formatMac(row.mac) === formatMac(eight)),
       )
       .map(
         (row) =>
@@ -295,6 +297,33 @@ async function neighbours(): Promise<void> {
     deleteNeighbour(index('br0'), host('10.1.0.7')),
   );
   assert.equal((await table()).length, 2);
+}
+
+/** VLANs and VRFs, which not every kernel has: `kernel.ts vlan vrf` says that this one has. */
+async function vlans(): Promise<void> {
+  await done(createLink('v1.100', { kind: 'vlan', parent: index('v1'), id: 100 }, { up: true }));
+  const row = await kernel.get(askLinks(index('v1.100')), 'VLAN', parseLink);
+  assert.deepEqual([row!.kind, row!.vlanId, row!.parent, row!.mtu], ['vlan', 100, index('v1'), 1300]);
+  const [twice] = await kernel.change([createLink('v1.a', { kind: 'vlan', parent: index('v1'), id: 100 })]);
+  assert.equal(twice!.errno, 17);
+  const [wrong] = await kernel.change([createLink('v1.b', { kind: 'vlan', parent: index('v1'), id: 4096 })]);
+  assert.equal(wrong!.errno, 34);
+  assert.match(wrong!.text, /Invalid VLAN id/);
+  await done(deleteLink(index('v1.100')));
+}
+
+async function vrfs(): Promise<void> {
+  await done(createLink('red', { kind: 'vrf', table: 7000 }, { up: true }));
+  await done(changeLink(index('m1'), { master: index('red'), up: true }));
+  const rows = await kernel.dump(askLinks(), 'links', parseLink);
+  const named = (name: string) => rows.find((row) => row.name === name)!;
+  assert.deepEqual([named('red').kind, named('red').table, named('m1').master], ['vrf', 7000, index('red')]);
+  const all = await kernel.dump(askRules(AF_INET), 'rules', parseRule);
+  assert.ok(
+    all.some((rule) => rule.table === 'vrf'),
+    'the kernel makes the rule that asks the table of a VRF',
+  );
+  await done(deleteLink(index('red')));
 }
 
 /** 20,000 routes: in, told, out, with wrong ones among them. */
@@ -335,7 +364,9 @@ async function news(): Promise<void> {
 }
 
 execFileSync('ip', ['link', 'set', 'lo', 'up']);
-for (const part of [links, refusals, addresses, routes, foreign, rules, neighbours, many, news]) {
+const extra = { vlan: vlans, vrf: vrfs };
+const more = process.argv.slice(2).map((name) => extra[name as keyof typeof extra]);
+for (const part of [links, refusals, addresses, routes, foreign, rules, neighbours, ...more, many, news]) {
   try {
     await part();
   } catch (thrown) {

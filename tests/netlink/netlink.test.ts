@@ -1,8 +1,12 @@
-/** The kernel reads what our netlink writes, and we read what it says: `kernel.ts` as root, and as root of a user namespace alone. */
+/**
+ * The kernel reads what our netlink writes, and we read what it says: `kernel.ts` as root, as root of a user namespace alone, and in a
+ * kernel that has VLANs and VRFs.
+ */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { needs, programPath } from '../world/needs.ts';
+import { needsUml, runInUml } from '../world/uml.ts';
 
 const program = new URL('kernel.ts', import.meta.url).pathname;
 
@@ -23,4 +27,10 @@ test('links, addresses, routes, rules, neighbours and their news, as root', {
 
 test('the same inside a user namespace', { skip: needs('userns', 'ip') }, () => {
   run('-Urn');
+});
+
+test('the same in a kernel that has VLANs and VRFs', { skip: needsUml() }, () => {
+  const modules = ['8021q', 'vrf', 'veth', 'bridge', 'macvlan', 'vxlan'];
+  const { status, output } = runInUml(modules, program, 'vlan', 'vrf');
+  assert.equal(status, 0, output);
 });

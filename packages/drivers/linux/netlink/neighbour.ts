@@ -8,6 +8,7 @@ import { AF_BRIDGE, familyOf, MessageFlag, MessageType, MessageWriter } from './
 const NDMSG_LEN = 12;
 const NDA_DST = 1;
 const NDA_LLADDR = 2;
+const NDA_VLAN = 5;
 const NDA_MASTER = 9;
 const NUD_NOARP = 0x40;
 const NUD_PERMANENT = 0x80;
@@ -29,6 +30,8 @@ export interface NeighbourRow {
 export interface ForwardingRow {
   readonly link: number;
   readonly mac: Uint8Array;
+  /** A bridge that knows VLANs has an entry for each, besides the one of none. */
+  readonly vlan: number | null;
   /** The other end of a VXLAN; null: a port of a bridge. */
   readonly to: Uint8Array | null;
   readonly permanent: boolean;
@@ -88,6 +91,7 @@ export function parseForwarding({ view, type, body, end }: Message): ForwardingR
   return {
     link: view.getInt32(body + 4, true),
     mac,
+    vlan: attributes.u16(NDA_VLAN),
     to: attributes.bytes(NDA_DST, 4, 16),
     permanent: (view.getUint16(body + 8, true) & (NUD_PERMANENT | NUD_NOARP)) !== 0,
   };
