@@ -1,10 +1,14 @@
 /** Brings the programs that the worlds talk to, where that is ours to do: as root, on a machine with apt-get. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { GUEST_KERNEL } from '../tests/world/guest.ts';
 import { programPath, STEP_CA_SOURCES } from '../tests/world/needs.ts';
 
 /** Program → the Debian package that has it. */
 const packages: { readonly [program: string]: string } = {
+  busybox: 'busybox-static',
   curl: 'curl',
   faketime: 'faketime',
   go: 'golang-go',
@@ -14,6 +18,7 @@ const packages: { readonly [program: string]: string } = {
   modprobe: 'kmod',
   ping: 'iputils-ping',
   postgres: 'postgresql',
+  'qemu-system-x86_64': 'qemu-system-x86',
   tcpdump: 'tcpdump',
   traceroute: 'traceroute',
   tshark: 'tshark',
@@ -35,11 +40,37 @@ export function ensureWorlds(): void {
     ...Object.entries(packages).filter(([program]) => programPath(program) === null),
     ...Object.entries(files).filter(([path]) => !existsSync(path)),
   ].map(([, name]) => name);
-  if (wanted.length === 0 || process.getuid?.() !== 0 || programPath('apt-get') === null) return;
+  if (process.getuid?.() !== 0 || programPath('apt-get') === null) return;
+  installPackages(wanted);
+  if (!existsSync(GUEST_KERNEL)) fetchGuestKernel();
+}
+
+function installPackages(wanted: readonly string[]): void {
+  if (wanted.length === 0) return;
   console.error(`installing Debian packages for the worlds: ${wanted.join(' ')}`);
   if (wanted.includes(packages.postgres!)) keepPostgresQuiet();
   const done = apt('update') && apt('install', '-y', '--no-install-recommends', ...wanted);
   if (!done) console.error('that did not work; the worlds that need them will be listed as not run');
+}
+
+/** Debian's kernel for guests is unpacked beside the clone's other peers: installed, it would be this machine's next one. */
+function fetchGuestKernel(): void {
+  const folder = mkdtempSync(join(tmpdir(), 'kernel-'));
+  try {
+    chmodSync(folder, 0o755);
+    const { stdout } = spawnSync('apt-cache', ['depends', 'linux-image-cloud-amd64'], { encoding: 'utf8' });
+    const image = /Depends: (linux-image-\S+)/.exec(stdout ?? '')?.[1];
+    if (image === undefined || spawnSync('apt-get', ['-q', 'download', image], { cwd: folder }).status !== 0) {
+      console.error('there is no kernel for guests to be had; the worlds in guests will be listed as not run');
+      return;
+    }
+    const unpacked = join(folder, 'linux');
+    if (spawnSync('dpkg', ['-x', join(folder, readdirSync(folder)[0]!), unpacked]).status !== 0) return;
+    mkdirSync(dirname(GUEST_KERNEL), { recursive: true });
+    cpSync(unpacked, GUEST_KERNEL, { recursive: true });
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
 
 /**

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
+import { needsGuest, runInGuest } from '../world/guest.ts';
 import { needs, programPath } from '../world/needs.ts';
 import { needsUml, runInUml } from '../world/uml.ts';
 
@@ -32,5 +33,10 @@ test('the same inside a user namespace', { skip: needs('userns', 'ip') }, () => 
 test('the same in a kernel that has VLANs and VRFs', { skip: needsUml() }, () => {
   const modules = ['8021q', 'vrf', 'veth', 'bridge', 'macvlan', 'vxlan'];
   const { status, output } = runInUml(modules, program, 'vlan', 'vrf');
+  assert.equal(status, 0, output);
+});
+
+test("the kernel's WireGuard, in a guest", { skip: needsGuest() || needs('wg') }, async () => {
+  const { status, output } = await runInGuest(['wireguard'], new URL('wireguard.ts', import.meta.url).pathname);
   assert.equal(status, 0, output);
 });

@@ -75,6 +75,11 @@ export class Attributes {
     return this.lengthOf(type) >= 4 ? this.#view.getUint32(this.#at[type]!, true) : null;
   }
 
+  /** Exact up to 2^53. */
+  u64(type: number): number | null {
+    return this.lengthOf(type) >= 8 ? Number(this.#view.getBigUint64(this.#at[type]!, true)) : null;
+  }
+
   /** A copy of the value; null when it is not there or has another length than one of those. */
   bytes(type: number, ...lengths: readonly number[]): Uint8Array | null {
     const length = this.lengthOf(type);

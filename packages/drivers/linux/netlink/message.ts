@@ -89,30 +89,35 @@ export class MessageWriter {
   }
 
   attributeU8(type: number, value: number): this {
-    this.#bytes[this.#head(type, 1)] = value;
+    const at = this.#head(type, 1);
+    this.#bytes[at] = value;
     return this;
   }
 
   attributeU16(type: number, value: number): this {
-    this.#view.setUint16(this.#head(type, 2), value, true);
+    const at = this.#head(type, 2);
+    this.#view.setUint16(at, value, true);
     return this;
   }
 
   attributeU32(type: number, value: number): this {
-    this.#view.setUint32(this.#head(type, 4), value, true);
+    const at = this.#head(type, 4);
+    this.#view.setUint32(at, value, true);
     return this;
   }
 
   /** In network order, as ports and VLAN protocols are. */
   attributeBe16(type: number, value: number): this {
-    this.#view.setUint16(this.#head(type, 2), value, false);
+    const at = this.#head(type, 2);
+    this.#view.setUint16(at, value, false);
     return this;
   }
 
   /** Names end with a zero byte (NLA_NUL_STRING). */
   attributeName(type: number, name: string): this {
     const bytes = new TextEncoder().encode(name);
-    this.#bytes.set(bytes, this.#head(type, bytes.length + 1));
+    const at = this.#head(type, bytes.length + 1);
+    this.#bytes.set(bytes, at);
     return this;
   }
 
@@ -149,7 +154,7 @@ export class MessageWriter {
     return this.#bytes.slice(0, this.#length);
   }
 
-  /** Where the value goes. */
+  /** Where the value goes. The bytes may be others afterwards, so it is asked for before they are. */
   #head(type: number, length: number): number {
     this.#grow(ATTRIBUTE_HEADER_LEN + aligned(length));
     const at = this.#length;

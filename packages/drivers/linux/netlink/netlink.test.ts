@@ -7,6 +7,7 @@ import { Conversation } from './conversation.ts';
 import { askLinks, changeLink, parseLink } from './link.ts';
 import { ask, type NetlinkSocket, Requests } from './requests.ts';
 import { addRoute, removeRoute } from './route.ts';
+import { changeDevice, parseDevice } from './wireguard.ts';
 
 function prefix(text: string) {
   const parsed = parseInterfaceAddress(text);
@@ -152,4 +153,20 @@ test('what the kernel refuses is a problem with a code', () => {
   assert.equal(ask(says(-3), request(), 'x', [3]), null);
   const words = new Requests(kernel((sequence) => answer(sequence, -22, 'Invalid VLAN id')));
   assert.equal(ask(words, request(), 'eth0.9')?.message, 'eth0.9: the kernel says EINVAL (Invalid VLAN id)');
+});
+
+test('a message that outgrows its room is whole', () => {
+  const prefixes = Array.from({ length: 100 }, (_, i) => prefix(i % 2 === 0 ? `10.0.${i}.0/24` : `fd00:${i}::/32`));
+  const peer = {
+    publicKey: new Uint8Array(32).fill(7),
+    endpoint: { address: new Uint8Array(4), port: 9 },
+    keepalive: 5,
+  };
+  const [bytes] = changeDevice(29, 3, { peers: [{ ...peer, allowedIps: prefixes }] });
+  // The answer to a question has the same attributes as the request to change.
+  bytes![16] = 0;
+  const [message] = messagesOf(bytes!);
+  const device = parseDevice(message!, 29);
+  assert.deepEqual(device!.peers[0]!.allowedIps, prefixes);
+  assert.deepEqual([device!.peers[0]!.keepalive, device!.peers[0]!.endpoint], [5, peer.endpoint]);
 });

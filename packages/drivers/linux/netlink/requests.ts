@@ -54,7 +54,7 @@ export class Requests {
     this.#setFlags(last, MessageFlag.ack);
     const count = next - first;
     const begun = (this.#sequence - count + 1) >>> 0;
-    this.#socket.send(this.#bytes.subarray(0, length));
+    this.#sendBytes(length);
     for (const message of this.answersTo(begun, count)) {
       const verdict = verdictOf(message);
       if (verdict === undefined) continue;
@@ -76,7 +76,7 @@ export class Requests {
   send(request: Uint8Array, flags: number): number {
     this.#put(request, 0);
     this.#setFlags(0, flags);
-    this.#socket.send(this.#bytes.subarray(0, request.length));
+    this.#sendBytes(request.length);
     return this.#sequence;
   }
 
@@ -84,6 +84,16 @@ export class Requests {
   *answersTo(first: number, count: number): Generator<Message> {
     for (let datagram = this.#socket.receive(); datagram !== null; datagram = this.#socket.receive())
       for (const message of messagesOf(datagram)) if ((message.sequence - first) >>> 0 < count) yield message;
+  }
+
+  /** What has been said may have been a key. */
+  #sendBytes(length: number): void {
+    const bytes = this.#bytes.subarray(0, length);
+    try {
+      this.#socket.send(bytes);
+    } finally {
+      bytes.fill(0);
+    }
   }
 
   #put(request: Uint8Array, at: number): void {
