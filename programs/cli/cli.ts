@@ -7,6 +7,7 @@ import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
+import { addDryRun, Looked } from './dry-run/dry-run.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
@@ -37,6 +38,7 @@ nat-settings, user, api-token, whoami, audit, ca, history, version.
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
   vrouterctl peer add edge-1 phone --out phone.conf
+  vrouterctl peer remove edge-1 phone --dry-run
   vrouterctl show peers
   vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
 
@@ -82,6 +84,7 @@ export function buildProgram(world: World): Command {
   addAudit(program, world);
   addVersion(program, world);
   addCompletion(program, world);
+  addDryRun(program);
   for (const command of all(program)) {
     command.exitOverride((error) => refuse(command, error));
     // Errors are ours to print, once and with a code; help goes where commander says.
@@ -103,6 +106,7 @@ export async function runCli(argv: readonly string[], world: World): Promise<0 |
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
+    if (thrown instanceof Looked) return 0;
     const failure = failureOf(thrown);
     const text = argv.includes('--json') ? JSON.stringify(failure) : failure.toString();
     world.note(text);

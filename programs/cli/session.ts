@@ -4,6 +4,8 @@ import { type Controller, controllerAt, DEFAULT_CONTROLLER } from './clients/con
 import { defaultSocket, type Gateway, gatewayAt } from './clients/gateway.ts';
 import type { Reply } from './clients/reply.ts';
 import { defaultFolders } from './clients/token.ts';
+import { type DryRun, lookingOnly } from './dry-run/dry-run.ts';
+import { previewText } from './dry-run/text.ts';
 
 /** The machine around the command. */
 export interface World {
@@ -30,13 +32,14 @@ export interface Session {
   readonly world: World;
   readonly json: boolean;
   gateway(): Gateway;
+  /** With --dry-run, one whose changes are only looked at. */
   controller(): Controller;
   /** Prints the server's own data with --json, else what `text` makes of it. */
   show<T>(reply: Reply<T>, text: (data: T, nowUnixMs: number) => string): void;
 }
 
-/** Options that every command takes, before or behind its own. */
-interface Globals {
+/** Options that every command takes, before or behind its own, and one that many have. */
+interface Globals extends DryRun {
   readonly json?: boolean;
   readonly socket?: string;
   readonly controller?: string;
@@ -46,20 +49,25 @@ interface Globals {
 export function sessionOf(world: World, command: Command): Session {
   const globals = command.optsWithGlobals<Globals>();
   const json = globals.json === true;
-  return {
+  const session: Session = {
     world,
     json,
     gateway: () => gatewayAt(globals.socket ?? env(world, 'VROUTER_SOCKET') ?? defaultSocket(world.cwd, world.clone)),
-    controller: () =>
-      controllerAt(globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER, {
+    controller() {
+      const url = globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER;
+      const controller = controllerAt(url, {
         file: globals.tokenFile,
         text: env(world, 'VROUTER_TOKEN'),
         folders: defaultFolders(world.cwd, world.clone),
-      }),
+      });
+      if (globals.dryRun !== true) return controller;
+      return lookingOnly(controller, (reply) => session.show(reply, previewText));
+    },
     show(reply, text) {
       world.out(json ? JSON.stringify(reply.raw, null, 2) : text(reply.data, world.nowUnixMs()));
     },
   };
+  return session;
 }
 
 /** An empty variable counts as none. */

@@ -145,6 +145,7 @@ export async function startController(
     rootFingerprint,
     agents: agentsUrl,
     startedUnixMs,
+    dryRuns: true,
   });
   const words = { version, agentsDocument: () => agents.swagger() };
   const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };

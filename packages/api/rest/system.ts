@@ -10,6 +10,10 @@ export const versionReply = z.object({
   rootFingerprint: z.string().describe('SHA-256 of the root certificate, lower-case hex'),
   agents: z.string().describe('URL of the listener for gateways'),
   startedUnixMs: unixMs,
+  dryRuns: z
+    .literal(true)
+    .optional()
+    .describe('It heeds `?dryRun=true`; older ones do not say this, and make the change'),
 });
 export type VersionReply = z.infer<typeof versionReply>;
 

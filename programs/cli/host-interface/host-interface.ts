@@ -23,10 +23,11 @@ import {
 } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { type Listing, showPages } from '../clients/pages.ts';
+import type { DryRun } from '../dry-run/dry-run.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
 
-interface AddOptions {
+interface AddOptions extends DryRun {
   readonly address?: readonly string[];
   readonly route?: readonly string[];
   readonly vrf?: string;
@@ -62,7 +63,7 @@ export function addHostInterface(program: Command, world: World): void {
     .addOption(sourceCheckOption())
     .action(async (vrouter: string, name: string, options: AddOptions, command: Command) => {
       const session = sessionOf(world, command);
-      const { address, route, ...rest } = optionsOf(options);
+      const { address, route, dryRun: _, ...rest } = optionsOf(options);
       const request: CreateHostInterfaceRequest = {
         name,
         ...rest,

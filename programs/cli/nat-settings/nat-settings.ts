@@ -9,6 +9,7 @@ import { pairs } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { type IfMatch, ifMatchOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import type { DryRun } from '../dry-run/dry-run.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
@@ -39,9 +40,9 @@ export function addNatSettings(program: Command, world: World): void {
     .option('--tcp-transitory-seconds <seconds>', 'TCP that opens or closes', whole(1, SECONDS_MAX))
     .option('--icmp-seconds <seconds>', 'ICMP', whole(1, SECONDS_MAX))
     .addOption(ifMatchOption())
-    .action(async (vrouter: string, options: ChangeNatSettingsRequest & IfMatch, command: Command) => {
+    .action(async (vrouter: string, options: ChangeNatSettingsRequest & IfMatch & DryRun, command: Command) => {
       const session = sessionOf(world, command);
-      const { ifMatch, ...fields } = options;
+      const { ifMatch, dryRun: _, ...fields } = options;
       const request: ChangeNatSettingsRequest = Object.fromEntries(
         Object.entries(fields).filter(([, value]) => value !== undefined),
       );

@@ -17,11 +17,12 @@ import {
 } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
 import { type Listing, showPages } from '../clients/pages.ts';
+import type { DryRun } from '../dry-run/dry-run.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 import { problemText } from '../text/problem.ts';
 
-interface AddOptions {
+interface AddOptions extends DryRun {
   readonly device?: string;
   readonly tap?: string;
   readonly vlan?: number;
@@ -63,7 +64,7 @@ export function addPort(program: Command, world: World): void {
     .addOption(sourceCheckOption())
     .action(async (vrouter: string, name: string, options: AddOptions, command: Command) => {
       const session = sessionOf(world, command);
-      const { address, vlan, ...rest } = options;
+      const { address, vlan, dryRun: _, ...rest } = options;
       if ((rest.device === undefined) === (rest.tap === undefined))
         throw new Failure('usage', 'a port needs one of --device and --tap');
       const request: CreatePortRequest = {

@@ -12,11 +12,12 @@ import {
   whole,
 } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import type { DryRun } from '../dry-run/dry-run.ts';
 import { Failure } from '../failure.ts';
 import { type Session, sessionOf, type World } from '../session.ts';
 import { interfaceText } from './interface-text.ts';
 
-interface SetOptions extends IfMatch {
+interface SetOptions extends IfMatch, DryRun {
   readonly addNetwork?: readonly string[];
   readonly listenPort?: number;
   readonly endpoint?: string;
@@ -38,7 +39,7 @@ export function addVrouterSet(noun: Command, world: World): void {
     .addOption(mssClampOption())
     .addOption(sourceCheckOption())
     .addOption(ifMatchOption())
-    .action(async (name: string, { ifMatch, addNetwork, ...options }: SetOptions, command: Command) => {
+    .action(async (name: string, { ifMatch, dryRun: _, addNetwork, ...options }: SetOptions, command: Command) => {
       const session = sessionOf(world, command);
       const fields = Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
       if (addNetwork === undefined && Object.keys(fields).length === 0)
@@ -71,5 +72,5 @@ async function withNetworks(
 }
 
 function changeable(command: Command): string[] {
-  return command.options.map((option) => option.long!).filter((long) => long !== '--if-match');
+  return command.options.map((option) => option.long!).filter((long) => long !== '--if-match' && long !== '--dry-run');
 }

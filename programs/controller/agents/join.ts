@@ -119,48 +119,53 @@ export class JoinService {
     // It ends up in people's terminals.
     const hostname = request.hostname.replace(/[^\x20-\x7e]/g, '?');
     const certificate = await this.#provider.issue(gatewayId, csr);
-    const { value } = await this.#desired.change(vrouter, async (tx, _draft, head) => {
-      if (!(await consumeToken(tx, token.id, now - SKEW_MS))) throw new Refused('used');
-      if (await peerByKey(tx, head.row.id, request.wireguardPublicKey)) throw new Refused('keyIsAPeers');
-      const replaced = await revokeGatewaysOf(tx, head.row.id, now);
-      const first = (await networksOf(tx, head.row.id))[0];
-      const reply: RegisterReply = {
-        gatewayId,
-        name: head.row.name,
-        controllerId: this.#controllerId,
-        certificateChain: [...certificate.chain],
-        roots: [...this.#provider.roots()],
-        assignedIp: first?.gatewayAddress.split('/')[0] ?? null,
-        pollAfterMs: 0,
-        serverTimeUnixMs: now,
-      };
-      const row: GatewayRow = {
-        id: gatewayId,
-        vrouterId: head.row.id,
-        wireguardPublicKey: request.wireguardPublicKey,
-        hostname,
-        softwareVersion: request.version,
-        plane: null,
-        registeredUnixMs: now,
-        revokedUnixMs: null,
-        lastPollUnixMs: null,
-        storedVersion: null,
-        appliedVersion: null,
-        told: null,
-        tokenId: token.id,
-        csrFingerprint: csr.fingerprint,
-        joinReply: JSON.stringify(reply),
-      };
-      await insertGateway(tx, row);
-      const { serial, notBeforeUnixMs, notAfterUnixMs } = certificate;
-      await insertCertificate(tx, { serial, gatewayId, notBeforeUnixMs, notAfterUnixMs });
-      await count(tx, 'joinsDone');
-      await count(tx, 'certificatesIssued');
-      const reason = replaced.length === 0 ? null : `replaces ${replaced.join(', ')}`;
-      const entry = { actor: gatewayId, tokenId: null, source, action: 'gateway.join', subject: vrouter, reason };
-      await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
-      return { row, reply };
-    });
+    const { value } = await this.#desired.change(
+      vrouter,
+      { name: gatewayId, tokenId: null },
+      'gateway.join',
+      async (tx, _draft, head) => {
+        if (!(await consumeToken(tx, token.id, now - SKEW_MS))) throw new Refused('used');
+        if (await peerByKey(tx, head.row.id, request.wireguardPublicKey)) throw new Refused('keyIsAPeers');
+        const replaced = await revokeGatewaysOf(tx, head.row.id, now);
+        const first = (await networksOf(tx, head.row.id))[0];
+        const reply: RegisterReply = {
+          gatewayId,
+          name: head.row.name,
+          controllerId: this.#controllerId,
+          certificateChain: [...certificate.chain],
+          roots: [...this.#provider.roots()],
+          assignedIp: first?.gatewayAddress.split('/')[0] ?? null,
+          pollAfterMs: 0,
+          serverTimeUnixMs: now,
+        };
+        const row: GatewayRow = {
+          id: gatewayId,
+          vrouterId: head.row.id,
+          wireguardPublicKey: request.wireguardPublicKey,
+          hostname,
+          softwareVersion: request.version,
+          plane: null,
+          registeredUnixMs: now,
+          revokedUnixMs: null,
+          lastPollUnixMs: null,
+          storedVersion: null,
+          appliedVersion: null,
+          told: null,
+          tokenId: token.id,
+          csrFingerprint: csr.fingerprint,
+          joinReply: JSON.stringify(reply),
+        };
+        await insertGateway(tx, row);
+        const { serial, notBeforeUnixMs, notAfterUnixMs } = certificate;
+        await insertCertificate(tx, { serial, gatewayId, notBeforeUnixMs, notAfterUnixMs });
+        await count(tx, 'joinsDone');
+        await count(tx, 'certificatesIssued');
+        const reason = replaced.length === 0 ? null : `replaces ${replaced.join(', ')}`;
+        const entry = { actor: gatewayId, tokenId: null, source, action: 'gateway.join', subject: vrouter, reason };
+        await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
+        return { row, reply };
+      },
+    );
     this.#roster.add(value.row, certificate);
     this.#metrics.joins.inc({ result: 'done' });
     const text = `${hostname} has joined as the gateway of ${vrouter}`;

@@ -54,7 +54,9 @@ test('from any version, the delta leads to the state that is, and hash and store
         const head = desk.desired.get('v');
         const past = [{ version: head.version, hash: head.hash, bodies: state(head) }];
         for (const numbers of changes) {
-          const { version } = await desk.desired.change('v', async (_tx, draft) => toggle(draft, head, numbers));
+          const { version } = await desk.desired.change('v', tester, 'test', async (_tx, draft) =>
+            toggle(draft, head, numbers),
+          );
           assert.equal(version, past.at(-1)!.version + 1);
           past.push({ version, hash: head.hash, bodies: state(head) });
         }
@@ -85,7 +87,7 @@ test('a change that fails leaves everything as it was', async () => {
   const head = desk.desired.get('v');
   const before = { version: head.version, hash: head.hash, bodies: state(head) };
   const boom = new Error('boom');
-  const failing = desk.desired.change('v', async (tx, draft) => {
+  const failing = desk.desired.change('v', tester, 'test', async (tx, draft) => {
     await tx.deleteFrom('networks').execute();
     toggle(draft, head, [1]);
     throw boom;
@@ -93,7 +95,7 @@ test('a change that fails leaves everything as it was', async () => {
   await assert.rejects(failing, boom);
   assert.deepEqual({ version: head.version, hash: head.hash, bodies: state(head) }, before);
   assert.equal((await desk.db.selectFrom('networks').selectAll().execute()).length, 1);
-  const { version } = await desk.desired.change('v', async (_tx, draft) => toggle(draft, head, [1]));
+  const { version } = await desk.desired.change('v', tester, 'test', async (_tx, draft) => toggle(draft, head, [1]));
   assert.equal(version, before.version + 1, 'and the next one goes through');
   await desk.db.destroy();
 });
@@ -101,7 +103,7 @@ test('a change that fails leaves everything as it was', async () => {
 test('what changes nothing makes no version', async () => {
   const { desk } = await deskWith('v');
   const head = desk.desired.get('v');
-  const { version } = await desk.desired.change('v', async (_tx, draft) => {
+  const { version } = await desk.desired.change('v', tester, 'test', async (_tx, draft) => {
     draft.remove('route/default/192.168.9.0/24' as IntentKey);
     draft.put({ kind: 'address', interface: 'wg0', address: '10.0.0.1/24' });
   });
@@ -112,7 +114,7 @@ test('what changes nothing makes no version', async () => {
 
 test('what a gateway would refuse is refused here', async () => {
   const { desk } = await deskWith('v');
-  const bad = desk.desired.change('v', async (_tx, draft) => {
+  const bad = desk.desired.change('v', tester, 'test', async (_tx, draft) => {
     draft.put({ kind: 'address', interface: 'wg0', address: 'nonsense' });
   });
   await assert.rejects(bad, (thrown) => thrown instanceof ProblemError && thrown.problem.code === 'prefix.invalid');
@@ -137,7 +139,8 @@ test('only so many changes are kept', async () => {
   const { desk, path } = await deskWith('v');
   const head = desk.desired.get('v');
   const first = head.hash;
-  for (let i = 0; i < 600; i++) await desk.desired.change('v', async (_tx, draft) => toggle(draft, head, [i % 7]));
+  for (let i = 0; i < 600; i++)
+    await desk.desired.change('v', tester, 'test', async (_tx, draft) => toggle(draft, head, [i % 7]));
   assert.equal(head.opsSince(1, first), null);
   assert.ok(head.changes.length >= 256);
   const rows = await desk.db.selectFrom('changes').select('version').execute();

@@ -20,7 +20,9 @@ import {
   vrouterByName,
 } from '../store/vrouters.ts';
 import { After } from './after.ts';
+import type { Asking, KeepAnswer } from './asking.ts';
 import { Draft } from './draft.ts';
+import { DryRun } from './dry-run.ts';
 import { Head, type HeadView } from './head.ts';
 
 export interface Changed<T> {
@@ -31,9 +33,6 @@ export interface Changed<T> {
 
 /** Makes the answer to a change of the state after it. */
 export type Answering<R> = (after: HeadView) => R;
-
-/** Writes an answer where it is found when it is asked for again. */
-export type KeepAnswer = (tx: Tx, answer: object) => Promise<void>;
 
 export class Desired {
   readonly #db: Db;
@@ -123,10 +122,14 @@ export class Desired {
     });
   }
 
-  /** Makes a vrouter; `work` writes its row and returns what makes the answer, as for `answer`. Throws `vrouter.exists`. */
+  /**
+   * Makes a vrouter; `work` writes its row and returns what makes the answer, as for `answer`. `action` is what the audit calls it.
+   * Throws `vrouter.exists`.
+   */
   async create<R extends object>(
     row: VrouterRow,
-    keep: KeepAnswer | null,
+    asking: Asking,
+    action: string,
     work: (tx: Tx, draft: Draft) => Promise<Answering<R>>,
   ): Promise<R> {
     return this.#serial(async () => {
@@ -136,7 +139,9 @@ export class Desired {
       const head = new Head(row);
       let value: R;
       try {
-        ({ value } = await this.#write(head, work, (tx, answering, after) => kept(tx, answering(after), keep)));
+        ({ value } = await this.#write(head, asking, action, work, (tx, answering, after) =>
+          kept(tx, answering(after), asking.keep),
+        ));
       } catch (thrown) {
         // Another controller may have been faster: the name is unique in the store.
         if (!(thrown instanceof ProblemError) && (await this.#findByName(row.name)) !== undefined) throw taken();
@@ -147,12 +152,22 @@ export class Desired {
     });
   }
 
-  /** Changes a vrouter; whatever `work` throws leaves everything as it was. Throws `vrouter.notFound`. */
-  async change<T>(name: string, work: (tx: Tx, draft: Draft, head: Head) => Promise<T>): Promise<Changed<T>> {
+  /**
+   * Changes a vrouter; whatever `work` throws leaves everything as it was. `action` is what the audit calls it. Throws
+   * `vrouter.notFound`, and DryRun in the place of what `asking` only wants to look at.
+   */
+  async change<T>(
+    name: string,
+    asking: Asking,
+    action: string,
+    work: (tx: Tx, draft: Draft, head: Head) => Promise<T>,
+  ): Promise<Changed<T>> {
     return this.#serial(async () => {
       const head = (await this.#findByName(name)) ?? this.get(name);
       return this.#write(
         head,
+        asking,
+        action,
         async (tx, draft) => {
           await this.#take(tx, head);
           return work(tx, draft, head);
@@ -164,34 +179,43 @@ export class Desired {
 
   /**
    * As `change`, for a change whose answer may be asked for again: `work` returns what makes the answer of the state after it, and
-   * `keep` writes that answer in the same transaction, so that no crash parts the two. Throws `vrouter.notFound`.
+   * `asking.keep` writes that answer in the same transaction, so that no crash parts the two. Throws `vrouter.notFound`, DryRun.
    */
   async answer<R extends object>(
     name: string,
-    keep: KeepAnswer | null,
+    asking: Asking,
+    action: string,
     work: (tx: Tx, draft: Draft, head: Head) => Promise<Answering<R>>,
   ): Promise<R> {
     return this.#serial(async () => {
       const head = (await this.#findByName(name)) ?? this.get(name);
       const { value } = await this.#write(
         head,
+        asking,
+        action,
         async (tx, draft) => {
           await this.#take(tx, head);
           return work(tx, draft, head);
         },
-        (tx, answering, after) => kept(tx, answering(after), keep),
+        (tx, answering, after) => kept(tx, answering(after), asking.keep),
       );
       return value;
     });
   }
 
-  /** Removes a vrouter; `work` removes its rows. Throws `vrouter.notFound`. */
-  async remove(name: string, work: (tx: Tx, head: Head) => Promise<void>): Promise<void> {
+  /** Removes a vrouter; `work` removes its rows. Throws `vrouter.notFound`, DryRun. */
+  async remove(
+    name: string,
+    asking: Asking,
+    action: string,
+    work: (tx: Tx, head: Head) => Promise<void>,
+  ): Promise<void> {
     await this.#serial(async () => {
       const head = (await this.#findByName(name)) ?? this.get(name);
       await this.#db.transaction().execute(async (tx) => {
         await this.#take(tx, head);
         await work(tx, head);
+        if (asking.dryRun === true) throw new DryRun(head.row, null, [], head.bodies, action);
         await this.#feed.tell(tx, head.row.id);
       });
       this.#forget(head);
@@ -200,19 +224,25 @@ export class Desired {
 
   async #write<T, R>(
     head: Head,
+    { dryRun }: Asking,
+    action: string,
     work: (tx: Tx, draft: Draft) => Promise<T>,
     finish: (tx: Tx, value: T, after: HeadView) => Promise<R>,
   ): Promise<Changed<R>> {
     const { change, confirmed, fields, value } = await this.#db.transaction().execute(async (tx) => {
       const draft = new Draft();
       const made = await work(tx, draft);
-      await this.#feed.tell(tx, head.row.id);
       const { fields } = draft;
-      if (Object.keys(fields).length > 0) await changeVrouterRow(tx, head.row.id, fields);
       // Removing what is not there, or putting what is, would be a version without a change.
       const ops = draft.ops().filter(({ key, body }) => (head.bodies.get(key) ?? null) !== body);
       const version = ops.length === 0 ? head.version : head.version + 1;
       const confirmed = confirmedAfter(head, draft.confirmed, ops, version);
+      if (dryRun === true) {
+        const after = { ...head.row, ...fields, version, confirmedVersion: confirmed };
+        throw new DryRun(head.row, after, ops, head.bodies, action);
+      }
+      await this.#feed.tell(tx, head.row.id);
+      if (Object.keys(fields).length > 0) await changeVrouterRow(tx, head.row.id, fields);
       if (ops.length === 0) {
         if (confirmed !== head.row.confirmedVersion) await setConfirmedVersion(tx, head.row.id, confirmed);
         const value = await finish(tx, made, new After(head, ops, { ...head.row, ...fields }));
@@ -294,7 +324,7 @@ export class Desired {
   }
 }
 
-async function kept<R extends object>(tx: Tx, answer: R, keep: KeepAnswer | null): Promise<R> {
+async function kept<R extends object>(tx: Tx, answer: R, keep: KeepAnswer | null | undefined): Promise<R> {
   await keep?.(tx, answer);
   return answer;
 }

@@ -1,11 +1,8 @@
+import type { Asking } from '../desired/asking.ts';
 import type { Terms } from './terms.ts';
 
 /** Who asks for a change, for the audit, and on what terms. */
-export interface Actor extends Terms {
-  /** Name of a user, or a gateway id. */
-  readonly name: string;
-  /** Id of the API token that the user showed; null for who has none. */
-  readonly tokenId: string | null;
+export interface Actor extends Terms, Asking {
   /** Address that it came from. */
   readonly source: string | null;
 }

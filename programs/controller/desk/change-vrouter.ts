@@ -34,19 +34,24 @@ export async function changeVrouter(
   name: string,
   input: Change,
 ): Promise<ChangeVrouterReply> {
-  const { value: before, version } = await desk.desired.change(name, async (tx, draft, head) => {
-    const networks = await networksOf(tx, head.row.id);
-    requireMatch(actor, vrouterTag(head, networks, INTERFACE_KEY));
-    // An older controller put it without some; `put` fills in what nobody says.
-    const intent = head.intent('gatewayInterface', INTERFACE_KEY)!;
-    const { listenPort = intent.listenPort, mtu = intent.mtu } = input;
-    const { mssClamp = intent.mssClamp, sourceCheck = intent.sourceCheck } = input;
-    draft.put({ ...intent, listenPort, mtu, mssClamp, sourceCheck });
-    draft.fields = changedFields(head, { listenPort, mtu, endpoint: endpointAfter(head, input, listenPort) });
-    if (input.networks !== undefined) await addNetworks(tx, draft, head, networks, input.networks);
-    await note(tx, desk, actor, 'vrouter.change', name);
-    return { version: head.version, endpoint: head.row.endpoint };
-  });
+  const { value: before, version } = await desk.desired.change(
+    name,
+    actor,
+    'vrouter.change',
+    async (tx, draft, head) => {
+      const networks = await networksOf(tx, head.row.id);
+      requireMatch(actor, vrouterTag(head, networks, INTERFACE_KEY));
+      // An older controller put it without some; `put` fills in what nobody says.
+      const intent = head.intent('gatewayInterface', INTERFACE_KEY)!;
+      const { listenPort = intent.listenPort, mtu = intent.mtu } = input;
+      const { mssClamp = intent.mssClamp, sourceCheck = intent.sourceCheck } = input;
+      draft.put({ ...intent, listenPort, mtu, mssClamp, sourceCheck });
+      draft.fields = changedFields(head, { listenPort, mtu, endpoint: endpointAfter(head, input, listenPort) });
+      if (input.networks !== undefined) await addNetworks(tx, draft, head, networks, input.networks);
+      await note(tx, desk, actor, 'vrouter.change', name);
+      return { version: head.version, endpoint: head.row.endpoint };
+    },
+  );
   const vrouter = await showVrouter(desk, name);
   if (version !== before.version || vrouter.endpoint !== before.endpoint)
     desk.events.emit({

@@ -44,7 +44,7 @@ export async function addIntent<K extends Intent['kind'], R extends { readonly v
 ): Promise<R> {
   const { kind, noun } = sort;
   const subject = sort.subject(intent);
-  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor, `${kind}.create`, async (tx, draft, head) => {
     if (head.bodies.has(intentKey(intent)))
       throw new ProblemError(problem('intent.exists', `there is a ${noun} ${subject} already; remove it first`, field));
     await check(tx, head, draft);
@@ -67,16 +67,21 @@ export async function removeIntent<K extends Intent['kind']>(
   check: (tx: Tx, head: Head, intent: Extract<Intent, { kind: K }>) => Promise<void> | void = () => {},
 ): Promise<{ readonly deleted: string; readonly version: number }> {
   const { kind, noun } = sort;
-  const { value: deleted, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
-    const intent = findIntent(head, sort, key);
-    requireMatch(actor, tagOfIntent(head, sort, intent));
-    await check(tx, head, intent);
-    draft.remove(key);
-    for (const one of sort.along?.(head, intent) ?? []) draft.remove(one);
-    const subject = sort.subject(intent);
-    await note(tx, desk, actor, `${kind}.delete`, `${vrouter} ${subject}`);
-    return subject;
-  });
+  const { value: deleted, version } = await desk.desired.change(
+    vrouter,
+    actor,
+    `${kind}.delete`,
+    async (tx, draft, head) => {
+      const intent = findIntent(head, sort, key);
+      requireMatch(actor, tagOfIntent(head, sort, intent));
+      await check(tx, head, intent);
+      draft.remove(key);
+      for (const one of sort.along?.(head, intent) ?? []) draft.remove(one);
+      const subject = sort.subject(intent);
+      await note(tx, desk, actor, `${kind}.delete`, `${vrouter} ${subject}`);
+      return subject;
+    },
+  );
   const text = `${noun} ${deleted} was removed from ${vrouter}`;
   desk.events.emit({ type: `${kind}.removed` as EventType, vrouter, subject: deleted, version, text });
   return { deleted, version };

@@ -41,7 +41,7 @@ async function write(
   done: string,
   next: (now: NatSettingsIntent) => object | null,
 ): Promise<ChangeNatSettingsReply> {
-  const { value: changed, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const { value: changed, version } = await desk.desired.change(vrouter, actor, action, async (tx, draft, head) => {
     requireMatch(actor, intentTag(head, [KEY]));
     const wanted = next(saidOf(head));
     const intent = wanted === null ? null : (must(parseIntent(wanted)) as NatSettingsIntent);

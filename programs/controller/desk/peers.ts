@@ -45,7 +45,7 @@ export async function createPeer(
   const endpoint = input.endpoint === null ? null : must(parseEndpoint(input.endpoint, 'endpoint')).text;
   const behind = readAllowedIps(input.allowedIps);
   const { publicKey, presharedKey, persistentKeepalive } = input;
-  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor, 'peer.create', async (tx, draft, head) => {
     const vrouterId = head.row.id;
     await notTaken(tx, vrouterId, name, publicKey);
     if (desk.roster.of(vrouterId)?.row.wireguardPublicKey === publicKey)
@@ -119,7 +119,7 @@ export async function changePeer(
   const endpoint =
     typeof input.endpoint === 'string' ? must(parseEndpoint(input.endpoint, 'endpoint')).text : input.endpoint;
   const behind = input.allowedIps === undefined ? undefined : readAllowedIps(input.allowedIps);
-  const { value, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const { value, version } = await desk.desired.change(vrouter, actor, 'peer.change', async (tx, draft, head) => {
     const found = await findPeer(tx, head, which);
     const key = peerKeyOf(found);
     requireMatch(actor, peerTag(head, found, key));
@@ -188,7 +188,7 @@ export async function removePeer(
   vrouter: string,
   which: string,
 ): Promise<{ name: string; version: number }> {
-  const { value: row, version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const { value: row, version } = await desk.desired.change(vrouter, actor, 'peer.delete', async (tx, draft, head) => {
     const found = await findPeer(tx, head, which);
     const key = peerKeyOf(found);
     requireMatch(actor, peerTag(head, found, key));

@@ -29,7 +29,7 @@ export async function createRoute(
   input: z.output<typeof createRouteRequest>,
 ): Promise<CreateRouteReply> {
   const intent = must(parseIntent({ kind: 'route', ...input })) as RouteIntent;
-  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor, 'route.create', async (tx, draft, head) => {
     requireVrf(head, intent.vrf);
     if (intent.interface !== null) requireInterface(head, intent.interface, 'interface');
     refuseNextHop(head, intent);
@@ -66,7 +66,7 @@ export async function removeRoute(
   prefixText: string,
 ): Promise<{ prefix: string; version: number }> {
   const prefix = formatPrefix(must(parsePrefix(prefixText, 'prefix')));
-  const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const { version } = await desk.desired.change(vrouter, actor, 'route.delete', async (tx, draft, head) => {
     const key = `route/${vrf}/${prefix}` as IntentKey;
     if (!head.bodies.has(key))
       throw new ProblemError(problem('route.notFound', `there is no route to ${prefix} in VRF "${vrf}"`, 'prefix'));
@@ -82,7 +82,7 @@ export async function removeRoute(
 /** Throws `vrouter.notFound`, `name.invalid`, `intent.exists`. */
 export async function createVrf(desk: Desk, actor: Actor, vrouter: string, nameText: string): Promise<CreateVrfReply> {
   const name = must(parseName(nameText, 'name'));
-  const reply = await desk.desired.answer(vrouter, actor.keep ?? null, async (tx, draft, head) => {
+  const reply = await desk.desired.answer(vrouter, actor, 'vrf.create', async (tx, draft, head) => {
     if (hasVrf(head, name))
       throw new ProblemError(problem('intent.exists', `there is a VRF "${name}" already`, 'name'));
     draft.put({ kind: 'vrf', name });
@@ -103,7 +103,7 @@ export function listVrfs(desk: Desk, vrouter: string, page: Page): Paged<Vrf> {
 
 /** Throws `vrouter.notFound`, `intent.notFound`, `request.outdated`, `intent.reference` (something is in it). */
 export async function removeVrf(desk: Desk, actor: Actor, vrouter: string, name: string): Promise<number> {
-  const { version } = await desk.desired.change(vrouter, async (tx, draft, head) => {
+  const { version } = await desk.desired.change(vrouter, actor, 'vrf.delete', async (tx, draft, head) => {
     const key = `vrf/${name}` as IntentKey;
     if (!head.bodies.has(key)) {
       const hint = name === DEFAULT_VRF ? 'the default VRF cannot be removed' : `there is no VRF "${name}"`;

@@ -1,12 +1,10 @@
-/** On what terms a change is asked for: only from a state that the asker knows, and so that the answer can be had again. */
+/** On what terms a change is asked for: only from a state that the asker knows, so that the answer can be had again, or only to see what it would do. */
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { KeepAnswer } from '../desired/desired.ts';
+import type { Asking } from '../desired/asking.ts';
 
-export interface Terms {
+export interface Terms extends Pick<Asking, 'keep' | 'dryRun'> {
   /** The change is made only if what it changes has one of these tags now; null: whatever it has. */
   readonly ifMatch?: readonly string[] | null;
-  /** Writes the answer in the transaction of the change; null: nobody will ask for it again. */
-  readonly keep?: KeepAnswer | null;
 }
 
 /** To be asked within the transaction, where nobody else changes anything. Throws `request.outdated`. */

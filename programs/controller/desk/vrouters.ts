@@ -59,7 +59,7 @@ export async function createVrouter(
     confirmedVersion: 0,
     restoredVersion: 0,
   };
-  const reply = await desk.desired.create(row, actor.keep ?? null, async (tx, draft) => {
+  const reply = await desk.desired.create(row, actor, 'vrouter.create', async (tx, draft) => {
     await insertVrouter(tx, row, networks);
     // The networks themselves and the gateway's addresses are nobody else's.
     await claim(tx, id, GATEWAY_OWNER, ownPrefixes(networks));
@@ -107,7 +107,7 @@ export async function showVrouter(desk: Desk, name: string): Promise<Vrouter> {
 /** Removes the vrouter; its gateway is refused from now on. Throws `vrouter.notFound`, `request.outdated`. */
 export async function removeVrouter(desk: Desk, actor: Actor, name: string): Promise<void> {
   let gone = '';
-  await desk.desired.remove(name, async (tx, head) => {
+  await desk.desired.remove(name, actor, 'vrouter.delete', async (tx, head) => {
     requireMatch(actor, vrouterTag(head, await networksOf(tx, head.row.id), INTERFACE_KEY));
     await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
     await deleteVrouter(tx, head.row.id);
@@ -126,7 +126,7 @@ export async function removeVrouter(desk: Desk, actor: Actor, name: string): Pro
 
 /** Shuts the vrouter's gateway out at once; the vrouter stays, for another one. Throws `vrouter.notFound`, `intent.notFound`. */
 export async function revokeGateway(desk: Desk, actor: Actor, name: string): Promise<string> {
-  const { value } = await desk.desired.change(name, async (tx, _draft, head) => {
+  const { value } = await desk.desired.change(name, actor, 'gateway.revoke', async (tx, _draft, head) => {
     const [id] = await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
     if (id === undefined)
       throw new ProblemError(problem('intent.notFound', `${name} has no gateway that could be revoked`));
@@ -146,7 +146,7 @@ export async function createToken(
   name: string,
   input: z.output<typeof createTokenRequest>,
 ): Promise<CreateTokenReply> {
-  const reply = await desk.desired.answer(name, actor.keep ?? null, async (tx, _draft, head) => {
+  const reply = await desk.desired.answer(name, actor, 'token.create', async (tx, _draft, head) => {
     await forgetTokens(tx, desk.unixMs() - TOKEN_MEMORY_MS);
     const join = await addToken(tx, desk, actor, head.row.id, name, input.ttlSeconds);
     return () => ({ join });
@@ -158,7 +158,7 @@ export async function createToken(
 
 /** A person agrees that what the gateway holds back may go. Throws `vrouter.notFound`. */
 export async function confirmShrink(desk: Desk, actor: Actor, name: string): Promise<number> {
-  const { version } = await desk.desired.change(name, async (tx, draft) => {
+  const { version } = await desk.desired.change(name, actor, 'shrink.confirm', async (tx, draft) => {
     draft.confirmed = true;
     await note(tx, desk, actor, 'shrink.confirm', name);
   });

@@ -11,6 +11,7 @@ import { sha256Hex } from '../ca/keys.ts';
 import type { Desk } from '../desk/desk.ts';
 import { findAnswer, keepAnswer } from '../store/answers.ts';
 import { type App, actorOf } from './app.ts';
+import { isDryRun } from './dry-run.ts';
 import { seal, unseal } from './sealed.ts';
 
 /** Answers can be had again for so long, ms. */
@@ -43,7 +44,8 @@ function creates({ method, schema }: RouteOptions): boolean {
 function once(desk: Desk, inFlight: Set<string>, handler: RouteHandlerMethod): RouteHandlerMethod {
   return async function (request: FastifyRequest, reply: FastifyReply): Promise<unknown> {
     const key = request.headers[HEADER];
-    if (typeof key !== 'string') return handler.call(this, request, reply);
+    // Nothing is made by looking, so there is nothing to be made once.
+    if (typeof key !== 'string' || isDryRun(request)) return handler.call(this, request, reply);
     const scope = sha256Hex(JSON.stringify([actorOf(request).name, request.method, request.url, key]));
     if (inFlight.has(scope)) throw isWorkedOn();
     inFlight.add(scope);

@@ -134,7 +134,7 @@ for (const [list, kind] of Object.entries(kinds))
 
 test('ten thousand peers are listed without more than a page in hand', async () => {
   const plain = await open();
-  await plain.desired.change('v', async (tx, draft, head) => {
+  await plain.desired.change('v', tester, 'test', async (tx, draft, head) => {
     for (let n = 0; n < 10_000; n++) {
       const name = `p${n}`;
       const publicKey = key(n + 1);

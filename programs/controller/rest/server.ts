@@ -20,6 +20,7 @@ import { type App, actorOf } from './app.ts';
 import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
 import { documentConditions } from './conditions.ts';
+import { isDryRun, previewing } from './dry-run.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
@@ -85,13 +86,15 @@ export async function restServer(
   app.decorateRequest('terms', null);
   answerTags(app);
   documentConditions(app);
+  previewing(app, desk);
   creatingOnce(app, desk);
   const guarded = new Limiter(20, 6000, desk.unixMs);
   answerErrors(app, (request, why) => {
     // Who could not say who it is was noted when that was seen.
     if (why.code === 'request.unauthenticated') return;
     if (why.code === 'request.limited' && callerOf(request) === null) return;
-    const reads = request.method === 'GET' || request.method === 'HEAD';
+    // Who only looks does nothing that could be refused.
+    const reads = request.method === 'GET' || request.method === 'HEAD' || isDryRun(request);
     if (reads && why.code !== 'request.roleNeeded') return;
     const { name: actor, tokenId, source } = actorOf(request);
     // A page somewhere can make a browser here ask without end; the audit need not hear of each.

@@ -176,7 +176,7 @@ test('a connection that is lost in the middle of a change leaves nothing half do
   const desk = await open('cut');
   await make(desk, 'v');
   const before = desk.desired.get('v').hash;
-  const cut = desk.desired.change('v', async (tx, draft) => {
+  const cut = desk.desired.change('v', tester, 'test', async (tx, draft) => {
     draft.put({ kind: 'vrf', name: 'blue' });
     await tx.deleteFrom('networks').execute();
     const { rows } = await sql<{ pid: number }>`select pg_backend_pid() as pid`.execute(tx);

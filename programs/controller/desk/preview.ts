@@ -1,0 +1,120 @@
+/**
+ * What a change that was only looked at would do to traffic. The work is made beside everything else: in slices of a few milliseconds,
+ * one preview at a time, on a copy of the configuration, so that no real change waits for it.
+ */
+import { setImmediate as breath } from 'node:timers/promises';
+import { type GatewayPreview, PREVIEW_ROWS_MAX, type PreviewReply } from '@vrouter/api/rest/preview.ts';
+import { countKinds, interlock, type Verdict } from '@vrouter/intent/interlock/interlock.ts';
+import type { Intent, IntentKey } from '@vrouter/intent/model/intents.ts';
+import type { Effect, Step } from '@vrouter/intent/plan/step.ts';
+import { type IntentOp, type Preview, previewing } from '@vrouter/intent/preview/preview.ts';
+import { stepText } from '@vrouter/intent/preview/words.ts';
+import type { Gateway } from '../agents/gateway.ts';
+import { sha256Hex } from '../ca/keys.ts';
+import type { DryRun } from '../desired/dry-run.ts';
+import type { StoredOp } from '../store/intents.ts';
+import type { Desk } from './desk.ts';
+import { notesOf } from './preview-notes.ts';
+import { INTERFACE } from './status.ts';
+
+/** Intents that are read between two breaths. */
+const SLICE = 500;
+
+export class Previews {
+  readonly #roster: Desk['roster'];
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor({ roster }: Pick<Desk, 'roster'>) {
+    this.#roster = roster;
+  }
+
+  /** One after another: each has a whole configuration in hand. */
+  async of(dry: DryRun): Promise<PreviewReply> {
+    const run = this.#last.then(() => this.#of(dry));
+    this.#last = run.catch(() => undefined);
+    return run;
+  }
+
+  async #of(dry: DryRun): Promise<PreviewReply> {
+    const { before, after, ops, bodies, action } = dry;
+    const gateway = this.#roster.of(before.id);
+    const { steps, problems } = await planned(bodies, ops);
+    const nameOf = peerNames(bodies, ops);
+    const effects = Map.groupBy(steps, ({ effect }) => effect);
+    const verdict = judged(dry, gateway);
+    const shown: GatewayPreview = {
+      vrouter: before.name,
+      gatewayId: gateway?.id ?? null,
+      connected: gateway?.connected ?? false,
+      from: before.version,
+      to: after?.version ?? null,
+      storedVersion: gateway?.row.storedVersion ?? null,
+      operations: rows(ops, ({ key, body }) => ({ op: body === null ? 'remove' : 'upsert', key })),
+      steps: rows(steps, (step) => describeStep(step, nameOf)),
+      effect: strongest.find((effect) => effects.has(effect)) ?? 'none',
+      counts: {
+        operations: ops.length,
+        steps: steps.length,
+        rehandshake: effects.get('rehandshake')?.length ?? 0,
+        interrupt: effects.get('interrupt')?.length ?? 0,
+      },
+      problems: rows(problems, ({ key, problem: { code, message }, isNew }) => ({ key, code, message, isNew })),
+      interlock: { held: verdict.held, reason: verdict.held ? verdict.reason : null },
+      notes: notesOf(dry, gateway),
+    };
+    return { dryRun: true, action, gateways: [shown] };
+  }
+}
+
+const strongest: readonly Effect[] = ['interrupt', 'rehandshake', 'none'];
+
+async function planned(bodies: ReadonlyMap<string, string>, ops: readonly StoredOp[]): Promise<Preview> {
+  // Gateways are told nothing new, so nothing happens; the rest needs no look at thousands of intents.
+  if (ops.length === 0) return { steps: [], problems: [] };
+  const before: Intent[] = [];
+  for (const body of bodies.values()) {
+    before.push(JSON.parse(body) as Intent);
+    if (before.length % SLICE === 0) await breath();
+  }
+  await breath();
+  const work = previewing(before, ops.map(intentOp), sha256Hex);
+  for (;;) {
+    const { done, value } = work.next();
+    if (done === true) return value;
+    await breath();
+  }
+}
+
+function intentOp({ key, body }: StoredOp): IntentOp {
+  return { key: key as IntentKey, intent: body === null ? null : (JSON.parse(body) as Intent) };
+}
+
+/** Names of peers as they are known after the change, of those that go as they were. */
+function peerNames(
+  bodies: ReadonlyMap<string, string>,
+  ops: readonly StoredOp[],
+): (publicKey: string) => string | null {
+  const changed = new Map(ops.map(({ key, body }) => [key, body]));
+  return (publicKey) => {
+    const key = `peer/${INTERFACE}/${publicKey}`;
+    const body = changed.get(key) ?? bodies.get(key);
+    return body === undefined ? null : (JSON.parse(body) as Extract<Intent, { kind: 'peer' }>).name;
+  };
+}
+
+function describeStep(step: Step, nameOf: (publicKey: string) => string | null): GatewayPreview['steps'][number] {
+  const { op, key, effect } = step;
+  return { op, key, changed: op === 'update' ? [...step.changed] : [], effect, text: stepText(step, nameOf) };
+}
+
+/** As the gateway itself will judge it: what it does not have yet, it does not miss; and a confirmation goes before. */
+function judged({ after, ops, bodies }: DryRun, gateway: Gateway | undefined): Verdict {
+  if (after === null || (gateway?.row.storedVersion ?? 0) === 0) return { held: false };
+  if (after.confirmedVersion > 0 && after.confirmedVersion === after.version) return { held: false };
+  const removed = ops.filter(({ body }) => body === null).map(({ key }) => key);
+  return interlock('controller', countKinds(bodies.keys()), countKinds(removed));
+}
+
+function rows<A, B>(all: readonly A[], of: (one: A) => B): B[] {
+  return all.slice(0, PREVIEW_ROWS_MAX).map(of);
+}
