@@ -70,9 +70,13 @@ export function compare(
     if (own === null) same++;
     else steps.push(own);
     const parts = compareParts(whole, there, prune);
-    steps.push(...withInterfaces(parts.steps, whole, there));
-    same += parts.same;
-    for (const kind of parts.left) left[kind] = (left[kind] ?? 0) + 1;
+    const along = alongWithInterfaces(parts.steps, whole, there);
+    steps.push(...parts.steps, ...along);
+    // What is made anew along with another was counted as right, or as nobody's.
+    const said = along.filter(({ wanted }) => wanted!.place !== null).length;
+    same += parts.same - said;
+    const anew = new Set(along.map(({ present }) => present!));
+    for (const one of parts.left) if (!anew.has(one)) left[one.kind] = (left[one.kind] ?? 0) + 1;
   }
   return { steps, same, left };
 }
@@ -117,7 +121,7 @@ function added(networks: Json, there: readonly string[]): string[] {
 
 function compareParts(whole: Whole<Wanted>, there: Whole<Present> | null, prune: boolean) {
   const steps: Step[] = [];
-  const left: Kind[] = [];
+  const left: Present[] = [];
   let same = 0;
   const taken = new Set<Present>();
   const names = peersByKey(there);
@@ -137,7 +141,7 @@ function compareParts(whole: Whole<Wanted>, there: Whole<Present> | null, prune:
   for (const present of there?.parts.values() ?? []) {
     if (taken.has(present) || present.usual) continue;
     if (prune) steps.push(step('delete', null, present));
-    else left.push(present.kind);
+    else left.push(present);
   }
   return { steps, same, left };
 }
@@ -187,13 +191,13 @@ function differing(wanted: Wanted, present: Present): Step | null {
 }
 
 /** Routes and masquerades go by interfaces, and one that something goes by cannot be removed: they are made anew with it. */
-function withInterfaces(steps: readonly Step[], whole: Whole<Wanted>, there: Whole<Present> | null): Step[] {
+function alongWithInterfaces(steps: readonly Step[], whole: Whole<Wanted>, there: Whole<Present> | null): Step[] {
   const links = steps.filter(({ kind }) => kind === 'hostInterface' || kind === 'port');
   const idsOf = (...actions: readonly Action[]): string[] =>
     links.filter(({ action }) => actions.includes(action)).map(({ id }) => id);
   const back = idsOf('create', 'replace');
   const anew = new Set(idsOf('delete', 'replace').filter((id) => back.includes(id)));
-  if (anew.size === 0) return [...steps];
+  if (anew.size === 0) return [];
   const stepped = new Set(steps.map((one) => keyOf(one)));
   const more: Step[] = [];
   for (const [key, present] of there?.parts ?? []) {
@@ -202,7 +206,7 @@ function withInterfaces(steps: readonly Step[], whole: Whole<Wanted>, there: Who
     const wanted = whole.parts.get(key) ?? { ...present, place: null, secret: null };
     more.push({ ...step('replace', wanted, present), note: `it goes by ${by}, which is made anew` });
   }
-  return [...steps, ...more];
+  return more;
 }
 
 /** Interfaces that a route or a masquerade goes by. */
