@@ -12,6 +12,7 @@ const packages: { readonly [program: string]: string } = {
   iperf3: 'iperf3',
   ping: 'iputils-ping',
   postgres: 'postgresql',
+  script: 'bsdutils',
   tcpdump: 'tcpdump',
   traceroute: 'traceroute',
   tshark: 'tshark',

@@ -167,7 +167,7 @@ function partStep(wanted: Wanted, present: Present): Step | null {
       : { ...wanted.fields, allowedIps: behind.filter((prefix) => !present.addresses.includes(prefix)) };
   const found = differing({ ...wanted, fields }, present);
   if (found?.action !== 'replace' || wanted.kind !== 'peer') return found;
-  if (present.fields.presharedKey !== undefined && wanted.fields.presharedKey === undefined)
+  if (typeof present.fields.presharedKey === 'string' && wanted.fields.presharedKey === undefined)
     return refusal(
       wanted,
       present,

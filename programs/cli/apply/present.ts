@@ -95,7 +95,7 @@ function presentOf(kind: Kind, vrouter: string, id: string | null, row: Row): Pr
 /** Allowed IPs are those behind the peer, as a request says them; of the preshared key there is the fingerprint. */
 function peerFields(row: Row, addresses: readonly string[]): Fields {
   const allowedIps = (row.allowedIps as readonly string[]).filter((prefix) => !addresses.includes(prefix));
-  const fields = canonicalFields('peer', { ...row, allowedIps, presharedKey: null });
+  const fields = canonicalFields('peer', { ...row, allowedIps, presharedKey: undefined });
   if (row.hasPresharedKey !== true) return fields;
   // An older controller does not tell which one it is: then a key that is said counts as another.
   return { ...fields, presharedKey: String(row.presharedKeyFingerprint ?? 'unknown') };

@@ -130,7 +130,7 @@ class Runner {
     const { present } = step;
     const said = (what: string): Failure => new Failure(error.code, `${error.message}; ${what}`, error.field);
     if (this.#ended !== null) return said('the old one is gone: run it again');
-    if (present!.fields.presharedKey !== undefined)
+    if (typeof present!.fields.presharedKey === 'string')
       return said('the old one is gone, since its preshared key is not known here');
     const old: Wanted = { ...present!, place: null, secret: null };
     try {
