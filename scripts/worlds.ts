@@ -19,6 +19,7 @@ const packages: { readonly [program: string]: string } = {
   ping: 'iputils-ping',
   postgres: 'postgresql',
   'qemu-system-x86_64': 'qemu-system-x86',
+  script: 'bsdutils',
   tcpdump: 'tcpdump',
   traceroute: 'traceroute',
   tshark: 'tshark',

@@ -1,6 +1,7 @@
 /** The whole command line: options, verbs, and how a failure ends it. */
 import { Command, CommanderError } from 'commander';
 import { addApiToken } from './api-token/api-token.ts';
+import { addApply } from './apply/apply.ts';
 import { addAudit } from './audit/audit.ts';
 import { addCa } from './ca/ca.ts';
 import { addCapture } from './capture/capture.ts';
@@ -9,7 +10,8 @@ import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
 import { addDryRun, Looked } from './dry-run/dry-run.ts';
 import { addEngine } from './engine/engine.ts';
-import { Failure } from './failure.ts';
+import { addExport } from './export/export.ts';
+import { Failure, Verdict } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
@@ -33,7 +35,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, user, api-token, whoami, audit, ca, history, version.
+nat-settings, apply, export, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -42,7 +44,7 @@ Examples:
   vrouterctl show peers
   vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
 
-Exit status: 0 done, 1 failure, 2 wrong usage. Errors have codes; docs/errors.md says what to do about each.`;
+Exit status: 0 done, 1 failure, 2 wrong usage (apply --plan --exit-code: 3 there are changes). Errors have codes; docs/errors.md says what to do about each.`;
 
 export function buildProgram(world: World): Command {
   const program = new Command('vrouterctl')
@@ -78,6 +80,8 @@ export function buildProgram(world: World): Command {
   addHistory(program, world);
   addFloatingIp(program, world);
   addNatSettings(program, world);
+  addApply(program, world);
+  addExport(program, world);
   addUser(program, world);
   addApiToken(program, world);
   addWhoami(program, world);
@@ -100,13 +104,14 @@ export function buildProgram(world: World): Command {
 }
 
 /** Runs one command line (without node and script); answers the exit status. Never throws. */
-export async function runCli(argv: readonly string[], world: World): Promise<0 | 1 | 2> {
+export async function runCli(argv: readonly string[], world: World): Promise<0 | 1 | 2 | 3> {
   try {
     await buildProgram(world).parseAsync([...argv], { from: 'user' });
     return 0;
   } catch (thrown) {
     if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0;
     if (thrown instanceof Looked) return 0;
+    if (thrown instanceof Verdict) return thrown.exitStatus;
     const failure = failureOf(thrown);
     const text = argv.includes('--json') ? JSON.stringify(failure) : failure.toString();
     world.note(text);

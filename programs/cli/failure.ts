@@ -29,3 +29,13 @@ export class Failure extends Error {
     return `error: ${this.message} (${this.code})${this.field === undefined ? '' : `, in ${this.field}`}`;
   }
 }
+
+/** Ends a command with a status that is an answer and no failure: nothing is printed besides. */
+export class Verdict extends Error {
+  readonly exitStatus: 1 | 3;
+
+  constructor(exitStatus: 1 | 3) {
+    super(`status ${exitStatus}`);
+    this.exitStatus = exitStatus;
+  }
+}

@@ -1,6 +1,8 @@
 /** `vrouterctl`: hands the machine to the command line. */
 import { enableCompileCache } from 'node:module';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { text } from 'node:stream/consumers';
 
 const clone = join(import.meta.dirname, '../..');
 // Compiled code is kept in the clone, which halves the 0.3 s that a command takes to start. It must be on before the rest is loaded;
@@ -28,6 +30,19 @@ process.exitCode = await runCli(process.argv.slice(2), {
       else process.stdout.once('drain', () => resolve());
     }),
   outIsTerminal: process.stdout.isTTY === true,
+  inIsTerminal: process.stdin.isTTY === true,
+  readIn: () => text(process.stdin),
+  ask: (question) =>
+    new Promise((resolve) => {
+      const lines = createInterface({ input: process.stdin, output: process.stderr, terminal: false });
+      let answer = '';
+      lines.question(question, (line) => {
+        answer = line;
+        lines.close();
+      });
+      // The end of the input, or an interrupt, is no answer either.
+      lines.once('close', () => resolve(answer));
+    }),
   note: (text) => void process.stderr.write(`${text}\n`),
   untilInterrupted() {
     const interrupted = new AbortController();

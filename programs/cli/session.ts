@@ -22,6 +22,12 @@ export interface World {
   outBytes(bytes: Uint8Array): Promise<void>;
   /** Whether standard output is a terminal, where bytes do harm. */
   readonly outIsTerminal: boolean;
+  /** Whether somebody is at standard input who can be asked. */
+  readonly inIsTerminal: boolean;
+  /** All of standard input, as UTF-8. */
+  readIn(): Promise<string>;
+  /** Asks on standard error; a line of standard input without its end, '' when that ends. */
+  ask(question: string): Promise<string>;
   /** The same to standard error. */
   note(text: string): void;
   /** Aborts when the user wants to stop. Until a command asks for it, an interrupt ends the program at once. */

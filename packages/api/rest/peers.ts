@@ -47,6 +47,13 @@ export const peer = z.object({
   name: z.string(),
   publicKey,
   hasPresharedKey: z.boolean(),
+  presharedKeyFingerprint: z
+    .string()
+    .nullable()
+    .optional()
+    .describe(
+      'Tells whether it is the preshared key that one has: the first 16 bytes, in hex, of the SHA-256 of the lines "vrouter preshared key", publicKey, presharedKey, with a newline between them. Older controllers do not say it',
+    ),
   addresses: z.array(z.string()).describe("The peer's own, one per network: `10.77.0.2/32`"),
   allowedIps: z
     .array(z.string())

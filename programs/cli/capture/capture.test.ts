@@ -17,6 +17,9 @@ test('bytes are kept from a terminal, with advice', async () => {
     out: () => assert.fail('nothing is printed'),
     outBytes: () => assert.fail('nothing is written'),
     outIsTerminal: true,
+    inIsTerminal: false,
+    readIn: () => assert.fail('nothing is read'),
+    ask: () => assert.fail('nothing is asked'),
     note: (text) => void notes.push(text),
     untilInterrupted: () => new AbortController().signal,
   };

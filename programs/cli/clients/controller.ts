@@ -1,5 +1,7 @@
 /** vrouter-controller, over REST. */
 import { randomUUID } from 'node:crypto';
+import { Agent as PlainAgent } from 'node:http';
+import { Agent as TlsAgent } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { type Ask, exchange, isLost, SilenceError } from '../http/request.ts';
@@ -36,6 +38,8 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
   const base = origin.pathname.replace(/\/+$/, '');
   const who = `the controller at ${url}`;
   const credential = findToken(sources, origin);
+  // Connections are kept for the next call; idle ones keep no command from ending.
+  const agent = new (origin.protocol === 'https:' ? TlsAgent : PlainAgent)({ keepAlive: true });
   async function ask<T>(
     method: Ask['method'],
     path: string,
@@ -53,7 +57,7 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
         ...(credential === null ? {} : { token: credential.token }),
         ...(body === undefined ? {} : { body }),
       };
-      return readReply(who, await exchange({ origin: origin! }, whole), schema);
+      return readReply(who, await exchange({ origin: origin!, agent }, whole), schema);
     } catch (error) {
       if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, error));
     }

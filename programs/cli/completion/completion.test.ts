@@ -35,6 +35,9 @@ for (const [line, words] of [
   ['vrouterctl peer add edge-1 phone --keepalive ', []],
   ['vrouterctl vrouter create --li', ['--listen-port']],
   ['vrouterctl show peers ', []],
+  ['vrouterctl apply --p', ['--prune', '--plan']],
+  ['vrouterctl apply -f ph', ['phone.conf']],
+  ['vrouterctl apply --file ph', ['phone.conf']],
   ['vrouterctl nonsense sh', ['show']],
 ] as const) {
   test(`bash: ${line}`, () => assert.deepEqual(offered(line), words));

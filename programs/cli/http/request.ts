@@ -1,9 +1,9 @@
 /** One HTTP request over TCP, TLS or a unix socket. */
-import { type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
+import { type Agent, type IncomingMessage, request as plainRequest, type RequestOptions } from 'node:http';
 import { request as tlsRequest } from 'node:https';
 
-/** Where a server is: a unix socket, or a URL without a path. */
-export type Place = { readonly socketPath: string } | { readonly origin: URL };
+/** Where a server is: a unix socket, or a URL without a path, with what keeps connections to it (of its protocol). */
+export type Place = { readonly socketPath: string } | { readonly origin: URL; readonly agent?: Agent };
 
 export interface Ask {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -47,7 +47,7 @@ export function open(place: Place, ask: Ask): Promise<IncomingMessage> {
           host: place.origin.hostname.replace(/^\[(.*)\]$/, '$1'),
           port: place.origin.port === '' ? (place.origin.protocol === 'https:' ? 443 : 80) : place.origin.port,
         }),
-    agent: false,
+    agent: ('origin' in place ? place.agent : undefined) ?? false,
     ...(ask.signal === undefined ? {} : { signal: ask.signal }),
     method: ask.method,
     path: ask.path,

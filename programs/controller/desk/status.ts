@@ -2,9 +2,11 @@
 import { lifeUsed, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
 import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import { FINGERPRINT_LENGTH, presharedKeyText } from '@vrouter/api/wireguard/fingerprint.ts';
 import type { GatewayInterfaceIntent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import { type Gateway, LOST_MS } from '../agents/gateway.ts';
 import type { Roster } from '../agents/roster.ts';
+import { sha256Hex } from '../ca/keys.ts';
 import type { HeadView } from '../desired/head.ts';
 import type { PeerRow } from '../store/peers.ts';
 import type { NetworkRow } from '../store/vrouters.ts';
@@ -106,6 +108,7 @@ export function describePeer(head: HeadView, row: PeerRow, gateway: Gateway | un
     name: row.name,
     publicKey: row.publicKey,
     hasPresharedKey: intent !== null && intent.presharedKey !== null,
+    presharedKeyFingerprint: fingerprintOf(row.publicKey, intent?.presharedKey ?? null),
     addresses: JSON.parse(row.addresses) as string[],
     allowedIps: [...(intent?.allowedIps ?? [])],
     endpoint: intent?.endpoint ?? null,
@@ -114,6 +117,11 @@ export function describePeer(head: HeadView, row: PeerRow, gateway: Gateway | un
     live: liveOf(gateway, row.publicKey),
     etag: peerTag(head, row, key),
   };
+}
+
+function fingerprintOf(publicKey: string, presharedKey: string | null): string | null {
+  if (presharedKey === null) return null;
+  return sha256Hex(presharedKeyText(publicKey, presharedKey)).slice(0, FINGERPRINT_LENGTH);
 }
 
 export function describePeerGateway(
