@@ -5,7 +5,12 @@ import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Vrouter } from '@vrouter/api/rest/vrouters.ts';
+import { compare } from '../../programs/cli/apply/compare.ts';
+import { readVrouter } from '../../programs/cli/apply/present.ts';
+import { readSources } from '../../programs/cli/apply/read.ts';
+import { type Run, run } from '../../programs/cli/apply/run.ts';
 import { dice, keyFrom } from '../../programs/cli/apply/worlds.testing.ts';
+import { controllerAt } from '../../programs/cli/clients/controller.ts';
 import { ApplyWorld, ended } from './world.ts';
 
 const PEERS = 400;
@@ -46,7 +51,7 @@ test('a controller that is killed in the middle', async () => {
   assert.equal(status, 1);
   assert.match(
     err,
-    /error: cannot reach the controller .*; \d+ of 401 changes were not made \(controller\.unreachable\)\n$/,
+    /error: cannot reach the controller .*; \d+ of 401 changes were not made; run it again and it goes on \(controller\.unreachable\)\n$/,
   );
   await world.restart();
   await goesOn(world, await peersOf(world));
@@ -60,6 +65,48 @@ test('an interrupt: what is on its way is awaited', async () => {
   assert.equal(status, 1);
   const there = await peersOf(world);
   assert.match(out, new RegExp(`\\n${there + 1} created\\n`), 'what was made was told');
-  assert.match(err, new RegExp(`interrupted; .*; ${PEERS - there} of 401 changes were not made`));
+  assert.match(err, new RegExp(`^interrupted: ${PEERS - there} of 401 changes were not made`));
   await goesOn(world, there);
+});
+
+const lan = (mtu: number): string =>
+  `vrouters: { e: { ports: { lan: { tap: t0, mtu: ${mtu} } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }] } }`;
+
+/** Replaces a port and the route that goes by it, and does something once the first of it, the route, is removed. */
+async function replacing(world: ApplyWorld, then: (abort: AbortController) => void): Promise<Run> {
+  assert.equal((await world.apply(lan(1500))).status, 0);
+  const controller = controllerAt(world.controller.rest, {
+    file: undefined,
+    text: world.controller.token,
+    folders: [],
+  });
+  const { vrouters } = readSources([{ file: 'f', text: lan(1400) }]);
+  const { steps } = compare(vrouters, new Map([['e', (await readVrouter(controller, 'e'))!]]), false);
+  const abort = new AbortController();
+  const progress = (writes: number): void => {
+    if (writes === 1) then(abort);
+  };
+  return run(steps, { controller, signal: abort.signal, progress });
+}
+
+const states = ({ outcomes }: Run): string[] => outcomes.map(({ step, state }) => `${step.kind} ${state}`);
+
+test('an interrupt in the middle of a replacement: what was removed is made anew, the rest not begun', async () => {
+  await using world = await ApplyWorld.start();
+  const done = await replacing(world, (abort) => abort.abort());
+  assert.deepEqual([states(done), done.interrupted, done.ended], [['port notTried', 'route done'], true, null]);
+  const again = await world.apply(lan(1400));
+  assert.deepEqual([again.status, again.err], [0, '']);
+  assert.match(again.out, /\n2 replaced\n$/);
+});
+
+test('a controller that is killed there: what is removed is told, and made anew the next time', async () => {
+  await using world = await ApplyWorld.start();
+  const done = await replacing(world, () => void world.controller.child.kill('SIGKILL'));
+  assert.deepEqual(states(done), ['port failed', 'route removed']);
+  assert.equal(done.ended?.code, 'controller.unreachable');
+  await world.restart();
+  const again = await world.apply(lan(1400));
+  assert.deepEqual([again.status, again.err], [0, '']);
+  assert.match(again.out, /\n1 created, 1 replaced\n$/);
 });

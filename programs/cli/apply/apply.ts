@@ -10,7 +10,7 @@ import { readVrouter } from './present.ts';
 import { readSources } from './read.ts';
 import { failureText, type Outcome, type Run, run } from './run.ts';
 import { doneText, planJson, planText, runJson } from './text.ts';
-import type { Present, Wanted, Whole } from './things.ts';
+import { type Present, titleOf, type Wanted, type Whole } from './things.ts';
 
 interface ApplyOptions {
   readonly file: readonly string[];
@@ -103,7 +103,8 @@ async function apply(session: Session, options: ApplyOptions): Promise<void> {
       throw new Verdict(1);
     }
   }
-  const done: Run = todo.length === 0 ? { outcomes: [], ended: null } : await runWith(session, controller, plan);
+  const done: Run =
+    todo.length === 0 ? { outcomes: [], ended: null, interrupted: false } : await runWith(session, controller, plan);
   report(session, plan, done);
 }
 
@@ -139,20 +140,28 @@ function runWith(session: Session, controller: Controller, plan: Plan): Promise<
   });
 }
 
-function report(session: Session, plan: Plan, { outcomes, ended }: Run): void {
+function report(session: Session, plan: Plan, { outcomes, ended, interrupted }: Run): void {
   const { world, json } = session;
   if (json) world.out(JSON.stringify(runJson(plan, outcomes), null, 2));
   else {
     const done = doneText(outcomes);
     if (done !== null) world.out(done);
-    for (const outcome of outcomes) if (outcome.failure !== null) world.note(failureText(outcome));
+    // What ended the run is told once, at its end.
+    for (const outcome of outcomes)
+      if (outcome.failure !== null && (outcome.failure.code !== ended?.code || outcome.step.action === 'replace'))
+        world.note(failureText(outcome));
     for (const { step, state } of outcomes)
       if (state === 'done' && step.kind === 'vrouter' && step.action === 'create')
         world.out(`${step.id} waits for a gateway; make a join string for one: vrouterctl vrouter token ${step.id}`);
   }
-  if (ended !== null) {
-    const left = outcomes.filter(({ state }) => state !== 'done').length;
-    throw new Failure(ended.code, `${ended.message}; ${left} of ${outcomes.length} changes were not made`, ended.field);
+  const left = outcomes.filter(({ state }) => state !== 'done').length;
+  const words = `${left} of ${outcomes.length} changes were not made; run it again and it goes on`;
+  for (const { step } of outcomes.filter(({ state }) => state === 'removed'))
+    world.note(`${titleOf(step)} of ${step.vrouter} was removed and not made anew yet`);
+  if (ended !== null) throw new Failure(ended.code, `${ended.message}; ${words}`, ended.field);
+  if (interrupted) {
+    world.note(`interrupted: ${words}`);
+    throw new Verdict(1);
   }
   refuseIncomplete(plan, outcomes);
 }

@@ -159,17 +159,27 @@ const cases: readonly (readonly [
     ['replace route default 10.0.0.0/8 interface,blackhole'],
   ],
   [
-    'what goes by an interface goes with it, also what no file says',
-    e('ports: { lan: { tap: t, mtu: 1400 } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }]'),
+    'what goes by an interface is made anew with it',
     e(
-      'ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }, { prefix: 10.2.0.0/16, interface: lan }, { prefix: 10.3.0.0/16, interface: wg0 }], masquerades: [{ prefix: 10.0.0.0/8, leaving: [lan] }]',
+      'ports: { lan: { tap: t, mtu: 1400 } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }], masquerades: [{ prefix: 10.0.0.0/8, leaving: [lan] }]',
     ),
-    [
-      'replace port lan mtu',
-      'replace route default 10.1.0.0/16',
-      'replace route default 10.2.0.0/16',
-      'replace masquerade default 10.0.0.0/8',
-    ],
+    e(
+      'ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }, { prefix: 10.3.0.0/16, interface: wg0 }], masquerades: [{ prefix: 10.0.0.0/8, leaving: [lan] }]',
+    ),
+    ['replace port lan mtu', 'replace route default 10.1.0.0/16', 'replace masquerade default 10.0.0.0/8'],
+  ],
+  [
+    'but not when something goes by it that no file says',
+    e('ports: { lan: { tap: t, mtu: 1400 } }'),
+    e('ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }]'),
+    ['refuse port lan mtu'],
+  ],
+  [
+    'unless it goes, too',
+    e('ports: { lan: { tap: t, mtu: 1400 } }'),
+    e('ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }]'),
+    ['replace port lan mtu', 'delete route default 10.1.0.0/16'],
+    true,
   ],
   [
     'an interface that becomes one of another kind',
@@ -192,10 +202,10 @@ test('what is counted is all that there is', () => {
   const { same, left, steps } = planOf(
     e('ports: { lan: { tap: t, mtu: 1400 } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }]'),
     e(
-      'vrfs: { blue: }, ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }, { prefix: 10.2.0.0/16, interface: lan }]',
+      'vrfs: { blue: }, ports: { lan: { tap: t } }, routes: [{ prefix: 10.1.0.0/16, interface: lan }, { prefix: 10.2.0.0/16, interface: wg0 }]',
     ),
   );
-  assert.deepEqual([steps.length, same, left], [3, 1, { vrf: 1 }]);
+  assert.deepEqual([steps.length, same, left], [2, 1, { vrf: 1, route: 1 }]);
 });
 
 test('a plan reads as one, and shows no secret', () => {

@@ -2,7 +2,17 @@
 import { parseHostPort } from '@vrouter/core/host-port.ts';
 import { canonicalJson, type Json } from '@vrouter/core/json.ts';
 import type { Problem } from '@vrouter/core/problem.ts';
-import { type Fields, type Kind, keyOf, type Present, partKinds, type Wanted, type Whole } from './things.ts';
+import {
+  type Fields,
+  type Kind,
+  keyOf,
+  type Present,
+  partKinds,
+  type Thing,
+  titleOf,
+  type Wanted,
+  type Whole,
+} from './things.ts';
 
 /** `refuse`: what is wanted cannot be had; nothing is done about it. */
 export type Action = 'create' | 'change' | 'replace' | 'delete' | 'refuse';
@@ -70,13 +80,12 @@ export function compare(
     if (own === null) same++;
     else steps.push(own);
     const parts = compareParts(whole, there, prune);
-    const along = alongWithInterfaces(parts.steps, whole, there);
-    steps.push(...parts.steps, ...along);
-    // What is made anew along with another was counted as right, or as nobody's.
-    const said = along.filter(({ wanted }) => wanted!.place !== null).length;
-    same += parts.same - said;
-    const anew = new Set(along.map(({ present }) => present!));
-    for (const one of parts.left) if (!anew.has(one)) left[one.kind] = (left[one.kind] ?? 0) + 1;
+    const kept = parts.steps.map((one) => refusedIfUsed(one, whole, there, prune));
+    const along = alongWithInterfaces(kept, whole, there);
+    steps.push(...kept, ...along);
+    // What is made anew along with another was counted as right.
+    same += parts.same - along.length;
+    for (const { kind } of parts.left) left[kind] = (left[kind] ?? 0) + 1;
   }
   return { steps, same, left };
 }
@@ -190,23 +199,42 @@ function differing(wanted: Wanted, present: Present): Step | null {
   return { ...step(inPlace ? 'change' : 'replace', wanted, present), changes };
 }
 
+/** An interface by which something goes cannot be removed, and what no file says is left alone: then the interface is, too. */
+function refusedIfUsed(step: Step, whole: Whole<Wanted>, there: Whole<Present> | null, prune: boolean): Step {
+  if (step.action !== 'replace' || !isInterface(step) || prune) return step;
+  for (const [key, present] of there?.parts ?? []) {
+    if (whole.parts.has(key) || !linksOf(present).includes(step.id)) continue;
+    const message = `it would be made anew, and the ${titleOf(present)}, which no file says, goes by it: say that too, or --prune`;
+    return {
+      ...step,
+      action: 'refuse',
+      effect: 'none',
+      problem: { code: 'intent.reference', message, field: step.changes[0]!.field },
+    };
+  }
+  return step;
+}
+
 /** Routes and masquerades go by interfaces, and one that something goes by cannot be removed: they are made anew with it. */
 function alongWithInterfaces(steps: readonly Step[], whole: Whole<Wanted>, there: Whole<Present> | null): Step[] {
-  const links = steps.filter(({ kind }) => kind === 'hostInterface' || kind === 'port');
+  const links = steps.filter(isInterface);
   const idsOf = (...actions: readonly Action[]): string[] =>
     links.filter(({ action }) => actions.includes(action)).map(({ id }) => id);
   const back = idsOf('create', 'replace');
   const anew = new Set(idsOf('delete', 'replace').filter((id) => back.includes(id)));
-  if (anew.size === 0) return [];
   const stepped = new Set(steps.map((one) => keyOf(one)));
   const more: Step[] = [];
-  for (const [key, present] of there?.parts ?? []) {
-    const by = linksOf(present).find((name) => anew.has(name));
-    if (by === undefined || stepped.has(key)) continue;
-    const wanted = whole.parts.get(key) ?? { ...present, place: null, secret: null };
+  for (const [key, wanted] of anew.size === 0 ? [] : whole.parts) {
+    const present = there?.parts.get(key);
+    const by = present === undefined ? undefined : linksOf(present).find((name) => anew.has(name));
+    if (present === undefined || by === undefined || stepped.has(key)) continue;
     more.push({ ...step('replace', wanted, present), note: `it goes by ${by}, which is made anew` });
   }
   return more;
+}
+
+function isInterface({ kind }: Pick<Thing, 'kind'>): boolean {
+  return kind === 'hostInterface' || kind === 'port';
 }
 
 /** Interfaces that a route or a masquerade goes by. */

@@ -7,10 +7,13 @@ import { readParts } from './present.ts';
 import { sendChange, sendCreate, sendDelete, sendRelease } from './requests.ts';
 import { keyOf, type Present, titleOf, type Wanted } from './things.ts';
 
-/** What a step came to. `notTried`: what it needs did not come about, or the run ended before. */
+/**
+ * What a step came to. `notTried`: what it needs did not come about, or the run ended before; `removed`: it ended between the two halves
+ * of making something anew.
+ */
 export interface Outcome {
   readonly step: Step;
-  readonly state: 'done' | 'failed' | 'notTried';
+  readonly state: 'done' | 'failed' | 'notTried' | 'removed';
   readonly failure: Failure | null;
   /** Version of the vrouter that has it; null where none was told. */
   readonly version: number | null;
@@ -19,13 +22,14 @@ export interface Outcome {
 export interface Run {
   /** One for each step that was to be made, in the order of the plan. */
   readonly outcomes: readonly Outcome[];
-  /** What ended the run early; null: it was gone through. */
+  /** What ended the run early; null: it was gone through, or interrupted. */
   readonly ended: Failure | null;
+  readonly interrupted: boolean;
 }
 
 export interface Running {
   readonly controller: Controller;
-  /** Aborted: what is on its way is awaited, nothing else begun. */
+  /** Aborted: what is on its way is awaited, and what was removed made anew; nothing else is begun. */
   readonly signal: AbortSignal;
   /** After every write. */
   progress(writes: number, of: number, failed: number): void;
@@ -72,9 +76,8 @@ class Runner {
       const waiting = rank.values();
       const worker = async (): Promise<void> => {
         for (const write of waiting) {
-          if (this.#running.signal.aborted)
-            this.#ended ??= new Failure('internal', 'it was interrupted; run it again and it goes on');
           if (this.#ended !== null) return;
+          if (this.#running.signal.aborted && !this.#isSecondHalf(write)) continue;
           await this.#write(write);
           this.#running.progress(++this.#count, total, this.#failed.size);
         }
@@ -83,13 +86,22 @@ class Runner {
       if (this.#ended !== null) break;
       await this.#retag(rank);
     }
-    return { outcomes: this.#steps.map((step) => this.#outcome(step, ranks)), ended: this.#ended };
+    const writes = Map.groupBy(ranks.flat(), ({ step }) => step);
+    const outcomes = this.#steps.map((step) => this.#outcome(step, writes.get(step)!));
+    const interrupted = this.#running.signal.aborted && outcomes.some(({ state }) => state !== 'done');
+    return { outcomes, ended: this.#ended, interrupted };
   }
 
-  #outcome(step: Step, ranks: readonly (readonly Write[])[]): Outcome {
+  /** Whether it makes anew what is gone already, or gives a peer what it let go of. */
+  #isSecondHalf({ step, needs }: Write): boolean {
+    return needs.some((one) => one.step === step && this.#done.has(one));
+  }
+
+  #outcome(step: Step, writes: readonly Write[]): Outcome {
     const failure = this.#failed.get(step) ?? null;
-    const done = ranks.every((rank) => rank.every((write) => write.step !== step || this.#done.has(write)));
-    const state = failure !== null ? 'failed' : done ? 'done' : 'notTried';
+    const made = writes.filter((write) => this.#done.has(write)).length;
+    const begun = made > 0 && step.action === 'replace' ? 'removed' : 'notTried';
+    const state = failure !== null ? 'failed' : made === writes.length ? 'done' : begun;
     return { step, state, failure, version: this.#versions.get(step) ?? null };
   }
 

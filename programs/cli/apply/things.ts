@@ -55,7 +55,7 @@ export interface Place {
 
 /** As a file says it. Fields that it leaves out and that are not compared are not there. */
 export interface Wanted extends Thing {
-  /** Null: nobody's file says it; it is made again as it was. */
+  /** Null: it is no file's, but what there was, put back. */
   readonly place: Place | null;
   /** The preshared key. */
   readonly secret: Secret | null;
