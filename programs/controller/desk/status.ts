@@ -1,7 +1,7 @@
 /** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
 import { lifeUsed, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
-import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import type { Rotating, Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
 import type { GatewayInterfaceIntent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import { type Gateway, LOST_MS } from '../agents/gateway.ts';
 import type { Roster } from '../agents/roster.ts';
@@ -70,6 +70,7 @@ export function describeVrouter(
   head: HeadView,
   networks: readonly NetworkRow[],
   peers: number,
+  rotating: Rotating,
   roster: Roster,
   nowUnixMs: number,
 ): Vrouter {
@@ -87,6 +88,7 @@ export function describeVrouter(
     mssClamp: interfaceOf(head)?.mssClamp ?? 'auto',
     sourceCheck: interfaceOf(head)?.sourceCheck ?? 'off',
     peers,
+    rotating,
     createdUnixMs,
     status: statusOfVrouter(head, roster.of(id), nowUnixMs),
     etag: vrouterTag(head, networks, INTERFACE_KEY),
