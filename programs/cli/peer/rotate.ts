@@ -14,6 +14,8 @@ import {
 } from '@vrouter/api/rest/rotations.ts';
 import { newKeyPair, newPresharedKey } from '@vrouter/api/wireguard/keys.ts';
 import { wgQuickText } from '@vrouter/api/wireguard/wg-quick.ts';
+import { parseName } from '@vrouter/core/names.ts';
+import { plain } from '@vrouter/core/table.ts';
 import { type Command, Option } from 'commander';
 import { whole } from '../arguments.ts';
 import { type Controller, pathOf } from '../clients/controller.ts';
@@ -162,12 +164,14 @@ async function turnOf(
   return { peer, row, config: wgQuickText(changed, secrets, keepalive ?? peer.persistentKeepalive) };
 }
 
-/** Names are checked by the controller: none leads out of the folder. Failure `data.unwritable`; then there is none of them. */
+/** Failure `data.unwritable`; then there is none of them. */
 function writeFiles(folder: string, turns: readonly Turn[], what: RotationWhat): string[] {
   const written: string[] = [];
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
     for (const { peer, config } of turns) {
+      // Whatever a controller calls a peer: no name leads out of the folder.
+      if (!parseName(peer.name).ok) throw new Failure('name.invalid', `"${plain(peer.name)}" is no name of a peer`);
       const path = join(folder, `${peer.name}.${what === 'psk' ? 'psk' : 'conf'}`);
       const fd = openSync(path, 'wx', 0o600);
       written.push(path);
@@ -178,6 +182,7 @@ function writeFiles(folder: string, turns: readonly Turn[], what: RotationWhat):
     return written;
   } catch (error) {
     for (const path of written) rmSync(path, { force: true });
+    if (error instanceof Failure) throw error;
     const { code, path } = error as NodeJS.ErrnoException;
     const why = code === 'EEXIST' ? 'it exists already; remove it or choose another folder' : String(code);
     throw new Failure('data.unwritable', `cannot make ${path ?? folder}: ${why}`, '--out-dir');
