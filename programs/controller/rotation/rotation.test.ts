@@ -98,6 +98,8 @@ class World {
 
   async states(id: string): Promise<string> {
     const { rotation } = await showRotation(this.desk, 'v', id);
+    const { peers: _, ...summary } = rotation;
+    assert.deepEqual((await listRotations(this.desk, 'v', firstPage)).rows, [summary]);
     return `${rotation.peers.map(({ state }) => state).join(' ')}, ${rotation.state}`;
   }
 

@@ -4,6 +4,7 @@ import type {
   ChangeRotationReply,
   Rotation,
   RotationPeer,
+  RotationPeerState,
   RotationReply,
   RotationWithPeers,
   rotationPeersRequest,
@@ -24,6 +25,7 @@ import {
   type RotationPeerRow,
   type RotationRow,
   rotationById,
+  rotationCounts,
   rotationPeersOf,
   rotationsOf,
 } from '../store/rotations.ts';
@@ -120,15 +122,20 @@ function readKey(text: string | undefined, wanted: boolean, field: string): stri
 export async function listRotations(desk: Desk, vrouter: string, { limit, after }: Page): Promise<Paged<Rotation>> {
   const head = desk.desired.get(vrouter);
   const page = cut(await rotationsOf(desk.db, head.row.id, after, limit + 1), limit, (row) => row.id);
-  const peers = await rotationPeersOf(
+  const counted = await rotationCounts(
     desk.db,
     page.rows.map((row) => row.id),
   );
-  const byRotation = Map.groupBy(peers, (peer) => peer.rotationId);
+  const byRotation = Map.groupBy(counted, (count) => count.rotationId);
   const overlap = await overlapOf(desk.db, desk, head.row.id);
+  const now = desk.unixMs();
   const rows = page.rows.map((row) => {
-    const { peers: _, ...rotation } = describe(head, row, byRotation.get(row.id) ?? [], overlap, desk.unixMs());
-    return rotation;
+    const groups = byRotation.get(row.id) ?? [];
+    return summary(
+      head,
+      row,
+      groups.map((group) => [shownState(row, group, overlap, now), group.count]),
+    );
   });
   return { rows, next: page.next };
 }
@@ -249,6 +256,16 @@ function describe(
       reason: entry.reason ?? (entry.state === 'waiting' ? whyWaiting[overlap] : null),
     };
   });
+  const states = peers.map(({ state }) => [state, 1] as const);
+  return { ...summary(head, row, states), peers };
+}
+
+/** `states`: how many peers are shown so. */
+function summary(
+  head: HeadView,
+  row: RotationRow,
+  states: readonly (readonly [RotationPeerState, number])[],
+): Rotation {
   const counts: Rotation['counts'] = {
     waiting: 0,
     offered: 0,
@@ -258,12 +275,11 @@ function describe(
     cancelled: 0,
     failed: 0,
   };
-  for (const { state } of peers) counts[state]++;
+  for (const [state, count] of states) counts[state] += count;
   const { id, what, pace, deadlineMs, atDeadline, startedBy, createdUnixMs } = row;
-  const state = rotationState(peers.map((peer) => peer.state));
-  const deadlineSeconds = deadlineMs / 1000;
-  const terms = { what, state, pace, deadlineSeconds, atDeadline, startedBy, createdUnixMs };
-  return { id, vrouter: head.row.name, ...terms, counts, peers };
+  const state = rotationState(states.map(([one]) => one));
+  const terms = { what, state, pace, deadlineSeconds: deadlineMs / 1000, atDeadline, startedBy, createdUnixMs };
+  return { id, vrouter: head.row.name, ...terms, counts };
 }
 
 const whyWaiting: { readonly [O in Overlap]: string | null } = {

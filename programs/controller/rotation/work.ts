@@ -27,7 +27,9 @@ export const OF_THE_JOB: Actor = { name: 'controller', tokenId: null, source: nu
 
 /** A peer that has changed: what is told once it is committed. */
 export interface Switched {
+  readonly vrouterId: string;
   readonly peer: string;
+  readonly oldPublicKey: string;
   readonly publicKey: string;
   readonly forced: boolean;
 }
@@ -120,7 +122,7 @@ export class Work {
     else this.#draft.put({ ...before, presharedKey });
     await this.#set(entry, { ...ended(this.#desk.unixMs()), state: 'switched', forced: forced ? 1 : 0 });
     await note(this.#tx, this.#desk, this.#actor, forced ? 'peer.cutOver' : 'peer.rotate', this.#subject(row.name));
-    this.switched.push({ peer: row.name, publicKey: nextPublicKey, forced });
+    this.switched.push({ vrouterId, peer: row.name, oldPublicKey: publicKey, publicKey: nextPublicKey, forced });
   }
 
   /** The peer has another key: its intent, its row and what has passed go along. */
@@ -164,7 +166,9 @@ function ended(nowUnixMs: number): RotationPeerFields {
 
 /** Tells of peers that have changed. To be called once it is committed. */
 export function tellSwitched(desk: Desk, vrouter: string, switched: readonly Switched[], version: number): void {
-  for (const { peer, publicKey, forced } of switched) {
+  for (const { vrouterId, peer, oldPublicKey, publicKey, forced } of switched) {
+    // What was told of the old key is of nobody any more.
+    if (oldPublicKey !== publicKey) desk.roster.of(vrouterId)?.peers.delete(oldPublicKey);
     const how = forced ? 'was cut over to' : 'has changed to';
     const text = `peer ${peer} of ${vrouter} ${how} its new key ${publicKey}`;
     desk.events.emit({ type: 'peer.rotated', vrouter, subject: peer, version, text });

@@ -50,6 +50,20 @@ export async function rotationPeersOf(db: Reader, rotationIds: readonly string[]
     .execute();
 }
 
+/** How many peers of these rotations are how far; those that were offered together are one row. */
+export async function rotationCounts(
+  db: Reader,
+  rotationIds: readonly string[],
+): Promise<(Pick<RotationPeerRow, 'rotationId' | 'state' | 'offeredUnixMs'> & { readonly count: number })[]> {
+  const rows = await db
+    .selectFrom('rotationPeers')
+    .select(['rotationId', 'state', 'offeredUnixMs', (e) => e.fn.countAll<number>().as('count')])
+    .where('rotationId', 'in', rotationIds)
+    .groupBy(['rotationId', 'state', 'offeredUnixMs'])
+    .execute();
+  return rows.map((row) => ({ ...row, count: Number(row.count) }));
+}
+
 /** Rotations of a vrouter that have somebody left. */
 export async function openRotationsOf(db: Reader, vrouterId: string): Promise<RotationRow[]> {
   return db
