@@ -40,6 +40,8 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'peer.notFound': notFound,
   'peer.exists': exists,
   'peer.overlap': precondition,
+  'rotation.notFound': notFound,
+  'rotation.open': precondition,
   'route.notFound': notFound,
   'route.exists': exists,
   'interface.notFound': notFound,

@@ -29,6 +29,8 @@ export const problemCodes = [
   'peer.notFound',
   'peer.exists',
   'peer.overlap',
+  'rotation.notFound',
+  'rotation.open',
   'route.notFound',
   'route.exists',
   'interface.notFound',

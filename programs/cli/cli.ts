@@ -21,6 +21,7 @@ import { addPeer } from './peer/peer.ts';
 import { addPlan } from './plan/plan.ts';
 import { addPort } from './port/port.ts';
 import { addPublishedPort } from './published-port/published-port.ts';
+import { addRotation } from './rotation/rotation.ts';
 import { addRoute } from './route/route.ts';
 import type { World } from './session.ts';
 import { addShow } from './show/show.ts';
@@ -34,7 +35,7 @@ import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
+The controller (over REST): vrouter, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
 nat-settings, apply, export, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
@@ -71,6 +72,7 @@ export function buildProgram(world: World): Command {
   addVrouter(program, world);
   addPeer(program, world);
   addCa(program, world);
+  addRotation(program, world);
   addRoute(program, world);
   addVrf(program, world);
   addHostInterface(program, world);

@@ -28,11 +28,14 @@ import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
+import { rotatingOf } from './rotation/counts.ts';
+import { RotationWatch } from './rotation/watch.ts';
 import { forgetAnswers } from './store/answers.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
 import { openStore } from './store/open.ts';
 import { storeBackend } from './store/place.ts';
+import { forgetRotations } from './store/rotations.ts';
 import { readSetting, settle } from './store/settings.ts';
 import { VERSION } from './version.ts';
 
@@ -45,6 +48,8 @@ const FORGET_MS = 3_600_000;
 const HISTORY_MS = 60_000;
 /** Certificates are forgotten this long after their end; longer than they can be renewed. ms. */
 const CERTIFICATE_MEMORY_MS = 30 * 24 * 3_600_000;
+/** Rotations that are over are shown this long after their beginning, ms. */
+const ROTATION_MEMORY_MS = 365 * 24 * 3_600_000;
 /** Connections that are still open so long after stop() are cut, ms. */
 const STOP_MS = 1200;
 
@@ -98,6 +103,10 @@ export async function startController(
     gateways: () => gatewayCounts(roster),
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
+    rotating: async () => {
+      const found = await rotatingOf({ db, roster, unixMs });
+      return new Map([...found].map(([id, counts]) => [desired.byId(id)?.row.name ?? id, counts]));
+    },
     certificates: () => certificatesOf(roster, desired, unixMs()),
     authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
@@ -112,7 +121,11 @@ export async function startController(
   const names = agentNames(options);
   const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
-  const poll = new PollService(desired, history, events, metrics, unixMs);
+  const { rootFingerprint } = provider;
+  let agentsUrl = '';
+  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
+  const rotations = new RotationWatch(desk, log.child({ part: 'rotations' }));
+  const poll = new PollService(desired, history, events, metrics, rotations, unixMs);
   const renew = new RenewService(db, desired, provider, events, unixMs);
   const hosts = names.all;
   const keeperLog = log.child({ part: 'certificates' });
@@ -134,10 +147,8 @@ export async function startController(
   keeper.serve((credentials) => agents.server.setSecureContext(secureContext(provider, credentials)));
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
-  const agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
+  agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
 
-  const { rootFingerprint } = provider;
-  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
   const version = (): VersionReply => ({
     name: 'vrouter-controller',
     version: VERSION,
@@ -160,6 +171,8 @@ export async function startController(
   const unwatch = keeper.watch();
   const timers = [
     setInterval(() => keepUp(roster, desired, events, unixMs, log), FLUSH_MS),
+    setInterval(() => rotations.tick().catch(failed(log)), FLUSH_MS),
+    setInterval(() => forgetRotations(db, unixMs() - ROTATION_MEMORY_MS).catch(failed(log)), FORGET_MS),
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
     setInterval(() => keeper.tick(), CERTIFICATES_MS),

@@ -2,15 +2,16 @@
  * The daemon: what people said on one side, a driver on the other, between them the store, the index and the reconcile loop. This
  * file introduces them to each other; what each does is in its own folder.
  */
-import type { GatewayStats, PeerStats } from '@vrouter/api/agent/agent.ts';
+import { type GatewayStats, PEER_SUCCESSOR, type PeerStats } from '@vrouter/api/agent/agent.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
+import { diffKeys } from '@vrouter/intent/diff/diff.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
-import type { Intent, IntentSource } from '@vrouter/intent/model/intents.ts';
+import type { Intent, IntentSource, PeerSuccessorIntent } from '@vrouter/intent/model/intents.ts';
 import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
@@ -29,6 +30,7 @@ import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
+import { Successions } from './reconcile/successions.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
@@ -68,6 +70,7 @@ export class Daemon implements ReconcileObserver {
   readonly #lastHeard: LastHeard;
   readonly #links: Links;
   readonly #duplicates: Duplicates;
+  readonly #successions: Successions;
   #allow: Allow;
   #statsFrom = 0;
   #learning: NodeJS.Timeout | undefined;
@@ -86,19 +89,29 @@ export class Daemon implements ReconcileObserver {
       tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, FIRST_TABLE)),
       privateKey: (): Secret => privateKey,
       secret: (base64: string): Secret => makeSecret(Uint8Array.fromBase64(base64)),
+      hasSucceeded: (link: string, key: string, rotation: string) => this.#successions.has(link, key, rotation),
     };
+    this.#successions = new Successions({
+      store,
+      unixMs: Date.now,
+      facts: () => driver.peerFacts(AbortSignal.timeout(2000)).catch(() => []),
+      isTrue: (link, publicKey) => this.#isTrue(`wireguardPeer/${link}/${publicKey}` as ObjectKey),
+      heard: (intent) => this.#succeeded(intent),
+    });
     this.desired = new Desired(outside, driver.capabilities().kinds);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
     this.#links = new Links(this.desired, driver, this.reconciler);
     this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     const stored = store.intents();
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
+    this.#successions.tidy();
     this.desired.replaceSource('file', fileIntents(config.intents));
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
     const parts = { store, identity, join: join?.value ?? null, events: this.events, log };
+    const succeeded = () => this.#successions.told();
     this.agent = new ControllerAgent(
-      { ...parts, apply: (change) => this.#apply(change), report: () => this.#report() },
+      { ...parts, apply: (change) => this.#apply(change), report: () => this.#report(), succeeded },
       stored,
     );
   }
@@ -113,6 +126,7 @@ export class Daemon implements ReconcileObserver {
       this.#lookForDevices();
     }, LEARN_MS);
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
+    this.#successions.watch();
     this.agent.start();
   }
 
@@ -129,6 +143,7 @@ export class Daemon implements ReconcileObserver {
   async stop(): Promise<void> {
     clearInterval(this.#learning);
     await this.agent.stop();
+    await this.#successions.stop();
     await this.reconciler.stop();
     this.#lastHeard.save(this.reconciler.observed().values());
     this.store[Symbol.dispose]();
@@ -292,10 +307,12 @@ export class Daemon implements ReconcileObserver {
   async #apply(change: SyncChange): Promise<void> {
     for (const key of change.remove) {
       this.badIntents.delete('controller', key);
+      this.#successions.gone(key);
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
     this.reconciler.kick();
+    this.#successions.watch();
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = change.version;
   }
 
@@ -304,9 +321,11 @@ export class Daemon implements ReconcileObserver {
     const intent = this.#obeyed(source, readIntent(key, body));
     if (intent.ok) {
       this.badIntents.delete(source, key);
+      if (intent.value.kind === 'peerSuccessor') this.#successions.said(intent.value);
       this.desired.put(source, intent.value);
       return;
     }
+    this.#successions.gone(key);
     this.desired.remove(source, key);
     this.badIntents.put({ source, key, problem: intent.error });
     this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
@@ -316,9 +335,39 @@ export class Daemon implements ReconcileObserver {
   #obeyed(source: IntentSource, intent: Result<Intent>): Result<Intent> {
     if (!intent.ok || source !== 'controller') return intent;
     const { kind } = intent.value;
+    if (kind === 'peerSuccessor' && this.#features().length === 0)
+      return err(problem('intent.unsupported', 'this plane cannot have two keys of a peer at a time', 'kind'));
     if (!isOfTheMachine(kind) || this.#allow[kind]) return intent;
     const hint = `the file of this gateway does not let its controller say ${kind}, which is of the machine itself; "allow: { ${kind}: true }" there does`;
     return err(problem('intent.refused', hint));
+  }
+
+  #features(): string[] {
+    return this.#driver.capabilities().keyOverlap === true ? [PEER_SUCCESSOR] : [];
+  }
+
+  #isTrue(key: ObjectKey): boolean {
+    const should = this.desired.desired(key);
+    const is = this.reconciler.observed().get(key);
+    return (
+      should !== undefined &&
+      is !== undefined &&
+      diffKeys(
+        [key],
+        () => should,
+        () => is,
+      ).length === 0
+    );
+  }
+
+  /** The next key of a peer has been heard: its allowed IPs are with that one now. */
+  #succeeded({ interface: link, publicKey, nextPublicKey }: PeerSuccessorIntent): void {
+    this.desired.changed(`succession/${link}/${publicKey}`);
+    this.reconciler.kick();
+    this.agent.hurry();
+    const what = publicKey === nextPublicKey ? 'its new preshared key' : `its new key ${nextPublicKey}`;
+    this.#log.info({ link, peer: publicKey, next: nextPublicKey }, 'a peer has changed to its new key');
+    this.events.emit('poll', `peer ${publicKey} of ${link} was heard with ${what}`);
   }
 
   async #report() {
@@ -330,6 +379,7 @@ export class Daemon implements ReconcileObserver {
       errors: this.problems().slice(0, 100),
       plane: this.#driver.capabilities().plane,
       version: VERSION,
+      features: this.#features(),
     };
   }
 

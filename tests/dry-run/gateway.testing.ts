@@ -16,6 +16,7 @@ import { PollService } from '../../programs/controller/agents/poll.ts';
 import { sha256 } from '../../programs/controller/ca/keys.ts';
 import { History } from '../../programs/controller/history/history.ts';
 import { Metrics } from '../../programs/controller/metrics/metrics.ts';
+import { RotationWatch } from '../../programs/controller/rotation/watch.ts';
 import type { GatewayRow } from '../../programs/controller/store/gateways.ts';
 import { insertGateway } from '../../programs/controller/store/gateways.ts';
 import type { TestDesk } from '../../programs/controller/testing/store.ts';
@@ -92,7 +93,8 @@ export class PlaneGateway {
     };
     await desk.db.transaction().execute((tx) => insertGateway(tx, row));
     const history = new History(desk.db, desk.unixMs);
-    const polls = new PollService(desk.desired, history, desk.events, new Metrics(), desk.unixMs);
+    const rotations = new RotationWatch(desk, pino({ level: 'silent' }));
+    const polls = new PollService(desk.desired, history, desk.events, new Metrics(), rotations, desk.unixMs);
     const gateway = new PlaneGateway(polls, desk.roster.add(row, null));
     gateway.#reconciler.start();
     await gateway.poll();

@@ -82,6 +82,15 @@ export type HeldChange = z.infer<typeof heldChange>;
 
 export const objectError = z.object({ key: z.string(), code: z.string(), message: z.string() });
 
+/** A gateway can have two keys of a peer at a time: `peerSuccessor` intents mean something to it, and its plane does it. */
+export const PEER_SUCCESSOR = 'peerSuccessor';
+/** Most successions of one poll; who tells fewer has told all. */
+export const SUCCEEDED_MAX = 1000;
+
+/** The next key of a peer was heard in this rotation and is the peer's on the plane; told until the controller says so itself. */
+export const succession = z.object({ interface: z.string(), publicKey: base64Key, rotation: z.string().max(64) });
+export type Succession = z.infer<typeof succession>;
+
 /** POST /vrouter/poll over mTLS: the certificate says who asks, `gatewayId` is only cross-checked. */
 export const pollRequest = z.object({
   gatewayId: z.string(),
@@ -106,6 +115,10 @@ export const pollRequest = z.object({
   errors: z.array(objectError).max(100),
   plane: z.string().max(32),
   version: z.string().max(64),
+  /** What this gateway can beyond what every one could; older ones do not say. */
+  features: z.array(z.string().max(64)).max(64).optional(),
+  /** Of the state at `storedVersion`: whoever is not told of here was not heard before it was stored. */
+  succeeded: z.array(succession).max(SUCCEEDED_MAX).optional(),
   /** Controller's clock minus ours, as last measured, ms. */
   clockOffsetMs: z.number().nullable().optional(),
 });

@@ -79,9 +79,12 @@ export type PeerGateway = z.infer<typeof peerGateway>;
 export const createPeerReply = z.object({ peer, gateway: peerGateway, version });
 export type CreatePeerReply = z.infer<typeof createPeerReply>;
 
-/** PATCH /v1/vrouters/:name/peers/:peer: what is left out stays. Its key and its addresses are not changed here. */
+/** PATCH /v1/vrouters/:name/peers/:peer: what is left out stays. Its addresses are not changed here. */
 export const changePeerRequest = z.strictObject({
   name: name.optional(),
+  publicKey: publicKey
+    .optional()
+    .describe('Another key from this version on, which cuts off who still has the old one; a rotation does not'),
   presharedKey: z.string().nullable().optional().describe('32 bytes in base64; null takes it away; never shown again'),
   allowedIps: z
     .array(prefix)
@@ -100,7 +103,15 @@ export const changePeerRequest = z.strictObject({
 export type ChangePeerRequest = z.input<typeof changePeerRequest>;
 
 /** 200 of PATCH /v1/vrouters/:name/peers/:peer. The version is the one before when nothing changed. */
-export const changePeerReply = z.object({ peer, gateway: peerGateway, version });
+export const changePeerReply = z.object({
+  peer,
+  gateway: peerGateway,
+  version,
+  effect: z
+    .enum(['none', 'rehandshake', 'interrupt'])
+    .optional()
+    .describe('What the change does to traffic of the peer that flows; older controllers do not say'),
+});
 export type ChangePeerReply = z.infer<typeof changePeerReply>;
 
 /** GET /v1/vrouters/:name/peers/:peer */

@@ -132,6 +132,14 @@ export const vrouterStatus = z.object({
 });
 export type VrouterStatus = z.infer<typeof vrouterStatus>;
 
+/** Peers whose keys a rotation is changing. */
+export const rotating = z.object({
+  waiting: z.number().describe('For their turn, or for a gateway that can have two keys of a peer'),
+  offered: z.number().describe('Whose old and next keys are both good'),
+  stragglers: z.number().describe('That have not changed in time'),
+});
+export type Rotating = z.infer<typeof rotating>;
+
 export const vrouter = z.object({
   id: z.string(),
   name: z.string(),
@@ -145,6 +153,7 @@ export const vrouter = z.object({
   mssClamp: mssClamp.optional(),
   sourceCheck: sourceCheck.optional(),
   peers: z.number().describe('How many there are'),
+  rotating: rotating.optional().describe('Older controllers do not say'),
   createdUnixMs: unixMs,
   status: vrouterStatus,
   etag,

@@ -16,6 +16,10 @@ export interface Capabilities {
    * privileges) shows when it is tried: `port.denied`.
    */
   readonly linkTypes: readonly LinkType[];
+  /**
+   * Whether a WireGuard peer without allowed IPs shakes hands, so that another key can be waited for beside the present one; left out: no.
+   */
+  readonly keyOverlap?: boolean;
   /** Objects that always exist and are never created or deleted (the VRF `default`). */
   readonly builtIn: readonly ObjectKey[];
 }

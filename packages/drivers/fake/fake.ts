@@ -44,6 +44,7 @@ export class FakeDriver implements Driver {
       plane: 'fake',
       kinds: [...this.#kinds],
       linkTypes: ['wireguard', 'tun', 'port', 'tap'],
+      keyOverlap: true,
       builtIn: [objectKey(DEFAULT_VRF)],
     };
   }

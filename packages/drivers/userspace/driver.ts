@@ -16,6 +16,7 @@ const capabilities: Capabilities = {
   plane: 'userspace',
   kinds: Object.keys(objectKinds) as ObjectKind[],
   linkTypes: ['wireguard', 'tun', 'port', 'tap'],
+  keyOverlap: true,
   builtIn: ['vrf/default' as ObjectKey],
 };
 

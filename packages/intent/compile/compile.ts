@@ -8,6 +8,7 @@ import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
 import { compileNatSettings } from './nat-settings.ts';
 import { compilePeer } from './peer.ts';
+import { compilePeerSuccessor } from './peer-successor.ts';
 import { compilePort } from './port.ts';
 import { compilePublishedPort } from './published-port.ts';
 import { compileRoute } from './route.ts';
@@ -26,6 +27,7 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   publishedPort: 2,
   floatingIp: 2,
   natSettings: 0,
+  peerSuccessor: 1,
 };
 export const INTENT_RANKS = 3;
 
@@ -43,6 +45,8 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileAddress(intent, context);
     case 'peer':
       return compilePeer(intent, context);
+    case 'peerSuccessor':
+      return compilePeerSuccessor();
     case 'route':
       return compileRoute(intent, context);
     case 'masquerade':

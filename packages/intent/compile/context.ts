@@ -11,6 +11,11 @@ export interface Outside {
   privateKey(interfaceName: string): Secret | null;
   /** A Secret of base64 text (this package knows no hash to make its fingerprint). */
   secret(base64: string): Secret;
+  /**
+   * Whether the key that is to succeed a peer's in this rotation has been heard, so that it is the peer's from now on. Left out: none
+   * has, ever. `changed('succession/INTERFACE/KEY')` tells that the answer for this peer's key is another.
+   */
+  hasSucceeded?(interfaceName: string, publicKey: string, rotation: string): boolean;
 }
 
 /** What others may know of an interface. */
@@ -20,6 +25,15 @@ export interface SeenInterface {
   readonly carriesIpv6: boolean;
 }
 
+/** What a peer may know of the key that is to take its place. */
+export interface SeenSuccessor {
+  readonly publicKey: string;
+  /** Base64. */
+  readonly presharedKey: string | null;
+  /** `open`: it is waited for; `taken`: it was heard, and is the peer's key; `closed`: it comes no more. */
+  readonly state: 'open' | 'taken' | 'closed';
+}
+
 export interface CompileContext extends Outside {
   /** Whether intents may stand on this VRF now: `default`, or one that was said and is itself compiled. */
   hasVrf(name: string): boolean;
@@ -27,6 +41,8 @@ export interface CompileContext extends Outside {
   gatewayInterface(name: string): SeenInterface | null;
   /** An interface of any kind that was said and is itself compiled; else null. */
   anyInterface(name: string): SeenInterface | null;
+  /** What is said of the next key of a peer; null: nothing. */
+  successor(interfaceName: string, publicKey: string): SeenSuccessor | null;
   /**
    * Lays claim to something that one intent alone can have. Null: it is ours. Otherwise who holds it (`source key`): the intent that
    * was said first.

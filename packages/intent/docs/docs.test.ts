@@ -23,6 +23,13 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
   { kind: 'port', name: 'lan', device: 'eth1' },
   { kind: 'address', interface: 'wg0', address: '10.0.0.1/24' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1) },
+  {
+    kind: 'peerSuccessor',
+    interface: 'wg0',
+    publicKey: testKey(1),
+    nextPublicKey: testKey(2),
+    rotation: 'r1',
+  },
   { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
   { kind: 'floatingIp', id: 'f1', address: '198.51.100.9', fixedAddress: '10.77.0.2' },
   { kind: 'natSettings', name: 'default' },

@@ -303,7 +303,7 @@ export class Desired {
       this.#hide(key);
       return;
     }
-    const visible = intent.kind === 'vrf' ? intent.name : `${intent.vrf} ${intent.mtu >= IPV6_MTU_MIN}`;
+    const visible = seenOf(intent);
     if (this.#visible.get(key) === visible) return;
     this.#visible.set(key, visible);
     this.changed(key);
@@ -318,7 +318,13 @@ export class Desired {
 function isReferred(intent: Intent): intent is Extract<Intent, { kind: (typeof referred)[number] }> {
   return referred.some((kind) => kind === intent.kind);
 }
-const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port'] as const;
+const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port', 'peerSuccessor'] as const;
+
+/** What others may see of it, as the recorder reads it. */
+function seenOf(intent: Extract<Intent, { kind: (typeof referred)[number] }>): string {
+  if (intent.kind === 'peerSuccessor') return JSON.stringify(intent);
+  return intent.kind === 'vrf' ? intent.name : `${intent.vrf} ${intent.mtu >= IPV6_MTU_MIN}`;
+}
 
 /** Shared by all that have nothing to complain about. */
 const none: readonly never[] = Object.freeze([]);

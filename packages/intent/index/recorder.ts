@@ -1,7 +1,8 @@
 /** The compile context that remembers what it was asked. One serves all compiles, one after the other. */
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CompileContext, Outside, SeenInterface } from '../compile/context.ts';
+import type { CompileContext, Outside, SeenInterface, SeenSuccessor } from '../compile/context.ts';
 import { DEFAULT_VRF } from '../compile/vrf.ts';
+import { type PeerSuccessorIntent, successorKey } from '../model/intents.ts';
 import type { Entry } from './entry.ts';
 
 export interface Recording {
@@ -49,6 +50,15 @@ export class Recorder implements CompileContext {
     // All are asked in any case: whichever changes, who asked is compiled again.
     const host = this.#look(`hostInterface/${name}`);
     return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host);
+  }
+
+  successor(interfaceName: string, publicKey: string): SeenSuccessor | null {
+    const said = this.#look(successorKey(interfaceName, publicKey));
+    if (said === undefined) return null;
+    const { nextPublicKey, presharedKey, rotation, open } = JSON.parse(said) as PeerSuccessorIntent;
+    this.#lookups.push(`succession/${interfaceName}/${publicKey}`);
+    const taken = this.#outside.hasSucceeded?.(interfaceName, publicKey, rotation) === true;
+    return { publicKey: nextPublicKey, presharedKey, state: taken ? 'taken' : open ? 'open' : 'closed' };
   }
 
   claim(resource: string): string | null {

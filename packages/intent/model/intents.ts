@@ -97,6 +97,26 @@ export interface PeerIntent {
   readonly persistentKeepalive: number;
 }
 
+/**
+ * A peer is to have another key, preshared key or both, and nobody knows when its device will. Key: interface, publicKey, which are those
+ * of the peer. Both keys shake hands; the allowed IPs, which one key alone can have, stay with the old one until the new one is heard,
+ * and then are the new one's. An intent of its own, not fields of the peer: a gateway that does not know it goes on with the old key.
+ */
+export interface PeerSuccessorIntent {
+  readonly kind: 'peerSuccessor';
+  readonly interface: string;
+  /** The peer's, base64. */
+  readonly publicKey: string;
+  /** Base64; the same as `publicKey` when only the preshared key is another. */
+  readonly nextPublicKey: string;
+  /** That comes with the next key, base64; null is none. */
+  readonly presharedKey: string | null;
+  /** Tells one succession of a key from the next: it is what is reported, and remembered, as done. */
+  readonly rotation: string;
+  /** False: it is taken back; who has not been heard yet is not taken any more. */
+  readonly open: boolean;
+}
+
 /** Key: vrf, prefix. Exactly one of `interface`, or `blackhole: true`. */
 export interface RouteIntent {
   readonly kind: 'route';
@@ -165,6 +185,7 @@ export type Intent =
   | PortIntent
   | AddressIntent
   | PeerIntent
+  | PeerSuccessorIntent
   | RouteIntent
   | MasqueradeIntent
   | PublishedPortIntent
@@ -192,6 +213,8 @@ export function intentKey(intent: Intent): IntentKey {
       return `address/${intent.interface}/${intent.address}` as IntentKey;
     case 'peer':
       return `peer/${intent.interface}/${intent.publicKey}` as IntentKey;
+    case 'peerSuccessor':
+      return successorKey(intent.interface, intent.publicKey);
     case 'route':
       return `route/${intent.vrf}/${intent.prefix}` as IntentKey;
     case 'floatingIp':
@@ -203,4 +226,9 @@ export function intentKey(intent: Intent): IntentKey {
       return `publishedPort/${vrf}/${hostAddress ?? '*'}/${protocol}/${hostPort}` as IntentKey;
     }
   }
+}
+
+/** Key of the intent that gives this peer another key. */
+export function successorKey(interfaceName: string, publicKey: string): IntentKey {
+  return `peerSuccessor/${interfaceName}/${publicKey}` as IntentKey;
 }

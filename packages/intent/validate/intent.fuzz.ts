@@ -30,6 +30,7 @@ export const seeds: readonly Uint8Array[] = [
   { kind: 'port', name: 'lan', tap: 'lan0', mtu: 9000 },
   { kind: 'address', interface: 'wg0', address: 'fd77::1/64' },
   { kind: 'peer', interface: 'wg0', publicKey: testKey(1), allowedIps: ['10.0.0.2', 'fd77::/64'], endpoint: '[::1]:5' },
+  { kind: 'peerSuccessor', interface: 'wg0', publicKey: testKey(1), nextPublicKey: testKey(2), rotation: 'r1' },
   { kind: 'route', vrf: 'default', prefix: '10.0.0.0/8', interface: 'wg0', nextHop: '10.0.0.1' },
   { kind: 'route', prefix: '::/0', blackhole: true },
   { kind: 'masquerade', prefix: '10.0.0.0/8', leaving: ['wg0'], addresses: ['192.0.2.1', '192.0.2.2'] },

@@ -87,6 +87,17 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       persistentKeepalive: f.integer('persistentKeepalive', 0, 65_535, 0),
     }),
 
+  peerSuccessor: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'peerSuccessor'),
+      interface: f.interfaceName('interface'),
+      publicKey: f.key('publicKey'),
+      nextPublicKey: f.key('nextPublicKey'),
+      presharedKey: f.keyOrNull('presharedKey'),
+      rotation: f.name('rotation'),
+      open: f.flag('open', true),
+    }),
+
   route: (f) => {
     const route = {
       kind: f.literal('kind', 'route'),

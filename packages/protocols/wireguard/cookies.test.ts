@@ -111,8 +111,8 @@ test('a cookie is used for 115 s and its secret for 120 s', () => {
   ] as const) {
     net.at(at);
     a.quiet();
-    a.device.setPeer({ publicKey: b.device.publicKey, presharedKey: new Uint8Array(32).fill(at / 1000) }, a.now);
     ab.lastInitiationSentAt = Number.NEGATIVE_INFINITY;
+    a.device.greet(ab, a.now);
     net.at(at + 1);
     assert.equal(a.sent[0]!.bytes.subarray(132).toHex() !== '00'.repeat(16), used, String(at));
   }

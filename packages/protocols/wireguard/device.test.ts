@@ -152,50 +152,62 @@ test('an update that says nothing new disturbs nothing', () => {
   assert.deepEqual(a.device.allowedIps(ab), [prefix('10.0.0.2/32')]);
 });
 
-test('a new pre-shared key makes that peer shake hands, and no other', () => {
+test('a new pre-shared key counts from the next handshake on: the session goes on, and nobody shakes hands for it', () => {
   const { net, a, b, ab, ba } = couple();
-  const c = net.host('c', '192.0.2.3:3');
-  const ac = a.knows(c, ['10.0.0.3/32']);
-  c.knows(a, ['10.0.0.1/32']);
   a.say(fromA());
-  a.say(packet('10.0.0.1', '10.0.0.3', new Uint8Array(1)));
   net.at(10_000);
-  const other = ac.current;
+  const session = ab.current;
   a.quiet();
+  b.quiet();
   const key = new Uint8Array(32).fill(9);
-  a.device.setPeer({ publicKey: b.device.publicKey, presharedKey: key }, a.now);
+  // One side first: the other learns of it much later.
   b.device.setPeer({ publicKey: a.device.publicKey, presharedKey: key }, b.now);
   net.at(20_000);
-  assert.equal(a.timesOf(1)[0], 10_000);
-  assert.equal(ac.current, other);
-  assert.equal(a.sent.filter((one) => one.to === c.endpoint.text && one.type !== 4).length, 0);
-  a.say(fromA('with key'));
-  net.at(20_010);
-  assert.equal(texts(b).at(-1), 'with key');
+  a.say(fromA('before'));
+  net.at(60_000);
+  a.device.setPeer({ publicKey: b.device.publicKey, presharedKey: key }, a.now);
+  a.say(fromA('after'));
+  net.at(60_010);
+  assert.deepEqual(texts(b), ['before', 'after']);
+  assert.deepEqual([a.timesOf(1), b.timesOf(1)], [[], []]);
+  assert.equal(ab.current, session);
+  // The session is renewed with the new key on both sides.
+  net.at(121_000);
+  a.say(fromA('renewed'));
+  net.at(122_000);
+  assert.deepEqual([a.timesOf(1).length, texts(b).at(-1)], [1, 'renewed']);
+  assert.notEqual(ab.current, session);
   assert.ok(ab.current?.maySend && ba.current?.maySend);
-  // On one side alone nothing gets through any more, and nothing is confirmed.
-  a.device.setPeer({ publicKey: b.device.publicKey, presharedKey: null }, a.now);
+});
+
+test('a pre-shared key on one side alone: the session lives to its end, and nothing is confirmed after it', () => {
+  const { net, a, b } = couple();
+  a.say(fromA());
+  net.at(10);
+  b.device.setPeer({ publicKey: a.device.publicKey, presharedKey: new Uint8Array(32).fill(9) }, b.now);
+  net.at(110_000);
+  a.say(fromA('lives'));
+  net.at(110_010);
+  assert.deepEqual(texts(b), ['ping', 'lives']);
+  net.at(190_000);
   b.quiet();
   a.say(fromA('without'));
-  net.at(40_000);
+  net.at(220_000);
   assert.deepEqual(texts(b), []);
   assert.ok(a.verdicts.includes(-WireguardDrop.notAuthentic));
 });
 
-test('a late confirmation of the old session does not end the handshake for the new key', () => {
-  const { net, a, b, ba } = couple();
-  a.say(fromA());
-  net.at(2);
-  assert.ok(ba.next, 'answered, not confirmed');
+test('a handshake that is under way begins anew with the new pre-shared key', () => {
+  const { net, a, b, ab } = couple();
   const presharedKey = new Uint8Array(32).fill(9);
   b.device.setPeer({ publicKey: a.device.publicKey, presharedKey }, b.now);
-  b.say(fromB());
-  net.at(100);
-  assert.deepEqual(texts(b), ['ping']);
-  assert.ok(ba.pending, 'the handshake goes on');
+  a.say(fromA());
+  net.at(3000);
+  assert.deepEqual(texts(b), []);
   a.device.setPeer({ publicKey: b.device.publicKey, presharedKey }, a.now);
-  net.at(8000);
-  assert.deepEqual(texts(a), ['pong']);
+  net.at(12_000);
+  assert.deepEqual(texts(b), ['ping']);
+  assert.ok(ab.current?.maySend);
 });
 
 test('a removed peer leaves nothing: no keys, no routes, no timers', () => {

@@ -123,9 +123,9 @@ export class WireguardDevice {
   }
 
   /**
-   * Adds a peer or changes it; see PeerUpdate for what stays. Sessions go on undisturbed, except that a new pre-shared key ends the
-   * sending keys of this peer and makes it shake hands. What is to be sent (a first persistent keepalive, that handshake) is sent
-   * by `tick`, and `wakeAt` says so. Allowed IPs that another peer has move here. Null: the key is our own, and is ignored.
+   * Adds a peer or changes it; see PeerUpdate for what stays. Sessions go on undisturbed: a new pre-shared key counts from the next
+   * handshake on, and one that is under way begins anew with it. What is to be sent (a first persistent keepalive, that handshake) is
+   * sent by `tick`, and `wakeAt` says so. Allowed IPs that another peer has move here. Null: the key is our own, and is ignored.
    */
   setPeer(update: PeerUpdate, now: Millis): WireguardPeer | null {
     checkKey(update.publicKey);
@@ -378,10 +378,10 @@ export class WireguardDevice {
     if (equalConstantTime(before, key ?? new Uint8Array(KEY_BYTES))) return;
     peer.presharedKey = key === null ? null : new Uint8Array(key);
     before.fill(0);
-    const known = peer.current !== null || peer.next !== null || peer.pending !== null;
-    expireSending(peer);
+    // Who is to have the other key as well needs time to get it, and has it as long as the session lives (as with Linux).
+    const isUnderWay = peer.pending !== null;
     this.#handshakes.forget(peer);
-    if (known) this.greet(peer, now);
+    if (isUnderWay) this.greet(peer, now);
   }
 }
 

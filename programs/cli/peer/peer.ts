@@ -9,6 +9,7 @@ import { pathOf } from '../clients/controller.ts';
 import { type Listing, showPages } from '../clients/pages.ts';
 import { sessionOf, type World } from '../session.ts';
 import { addPeerAdd } from './add.ts';
+import { addPeerRotate } from './rotate.ts';
 import { addPeerSet } from './set.ts';
 
 export function addPeer(program: Command, world: World): void {
@@ -17,10 +18,11 @@ export function addPeer(program: Command, world: World): void {
     .description('WireGuard peers of a virtual router')
     .addHelpText(
       'after',
-      '\nExamples:\n  vrouterctl peer add edge-1 phone --psk --keepalive 25 --out phone.conf\n  vrouterctl peer add edge-1 office --public-key K --allowed-ips 192.168.5.0/24\n  vrouterctl peer set edge-1 office --allowed-ips 192.168.5.0/24,192.168.6.0/24\n  vrouterctl peer list edge-1 --json',
+      '\nExamples:\n  vrouterctl peer add edge-1 phone --psk --keepalive 25 --out phone.conf\n  vrouterctl peer add edge-1 office --public-key K --allowed-ips 192.168.5.0/24\n  vrouterctl peer set edge-1 office --allowed-ips 192.168.5.0/24,192.168.6.0/24\n  vrouterctl peer rotate edge-1 phone > phone.conf\n  vrouterctl peer list edge-1 --json',
     );
   addPeerAdd(noun, world);
   addPeerSet(noun, world);
+  addPeerRotate(noun, world);
 
   noun
     .command('remove')

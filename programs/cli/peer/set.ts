@@ -1,4 +1,4 @@
-/** `vrouterctl peer set`: changes a peer in place. Its key is its identity and is not changed here. */
+/** `vrouterctl peer set`: changes a peer in place. */
 import { type ChangePeerReply, type ChangePeerRequest, changePeerReply } from '@vrouter/api/rest/peers.ts';
 import { newPresharedKey } from '@vrouter/api/wireguard/keys.ts';
 import type { Command } from 'commander';
@@ -11,6 +11,7 @@ import { reserveSecretFile } from './secret-file.ts';
 
 interface SetOptions extends IfMatch {
   readonly name?: string;
+  readonly publicKey?: string;
   /** False: there shall be none. */
   readonly allowedIps?: readonly string[] | false;
   readonly endpoint?: string | false;
@@ -22,6 +23,7 @@ interface SetOptions extends IfMatch {
 
 const help = `
 --psk makes a preshared key here and shows it once, as a line for the peer's file: put it there, or the next handshake fails.
+A new key is better given by peer rotate, which keeps the old one good until the device has changed.
 
 Examples:
   vrouterctl peer set edge-1 office --allowed-ips 192.168.5.0/24,192.168.6.0/24
@@ -35,6 +37,7 @@ export function addPeerSet(noun: Command, world: World): void {
     .argument('<vrouter>')
     .argument('<peer>', 'name or public key')
     .option('--name <name>', 'call it so from now on')
+    .option('--public-key <key>', 'its key from now on; cuts it off until it has changed (see peer rotate)')
     .option('--allowed-ips <cidr>', 'all the networks behind the peer; may be repeated', list)
     .option('--no-allowed-ips', 'no networks behind the peer')
     .option('--endpoint <ip:port>', 'where the gateway reaches the peer')
@@ -51,10 +54,11 @@ export function addPeerSet(noun: Command, world: World): void {
 }
 
 async function set(session: Session, vrouter: string, peer: string, options: SetOptions): Promise<void> {
-  const { name, allowedIps, endpoint, psk, keepalive, out, ifMatch } = options;
+  const { name, publicKey, allowedIps, endpoint, psk, keepalive, out, ifMatch } = options;
   const presharedKey = psk === true ? newPresharedKey() : null;
   const request: ChangePeerRequest = {
     ...(name === undefined ? {} : { name }),
+    ...(publicKey === undefined ? {} : { publicKey }),
     ...(allowedIps === undefined ? {} : { allowedIps: allowedIps === false ? [] : [...allowedIps] }),
     ...(endpoint === undefined ? {} : { endpoint: endpoint === false ? null : endpoint }),
     ...(keepalive === undefined ? {} : { persistentKeepalive: keepalive }),
@@ -86,7 +90,9 @@ function report(session: Session, reply: Reply<ChangePeerReply>, shown: string |
     world.out(JSON.stringify(shown === null ? raw : { ...raw, presharedKey: shown }, null, 2));
     return;
   }
-  const said = `changed ${reply.data.peer.name}, version ${reply.data.version}`;
+  const { peer, version, effect } = reply.data;
+  const cut = effect === 'interrupt' ? ' (what flowed is interrupted)' : '';
+  const said = `changed ${peer.name}, version ${version}${cut}`;
   if (shown === null) world.out(said);
   else {
     world.note(said);

@@ -171,6 +171,13 @@ function stateOf(row: Vrouter): string {
   return row.status.registered ? 'away' : 'waiting for a gateway';
 }
 
+/** None when no rotation waits for anybody. */
+function rotatingRow(rotating: Vrouter['rotating']): (readonly [string, string])[] {
+  const { waiting = 0, offered = 0, stragglers = 0 } = rotating ?? {};
+  if (waiting + offered + stragglers === 0) return [];
+  return [['new keys', `${offered} offered, ${waiting} waiting, ${stragglers} stragglers`]];
+}
+
 function vrouterText(row: Vrouter, nowUnixMs: number): string {
   const { status } = row;
   const facts = pairs([
@@ -181,6 +188,7 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['endpoint', row.endpoint],
     ['interface', interfaceText(row)],
     ['peers', row.peers],
+    ...rotatingRow(row.rotating),
     ['public key', status.publicKey],
     ['configuration', `version ${status.appliedVersion ?? '-'} applied, ${status.version} wanted`],
     ['host', status.hostname],

@@ -15,7 +15,7 @@ export interface PeerHeard {
 }
 
 /** What of a gateway the other controllers are told; what its peers have passed is only known where it polls. */
-type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats'>;
+type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats' | 'features'>;
 
 export class Gateway {
   readonly id: string;
@@ -34,6 +34,8 @@ export class Gateway {
   /** It has a state that the store has lost (lost-state.ts). */
   lost = false;
   clockOffsetMs: number | null = null;
+  /** What it can beyond what every one could; null: it has not been heard yet. */
+  features: readonly string[] | null = null;
   /** The latest that it was given. */
   certificate: CertificateTimes | null;
   /** What was told of it last, so that it is told once. */
@@ -61,6 +63,7 @@ export class Gateway {
     this.row.softwareVersion = poll.version;
     this.errors = poll.errors;
     this.holding = poll.held ?? null;
+    this.features = poll.features ?? [];
     if (poll.clockOffsetMs !== undefined) this.clockOffsetMs = poll.clockOffsetMs;
     this.dirty = true;
     if (poll.stats === null) return;
@@ -78,14 +81,14 @@ export class Gateway {
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
     this.connected = true;
     if (row.told === null) return;
-    const { errors, holding, clockOffsetMs, stats } = JSON.parse(row.told) as Told;
-    Object.assign(this, { errors, holding, clockOffsetMs, stats });
+    const { errors, holding, clockOffsetMs, stats, features = [] } = JSON.parse(row.told) as Told;
+    Object.assign(this, { errors, holding, clockOffsetMs, stats, features });
   }
 
   /** `forOthers`: there are controllers that it does not poll at. */
   seen(forOthers: boolean): GatewaySeen {
-    const { errors, holding, clockOffsetMs, stats } = this;
-    const told: Told = { errors, holding, clockOffsetMs, stats };
+    const { errors, holding, clockOffsetMs, stats, features } = this;
+    const told: Told = { errors, holding, clockOffsetMs, stats, features };
     return {
       id: this.id,
       lastPollUnixMs: this.row.lastPollUnixMs ?? 0,

@@ -13,6 +13,7 @@ import { Authority } from '../ca/authority.ts';
 import { createVrouter, revokeGateway } from '../desk/vrouters.ts';
 import { History } from '../history/history.ts';
 import { Metrics } from '../metrics/metrics.ts';
+import { RotationWatch } from '../rotation/watch.ts';
 import { lastAudit } from '../store/audit.ts';
 import { type Answer, makeRequest, prepareJoin, register, TestGateway } from '../testing/gateway.ts';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
@@ -36,7 +37,8 @@ before(async () => {
   const { db, desired, roster, events } = opened;
   const metrics = new Metrics();
   const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs);
-  const poll = new PollService(desired, new History(db, unixMs), events, metrics, unixMs);
+  const rotations = new RotationWatch(opened, pino({ level: 'silent' }));
+  const poll = new PollService(desired, new History(db, unixMs), events, metrics, rotations, unixMs);
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const services = { db, provider: authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
   listener = await agentListener(services, await authority.server(['127.0.0.1'], null, 0), pino({ level: 'silent' }));

@@ -8,6 +8,7 @@ import { INTERFACE } from '../desk/status.ts';
 import type { EventBus } from '../events/bus.ts';
 import type { History } from '../history/history.ts';
 import type { Metrics } from '../metrics/metrics.ts';
+import type { RotationWatch } from '../rotation/watch.ts';
 import type { StoredOp } from '../store/intents.ts';
 import type { Gateway } from './gateway.ts';
 import { heldBecauseLost, isLost, keepWhatYouHave } from './lost-state.ts';
@@ -32,10 +33,19 @@ export class PollService {
   readonly #history: History;
   readonly #events: EventBus;
   readonly #metrics: Metrics;
+  readonly #rotations: RotationWatch;
   readonly #unixMs: () => number;
   #stopping = false;
 
-  constructor(desired: Desired, history: History, events: EventBus, metrics: Metrics, unixMs: () => number) {
+  constructor(
+    desired: Desired,
+    history: History,
+    events: EventBus,
+    metrics: Metrics,
+    rotations: RotationWatch,
+    unixMs: () => number,
+  ) {
+    this.#rotations = rotations;
     this.#history = history;
     this.#desired = desired;
     this.#events = events;
@@ -87,6 +97,7 @@ export class PollService {
     gateway.heard(request, now, (stats) => head.bodies.has(`peer/${stats.interface}/${stats.publicKey}`));
     if (request.stats !== null)
       this.#history.hear(gateway.vrouterId, request.stats, (key) => head.bodies.has(`peer/${INTERFACE}/${key}`));
+    this.#rotations.hear(gateway, head, request);
     const vrouter = head.row.name;
     if (!gateway.connected) {
       gateway.connected = true;

@@ -20,6 +20,8 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   samples: ['vrouterId', 'series', 'stepMs', 'atUnixMs'],
   meters: ['vrouterId', 'series'],
   answers: ['scope'],
+  rotations: ['id'],
+  rotationPeers: ['rotationId', 'ordinal'],
 };
 
 export type TableName = keyof Tables;

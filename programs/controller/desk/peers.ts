@@ -13,11 +13,15 @@ import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import type { PeerIntent } from '@vrouter/intent/model/intents.ts';
 import { specialPrefix } from '@vrouter/intent/validate/special.ts';
 import type { z } from 'zod';
 import type { Head, HeadView } from '../desired/head.ts';
+import { ByHand } from '../rotation/by-hand.ts';
+import { notTakenKey } from '../rotation/keys.ts';
 import { claim, GATEWAY_OWNER, holderOf, passOn, release, unclaim } from '../store/claims.ts';
 import { changePeerRow, deletePeer, insertPeer, type PeerRow, peerByKey, peerByName, peersOf } from '../store/peers.ts';
+import { openRotationOf } from '../store/rotations.ts';
 import type { Reader, Tx } from '../store/schema.ts';
 import { type NetworkRow, networksOf } from '../store/vrouters.ts';
 import type { Actor } from './actor.ts';
@@ -47,11 +51,8 @@ export async function createPeer(
   const { publicKey, presharedKey, persistentKeepalive } = input;
   const reply = await desk.desired.answer(vrouter, actor, 'peer.create', async (tx, draft, head) => {
     const vrouterId = head.row.id;
-    await notTaken(tx, vrouterId, name, publicKey);
-    if (desk.roster.of(vrouterId)?.row.wireguardPublicKey === publicKey)
-      throw new ProblemError(
-        problem('peer.exists', "this is the gateway's own key; a peer has a key of its own", 'publicKey'),
-      );
+    await notTakenName(tx, vrouterId, name);
+    await notTakenKey(tx, desk, vrouterId, publicKey, 'publicKey');
     await notOverlapping(tx, head, behind);
     await claim(tx, vrouterId, name, behind);
     const networks = await networksOf(tx, vrouterId);
@@ -115,6 +116,7 @@ export async function changePeer(
   input: z.output<typeof changePeerRequest>,
 ): Promise<ChangePeerReply> {
   const name = input.name === undefined ? undefined : must(parseName(input.name, 'name'));
+  if (input.publicKey !== undefined) must(parseKey(input.publicKey, 'publicKey'));
   if (typeof input.presharedKey === 'string') must(parseKey(input.presharedKey, 'presharedKey'));
   const endpoint =
     typeof input.endpoint === 'string' ? must(parseEndpoint(input.endpoint, 'endpoint')).text : input.endpoint;
@@ -124,34 +126,52 @@ export async function changePeer(
     const key = peerKeyOf(found);
     requireMatch(actor, peerTag(head, found, key));
     const before = head.intent('peer', key)!;
+    const byHand = new ByHand(desk, tx, draft, head, actor);
     const row = name === undefined ? found : await rename(tx, found, name);
+    if (row !== found) await byHand.renamed(found.publicKey, row.name);
     const addresses = JSON.parse(row.addresses) as string[];
     const allowedIps = behind === undefined ? before.allowedIps : [...new Set([...addresses, ...behind])];
     await moveClaims(tx, head, row.name, before.allowedIps, allowedIps, behind ?? []);
     const { presharedKey = before.presharedKey, persistentKeepalive = before.persistentKeepalive } = input;
-    draft.put({
+    const now: PeerIntent = {
       ...before,
       name: row.name,
       allowedIps,
       presharedKey,
       persistentKeepalive,
       endpoint: endpoint === undefined ? before.endpoint : endpoint,
-    });
+    };
+    draft.put(now);
+    if (presharedKey !== before.presharedKey) await byHand.repsked(now);
+    const { publicKey = row.publicKey } = input;
+    if (publicKey !== row.publicKey) {
+      await notTakenKey(tx, desk, head.row.id, publicKey, 'publicKey');
+      await byHand.rekeyed(row.name, now, publicKey);
+    }
     await note(tx, desk, actor, 'peer.change', `${vrouter} ${row.name}`);
-    return { row, networks: await networksOf(tx, head.row.id), before: head.version };
+    const effect = effectOf(before, { ...now, publicKey });
+    const networks = await networksOf(tx, head.row.id);
+    return { row: { ...row, publicKey }, networks, before: head.version, effect, gone: found.publicKey };
   });
-  const { row, networks, before } = value;
+  const { row, networks, before, effect, gone } = value;
+  if (gone !== row.publicKey) desk.roster.of(row.vrouterId)?.peers.delete(gone);
   if (version !== before) {
     const text = `peer ${row.name} of ${vrouter} was changed`;
     desk.events.emit({ type: 'peer.changed', vrouter, subject: row.name, version, text });
   }
-  return { ...replyOf(desk, desk.desired.get(vrouter), row, networks), version };
+  return { ...replyOf(desk, desk.desired.get(vrouter), row, networks), version, effect };
+}
+
+/** As the plan of the gateway will say of the steps it comes to. */
+function effectOf(before: PeerIntent, now: PeerIntent): ChangePeerReply['effect'] {
+  if (before.publicKey !== now.publicKey) return 'interrupt';
+  if (before.allowedIps.some((prefix) => !now.allowedIps.includes(prefix))) return 'interrupt';
+  return before.presharedKey === now.presharedKey ? 'none' : 'rehandshake';
 }
 
 async function rename(tx: Tx, row: PeerRow, name: string): Promise<PeerRow> {
   if (name === row.name) return row;
-  if ((await peerByName(tx, row.vrouterId, name)) !== undefined)
-    throw new ProblemError(problem('peer.exists', `there is a peer "${name}" already; choose another name`, 'name'));
+  await notTakenName(tx, row.vrouterId, name);
   await changePeerRow(tx, row.vrouterId, row.name, { name });
   await passOn(tx, row.vrouterId, row.name, name);
   return { ...row, name };
@@ -193,6 +213,7 @@ export async function removePeer(
     const key = peerKeyOf(found);
     requireMatch(actor, peerTag(head, found, key));
     draft.remove(key);
+    await new ByHand(desk, tx, draft, head, actor).removed(found.publicKey);
     await deletePeer(tx, head.row.id, found.name);
     await release(tx, head.row.id, found.name);
     const freed = head.intent('peer', key)?.allowedIps ?? [];
@@ -204,6 +225,16 @@ export async function removePeer(
   const text = `peer ${row.name} was removed from ${vrouter}`;
   desk.events.emit({ type: 'peer.removed', vrouter, subject: row.name, version, text });
   return { name: row.name, version };
+}
+
+/** The same for the next key of a peer in a rotation. Throws `vrouter.notFound`, `peer.notFound`, `rotation.notFound`. */
+export async function showPeerNext(desk: Desk, vrouter: string, which: string): Promise<PeerReply> {
+  const reply = await showPeer(desk, vrouter, which);
+  const entry = await openRotationOf(desk.db, desk.desired.get(vrouter).row.id, reply.peer.publicKey);
+  if (entry === undefined)
+    throw new ProblemError(problem('rotation.notFound', 'no rotation is giving this peer another key', 'next'));
+  const hasPresharedKey = reply.peer.hasPresharedKey || entry.nextPresharedKey !== null;
+  return { ...reply, peer: { ...reply.peer, publicKey: entry.nextPublicKey, hasPresharedKey } };
 }
 
 /** A wg-quick(8) file for the peer, all but its private key. Most peers are behind a NAT, which forgets them without keepalives. */
@@ -219,14 +250,9 @@ export async function findPeer(db: Reader, head: Head, which: string): Promise<P
   throw new ProblemError(problem('peer.notFound', hint, 'peer'));
 }
 
-async function notTaken(tx: Tx, vrouterId: string, name: string, publicKey: string): Promise<void> {
+async function notTakenName(tx: Tx, vrouterId: string, name: string): Promise<void> {
   if ((await peerByName(tx, vrouterId, name)) !== undefined)
     throw new ProblemError(problem('peer.exists', `there is a peer "${name}" already; choose another name`, 'name'));
-  const other = await peerByKey(tx, vrouterId, publicKey);
-  if (other !== undefined)
-    throw new ProblemError(
-      problem('peer.exists', `this key is that of peer "${other.name}"; remove it first`, 'publicKey'),
-    );
 }
 
 /** None of `asked` that is `added` is somebody's. Throws `peer.overlap`, `route.exists`. */

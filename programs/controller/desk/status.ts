@@ -1,7 +1,7 @@
 /** How vrouters, gateways and peers are: what is configured and what was last heard, in the words of the API. */
 import { lifeUsed, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { Peer, PeerGateway, PeerLive } from '@vrouter/api/rest/peers.ts';
-import type { Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import type { Rotating, Vrouter, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
 import { FINGERPRINT_LENGTH, presharedKeyText } from '@vrouter/api/wireguard/fingerprint.ts';
 import type { GatewayInterfaceIntent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import { type Gateway, LOST_MS } from '../agents/gateway.ts';
@@ -72,6 +72,7 @@ export function describeVrouter(
   head: HeadView,
   networks: readonly NetworkRow[],
   peers: number,
+  rotating: Rotating,
   roster: Roster,
   nowUnixMs: number,
 ): Vrouter {
@@ -89,6 +90,7 @@ export function describeVrouter(
     mssClamp: interfaceOf(head)?.mssClamp ?? 'auto',
     sourceCheck: interfaceOf(head)?.sourceCheck ?? 'off',
     peers,
+    rotating,
     createdUnixMs,
     status: statusOfVrouter(head, roster.of(id), nowUnixMs),
     etag: vrouterTag(head, networks, INTERFACE_KEY),

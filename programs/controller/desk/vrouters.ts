@@ -14,6 +14,7 @@ import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
 import type { Draft } from '../desired/draft.ts';
 import { joinString, newToken } from '../join/token.ts';
+import { nobody, rotatingOf } from '../rotation/counts.ts';
 import { claim, GATEWAY_OWNER } from '../store/claims.ts';
 import { revokeGatewaysOf } from '../store/gateways.ts';
 import { peerCounts } from '../store/peers.ts';
@@ -66,7 +67,7 @@ export async function createVrouter(
     draftGateway(draft, networks, { vrf, listenPort, mtu, mssClamp, sourceCheck });
     await note(tx, desk, actor, 'vrouter.create', name);
     const join = await addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
-    return (after) => ({ vrouter: describeVrouter(after, networks, 0, desk.roster, desk.unixMs()), join });
+    return (after) => ({ vrouter: describeVrouter(after, networks, 0, nobody, desk.roster, desk.unixMs()), join });
   });
   desk.events.emit({
     type: 'vrouter.created',
@@ -85,12 +86,14 @@ export async function listVrouters(desk: Desk, page: Page): Promise<Paged<Vroute
   const ids = heads.map((head) => head.row.id);
   const counts = ids.length === 0 ? new Map<string, number>() : await peerCounts(desk.db, ids);
   const rows = ids.length === 0 ? [] : await networksOfAll(desk.db, ids);
+  const rotating = await rotatingOf(desk, ids);
   const networks = Map.groupBy(rows, (network) => network.vrouterId);
   const now = desk.unixMs();
   return {
     rows: heads.map((head) => {
       const { id } = head.row;
-      return describeVrouter(head, networks.get(id) ?? [], counts.get(id) ?? 0, desk.roster, now);
+      const turning = rotating.get(id) ?? nobody;
+      return describeVrouter(head, networks.get(id) ?? [], counts.get(id) ?? 0, turning, desk.roster, now);
     }),
     next: names.next,
   };
@@ -101,7 +104,8 @@ export async function showVrouter(desk: Desk, name: string): Promise<Vrouter> {
   const head = desk.desired.get(name);
   const networks = await networksOf(desk.db, head.row.id);
   const peers = head.count('peer');
-  return describeVrouter(head, networks, peers, desk.roster, desk.unixMs());
+  const rotating = (await rotatingOf(desk, [head.row.id])).get(head.row.id) ?? nobody;
+  return describeVrouter(head, networks, peers, rotating, desk.roster, desk.unixMs());
 }
 
 /** Removes the vrouter; its gateway is refused from now on. Throws `vrouter.notFound`, `request.outdated`. */

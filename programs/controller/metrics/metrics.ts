@@ -1,5 +1,6 @@
 /** What GET /metrics tells (Prometheus). Names and labels carry no addresses and no keys. */
 import { type CertificateState, certificateState } from '@vrouter/api/agent/lifetime.ts';
+import type { Rotating } from '@vrouter/api/rest/vrouters.ts';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { describeIssuer } from '../ca/describe.ts';
 import type { TrustedIssuer } from '../ca/provider.ts';
@@ -18,6 +19,8 @@ export interface MetricSources {
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
   certificates(): Iterable<CertificateMetric>;
+  /** By name of the vrouter. */
+  rotating(): Promise<ReadonlyMap<string, Rotating>>;
   authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
@@ -81,6 +84,18 @@ export class Metrics {
       registers: [this.registry],
       collect: async () => {
         for (const [what, number] of await sources.lifetime()) lifetime.set({ what }, number);
+      },
+    });
+    const rotating: Gauge<'vrouter' | 'state'> = new Gauge({
+      name: 'vrouter_controller_rotating_peers',
+      help: 'Peers whose keys a rotation is changing, by vrouter: waiting, offered, stragglers (not changed in time)',
+      labelNames: ['vrouter', 'state'],
+      registers: [this.registry],
+      collect: async () => {
+        const found = await sources.rotating();
+        rotating.reset();
+        for (const [vrouter, counts] of found)
+          for (const [state, count] of Object.entries(counts)) rotating.set({ vrouter, state }, count);
       },
     });
     this.#watchCertificates(sources);

@@ -12,7 +12,7 @@ import { configurationOf, type EntityTags, matchesWeakly, parseEntityTags } from
 /** Members that change while nothing does. */
 const CLOCKS: ReadonlySet<string> = new Set(['serverTimeUnixMs', 'lastPollAgeMs']);
 /** Members of the answer to a change that are not of what was changed. */
-const OF_THE_CHANGE: ReadonlySet<string> = new Set(['version', 'join']);
+const OF_THE_CHANGE: ReadonlySet<string> = new Set(['version', 'join', 'effect']);
 
 export function answerTags(app: App): void {
   app.addHook('preHandler', async (request) => {

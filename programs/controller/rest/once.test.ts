@@ -35,6 +35,10 @@ const bodies: { readonly [path: string]: object } = {
   '/v1/vrouters': { name: 'w' },
   '/v1/vrouters/{name}/tokens': { ttlSeconds: 600 },
   '/v1/vrouters/{name}/peers': { ...peer('a'), presharedKey: Buffer.alloc(32, 7).toString('base64') },
+  '/v1/vrouters/{name}/rotations': {
+    what: 'psk',
+    peers: [{ peer: 'a', presharedKey: Buffer.alloc(32, 8).toString('base64') }],
+  },
   '/v1/vrouters/{name}/routes': { prefix: '10.5.0.0/16', blackhole: true },
   '/v1/vrouters/{name}/vrfs': { name: 'blue' },
   '/v1/vrouters/{name}/host-interfaces': { name: 'host0', addresses: ['10.99.0.1/24'] },

@@ -12,7 +12,7 @@ import {
 import { deletedReply } from '@vrouter/api/rest/vrouters.ts';
 import { z } from 'zod';
 import type { Desk } from '../desk/desk.ts';
-import { changePeer, createPeer, listPeers, removePeer, showPeer, wgQuick } from '../desk/peers.ts';
+import { changePeer, createPeer, listPeers, removePeer, showPeer, showPeerNext, wgQuick } from '../desk/peers.ts';
 import { type App, actorOf, vrouterParams } from './app.ts';
 import { paged } from './cursor.ts';
 
@@ -69,11 +69,18 @@ export function peerRoutes(app: App, desk: Desk): void {
         tags,
         summary: 'The configuration file of the peer for wg-quick(8), all but its private key',
         params: peerParams,
+        querystring: z.strictObject({
+          next: z
+            .enum(['true', 'false'])
+            .default('false')
+            .describe('The file for the key that a rotation gives the peer'),
+        }),
         response: { 200: { content: { 'text/plain': { schema: z.string() } } }, ...refusals },
       },
     },
     async (request, reply) => {
-      const found = await showPeer(desk, request.params.name, request.params.peer);
+      const { name, peer } = request.params;
+      const found = await (request.query.next === 'true' ? showPeerNext : showPeer)(desk, name, peer);
       return reply.type('text/plain; charset=utf-8').serializer(String).send(wgQuick(found));
     },
   );
@@ -83,8 +90,7 @@ export function peerRoutes(app: App, desk: Desk): void {
     {
       schema: {
         tags,
-        summary:
-          'Change a peer in place; its session goes on unless its preshared key changes, and nobody else notices',
+        summary: 'Change a peer in place; its session goes on unless its key changes, and nobody else notices',
         params: peerParams,
         body: changePeerRequest,
         response: { 200: changePeerReply, ...refusals },

@@ -53,6 +53,12 @@ export const needs: { readonly [route: string]: Need } = {
   'PATCH /v1/vrouters/:name/peers/:peer': 'operator',
   'DELETE /v1/vrouters/:name/peers/:peer': 'operator',
 
+  'GET /v1/vrouters/:name/rotations': 'viewer',
+  'GET /v1/vrouters/:name/rotations/:id': 'viewer',
+  'POST /v1/vrouters/:name/rotations': 'operator',
+  'POST /v1/vrouters/:name/rotations/:id/cancel': 'operator',
+  'POST /v1/vrouters/:name/rotations/:id/force': 'operator',
+
   'GET /v1/vrouters/:name/routes': 'viewer',
   'POST /v1/vrouters/:name/routes': 'operator',
   'DELETE /v1/vrouters/:name/routes': 'operator',

@@ -35,6 +35,7 @@ import { creatingOnce } from './once.ts';
 import { peerRoutes } from './peers.ts';
 import { portRoutes } from './ports.ts';
 import { requireNeeds } from './roles.ts';
+import { rotationRoutes } from './rotations.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
 import { vrouterRoutes } from './vrouters.ts';
@@ -142,6 +143,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
 
   vrouterRoutes(app, desk);
   peerRoutes(app, desk);
+  rotationRoutes(app, desk);
   routeRoutes(app, desk);
   hostInterfaceRoutes(app, desk);
   portRoutes(app, desk);

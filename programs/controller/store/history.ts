@@ -67,6 +67,30 @@ export async function addSamples(tx: Tx, samples: readonly Sample[]): Promise<vo
       .execute();
 }
 
+/** What has passed is another series': the peer has another key, whose counting began at zero when the plane got it. */
+export async function moveSeries(
+  tx: Tx,
+  vrouterId: string,
+  from: Series,
+  to: Series,
+  nowUnixMs: number,
+): Promise<void> {
+  const of = await tx
+    .selectFrom('samples')
+    .selectAll()
+    .where('vrouterId', '=', vrouterId)
+    .where('series', '=', from)
+    .execute();
+  await tx.deleteFrom('samples').where('vrouterId', '=', vrouterId).where('series', '=', from).execute();
+  await addSamples(
+    tx,
+    of.map((sample) => ({ ...sample, series: to })),
+  );
+  // An epoch that no gateway has: the first reading counts as a whole.
+  const zero = { epoch: '', rxBytes: 0, txBytes: 0, rxPackets: 0, txPackets: 0, drops: 0 };
+  await saveMeters(tx, vrouterId, new Map([[to, { ...zero, atUnixMs: nowUnixMs - 1 }]]));
+}
+
 /** Steps of `[fromUnixMs, untilUnixMs)` in which something passed, earliest first. */
 export async function samplesOf(
   db: Reader,

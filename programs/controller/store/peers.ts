@@ -47,7 +47,7 @@ export async function changePeerRow(
   tx: Tx,
   vrouterId: string,
   name: string,
-  fields: Partial<Pick<PeerRow, 'name' | 'addresses'>>,
+  fields: Partial<Pick<PeerRow, 'name' | 'addresses' | 'publicKey'>>,
 ): Promise<void> {
   await tx.updateTable('peers').set(fields).where('vrouterId', '=', vrouterId).where('name', '=', name).execute();
 }

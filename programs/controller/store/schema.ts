@@ -1,6 +1,8 @@
 /** The tables. Times are Unix ms; booleans are 0 and 1; lists and objects are JSON text. */
 import type { Role } from '@vrouter/api/rest/identity.ts';
+import type { RotationWhat } from '@vrouter/api/rest/rotations.ts';
 import type { Kysely, Transaction } from 'kysely';
+import type { EntryState } from '../rotation/machine.ts';
 
 export interface Tables {
   /** Facts about this controller by name: its id, the root's fingerprint, the schema's version, the head of the audit. */
@@ -121,6 +123,39 @@ export interface Tables {
     /** Sealed with a key that only the caller's `Idempotency-Key` gives: there are secrets in answers. */
     body: string;
     atUnixMs: number;
+  };
+  rotations: {
+    /** Sorts as they were begun. */
+    id: string;
+    vrouterId: string;
+    what: RotationWhat;
+    pace: number | null;
+    /** How long each peer has from its offer on. */
+    deadlineMs: number;
+    atDeadline: 'keep' | 'cutOver';
+    startedBy: string;
+    createdUnixMs: number;
+  };
+  /** A peer of a rotation. Its next keys are in no answer, and are forgotten once it is over. */
+  rotationPeers: {
+    rotationId: string;
+    ordinal: number;
+    vrouterId: string;
+    peer: string;
+    publicKey: string;
+    /** The same when only the preshared key is another. */
+    nextPublicKey: string;
+    /** Null: there is no other, or it is over. */
+    nextPresharedKey: string | null;
+    state: EntryState;
+    offeredUnixMs: number | null;
+    endedUnixMs: number | null;
+    /** While it is being taken back: the version that says so to the gateway, and what it is then. */
+    withdrawnVersion: number | null;
+    endsAs: 'cancelled' | 'lapsed' | null;
+    /** 1: it was made to change, which interrupts. */
+    forced: number;
+    reason: string | null;
   };
   /** Numbers that only grow and outlive a restart, for the metrics. */
   counters: { name: string; value: number };

@@ -4,7 +4,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { PollReply } from '@vrouter/api/agent/agent.ts';
+import type { PollReply, Succession } from '@vrouter/api/agent/agent.ts';
 import type { CertificateState, CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
 import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
@@ -29,7 +29,9 @@ export interface AgentParts {
   /** Makes a stored change true; resolves when it has been tried. */
   apply(change: SyncChange): Promise<void>;
   /** How the gateway is, but for versions. */
-  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'held' | 'clockOffsetMs'>>;
+  report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'held' | 'clockOffsetMs' | 'succeeded'>>;
+  /** Peers whose next key was heard, as of now. */
+  succeeded(): Succession[];
 }
 
 /** What may be otherwise in a moment, and is no reason to give up joining. */
@@ -133,9 +135,17 @@ export class ControllerAgent implements PollHost {
     return { version };
   }
 
+  /** The next poll goes out as soon as the present one has ended: there is something to tell. */
+  hurry(): void {
+    this.#poller?.hurry();
+  }
+
   async report(): Promise<PollReport> {
+    const state = await this.#parts.report();
     return {
-      ...(await this.#parts.report()),
+      ...state,
+      // In the same moment as the version: together they say who was not heard before it.
+      succeeded: this.#parts.succeeded(),
       storedVersion: this.#state.version,
       storedHash: this.#state.hash(),
       full: this.#full,

@@ -119,3 +119,28 @@ test('after joining anew the first whole state is taken, however much it leaves 
   assert.ok(outcome.kind === 'change');
   assert.equal(outcome.change.remove.length, 40);
 });
+
+test('a peer that comes under the next key that was known is not lost, however many do; one under a key that was not known is', () => {
+  const keys = Array.from({ length: 20 }, (_, n) => n);
+  const successor = (n: number): Json => ({ publicKey: `old/${n}=`, nextPublicKey: `new/${n}=` });
+  const known = Object.fromEntries(
+    keys.flatMap((n) => [
+      [`peer/wg0/old/${n}=`, { n }],
+      [`peerSuccessor/wg0/old/${n}=`, successor(n)],
+    ]),
+  );
+  const judge = (named: string, stored: Record<string, Json>) => {
+    const after = Object.fromEntries(keys.map((n) => [`peer/wg0/${named}/${n}=`, { n }]));
+    const gone = Object.keys(stored).filter((key) => !(key in after));
+    const ops = [...gone.map(remove), ...Object.entries(after).map(([key, body]) => put(key, body))];
+    return stateOf(4, stored).judge(reply({ version: 5, baseVersion: 4, ops, hash: hashOf(after) }), false);
+  };
+  assert.equal(judge('new', known).kind, 'change');
+  // Taken back: the peers stay, and nobody misses what was waited for.
+  assert.equal(judge('old', known).kind, 'change');
+  const held = judge('other', known);
+  assert.ok(held.kind === 'held');
+  assert.match(held.reason, /^the controller would remove 20 of 20 peers$/);
+  const without = Object.fromEntries(Object.entries(known).filter(([key]) => key.startsWith('peer/')));
+  assert.equal(judge('new', without).kind, 'held');
+});

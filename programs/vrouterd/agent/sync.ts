@@ -9,7 +9,7 @@ import type { Json } from '@vrouter/core/json.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import { countKinds, interlock } from '@vrouter/intent/interlock/interlock.ts';
-import { type Intent, type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
+import { type Intent, type IntentKey, intentKey, successorKey } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { type Sha256, StateHash } from '@vrouter/intent/version/hash.ts';
 
@@ -75,7 +75,8 @@ export class ControllerState {
     if (put.size === 0 && remove.size === 0 && reply.version === this.#version) return { kind: 'unchanged' };
     // At no version, what we have is an earlier controller's, and a person has just sent us to this one.
     if (!confirmed && !reply.confirmShrink && this.#version > 0) {
-      const verdict = interlock('controller', countKinds(this.#bodies.keys()), countKinds(remove));
+      const gone = [...remove].filter((key) => !this.#isSuccession(key, put));
+      const verdict = interlock('controller', countKinds(this.#bodies.keys()), countKinds(gone));
       if (verdict.held) return { kind: 'held', version: reply.version, removes: remove.size, reason: verdict.reason };
     }
     const puts = [...put].map(([key, body]) => ({ key, body }));
@@ -103,6 +104,16 @@ export class ControllerState {
     if (old === undefined) return;
     this.#hash.remove(key, old);
     this.#bodies.delete(key);
+  }
+
+  /** Nobody loses anything: a peer comes under the next key that we knew of, or is no longer waited for under another. */
+  #isSuccession(key: IntentKey, put: ReadonlyMap<IntentKey, Json>): boolean {
+    if (key.startsWith('peerSuccessor/')) return true;
+    if (!key.startsWith('peer/')) return false;
+    const [, link = ''] = key.split('/', 2);
+    const body = this.#bodies.get(successorKey(link, key.slice(`peer/${link}/`.length)));
+    const next = typeof body === 'object' && body !== null && 'nextPublicKey' in body ? body.nextPublicKey : null;
+    return put.has(`peer/${link}/${String(next)}` as IntentKey);
   }
 
   #hashAfter(isFull: boolean, put: Map<IntentKey, Json>, remove: Set<IntentKey>): string {

@@ -31,6 +31,9 @@ const migrations: readonly string[] = [
   `CREATE TABLE handshake_timestamps (
      link TEXT NOT NULL, public_key TEXT NOT NULL, label TEXT NOT NULL, PRIMARY KEY (link, public_key)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE successions (
+     link TEXT NOT NULL, public_key TEXT NOT NULL, rotation TEXT NOT NULL, PRIMARY KEY (link, public_key)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A database that ends with the process, for tests. */

@@ -43,6 +43,13 @@ export interface InterfaceRecord {
   readonly endpoints: { readonly [publicKey: string]: string };
 }
 
+/** A peer's next key that was heard, and is the peer's since then. */
+export interface StoredSuccession {
+  readonly link: string;
+  readonly publicKey: string;
+  readonly rotation: string;
+}
+
 /** A TAI64N label as hex, which sorts as the times do. */
 export interface HandshakeTimestamp {
   readonly link: string;
@@ -206,6 +213,28 @@ export class Store implements Disposable {
     transaction(this.#db, () => {
       for (const { link, publicKey, label } of changes) this.#putTimestamp.run(link, publicKey, label);
     });
+  }
+
+  successions(): StoredSuccession[] {
+    return this.#db
+      .prepare('SELECT * FROM successions')
+      .all()
+      .map((row) => ({
+        link: String(row.link),
+        publicKey: String(row.public_key),
+        rotation: String(row.rotation),
+      }));
+  }
+
+  saveSuccessions(heard: readonly StoredSuccession[]): void {
+    const put = this.#db.prepare('INSERT OR REPLACE INTO successions (link, public_key, rotation) VALUES (?, ?, ?)');
+    transaction(this.#db, () => {
+      for (const { link, publicKey, rotation } of heard) put.run(link, publicKey, rotation);
+    });
+  }
+
+  forgetSuccession(link: string, publicKey: string): void {
+    this.#db.prepare('DELETE FROM successions WHERE link = ? AND public_key = ?').run(link, publicKey);
   }
 
   /** Notes routes that the plane now has (`nextHop` set) or no longer has (null). */

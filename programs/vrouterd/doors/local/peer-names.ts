@@ -6,6 +6,8 @@ import type { Daemon } from '../../daemon.ts';
 export class PeerNames {
   readonly #daemon: Daemon;
   readonly #byKey = new Map<string, string>();
+  /** Keys that are waited for, beside those of the peers that they are to succeed. */
+  readonly #next = new Set<string>();
 
   constructor(daemon: Daemon) {
     this.#daemon = daemon;
@@ -25,7 +27,8 @@ export class PeerNames {
   /** The public key for a name or for itself. Throws ProblemError `peer.notFound`, or `input.invalid` when several have the name. */
   keyOf(nameOrKey: string): string {
     if (parseKey(nameOrKey).ok) return nameOrKey;
-    const keys = [...this.#byKey].filter(([, name]) => name === nameOrKey).map(([key]) => key);
+    this.#look();
+    const keys = [...this.#byKey].flatMap(([key, name]) => (name === nameOrKey && !this.#next.has(key) ? [key] : []));
     if (keys.length === 1) return keys[0]!;
     if (keys.length === 0)
       throw new ProblemError(
@@ -37,11 +40,14 @@ export class PeerNames {
   }
 
   #look(): void {
+    this.#next.clear();
     const { desired, reconciler } = this.#daemon;
     for (const { key, object } of reconciler.observed().values()) {
       if (object.kind !== 'wireguardPeer') continue;
       const intent = desired.intentsOf(key)[0]?.intent;
       this.#byKey.set(object.publicKey, intent?.kind === 'peer' ? intent.name : '');
+      const isOwn = intent?.kind !== 'peer' || intent.publicKey === object.publicKey;
+      if (!isOwn && object.allowedIps.length === 0) this.#next.add(object.publicKey);
     }
   }
 }

@@ -1,0 +1,4 @@
+/** What rotation.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./rotation.test.ts'));
