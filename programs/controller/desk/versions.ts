@@ -24,9 +24,9 @@ export async function showVersion(
   page: Page,
 ): Promise<Omit<VersionReply, 'changes' | 'next'> & Paged<IntentChange>> {
   const head = desk.desired.get(vrouter);
-  requireVersion(head, version);
-  const [row] = version === 0 ? [] : await versionsOf(desk.db, head.row.id, version + 1, 1);
-  if (row?.version !== version || row.action === null) throw await notKept(desk, head, Math.max(0, version - 1));
+  requireVersion(head, version, 'version', 1);
+  const [row] = await versionsOf(desk.db, head.row.id, version + 1, 1);
+  if (row?.version !== version || row.action === null) throw await notKept(desk, head, version - 1);
   const { changed: _, ...rest } = row;
   return { vrouter, ...rest, ...(await between(desk, head, version - 1, version, page)) };
 }
@@ -92,9 +92,9 @@ function appliedVersion(desk: Desk, head: Head): number {
 }
 
 /** Throws `version.notFound`. */
-function requireVersion(head: Head, version: number, field = 'version'): void {
-  if (version <= head.version) return;
-  const hint = `there is no version ${version} of ${head.row.name} yet; the newest is ${head.version}`;
+function requireVersion(head: Head, version: number, field: string, least = 0): void {
+  if (version >= least && version <= head.version) return;
+  const hint = `there is no version ${version} of ${head.row.name}; the newest is ${head.version}`;
   throw new ProblemError(problem('version.notFound', hint, field));
 }
 

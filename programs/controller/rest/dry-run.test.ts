@@ -159,7 +159,7 @@ const rows: {
   'DELETE /v1/vrouters/:name/nat-settings': { path: `${V}/nat-settings`, ops: 1 },
 };
 
-/** It has a gateway to do it to, and that one needs certificates: see desk/preview.test.ts. */
+/** It needs a gateway: tests/dry-run has one. */
 const ELSEWHERE = ['POST /v1/vrouters/:name/revoke'];
 
 test('every route that changes something below /v1/vrouters is looked at here', () => {

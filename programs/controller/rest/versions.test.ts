@@ -198,7 +198,7 @@ test('what there is not', async () => {
     ['/v1/vrouters/x/versions', 'vrouter.notFound'],
     ['/v1/vrouters/x/diff', 'vrouter.notFound'],
     [`${V}/versions/2`, 'version.notFound'],
-    [`${V}/versions/0`, 'version.notKept'],
+    [`${V}/versions/0`, 'version.notFound'],
     [`${V}/diff?to=2`, 'version.notFound'],
     [`${V}/diff?from=9`, 'version.notFound'],
     [`${V}/diff?from=applied`, 'version.notFound'],
