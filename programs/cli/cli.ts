@@ -7,6 +7,7 @@ import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
+import { addDiff } from './diff/diff.ts';
 import { addDryRun, Looked } from './dry-run/dry-run.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
@@ -25,6 +26,7 @@ import { addShow } from './show/show.ts';
 import { addTrace } from './trace/trace.ts';
 import { addUser } from './user/user.ts';
 import { addVersion } from './version/version.ts';
+import { addVersions } from './versions/versions.ts';
 import { addVrf } from './vrf/vrf.ts';
 import { addVrouter } from './vrouter/vrouter.ts';
 import { addWatch } from './watch/watch.ts';
@@ -33,7 +35,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, user, api-token, whoami, audit, ca, history, version.
+nat-settings, versions, diff, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -76,6 +78,8 @@ export function buildProgram(world: World): Command {
   addMasquerade(program, world);
   addPublishedPort(program, world);
   addHistory(program, world);
+  addVersions(program, world);
+  addDiff(program, world);
   addFloatingIp(program, world);
   addNatSettings(program, world);
   addUser(program, world);
