@@ -5,10 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { diffReply, versionList } from '@vrouter/api/rest/versions.ts';
-import { ControllerProcess } from '../../controller/testing/spawn.ts';
-import { runHere } from '../in-process.testing.ts';
-import type { World } from '../session.ts';
-import { changeLines, coloured } from './text.ts';
+import { runHere } from '../../programs/cli/in-process.testing.ts';
+import type { World } from '../../programs/cli/session.ts';
+import { ControllerProcess } from '../../programs/controller/testing/spawn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouterctl-diff-'));
 let controller: ControllerProcess | undefined;
@@ -87,12 +86,6 @@ test('colours are for terminals, and for who wants them', async () => {
   assert.ok(!(await run('diff e', { ...terminal, env: { NO_COLOR: '1' } })).out.includes(esc));
   assert.ok(!(await run('diff e')).out.includes(esc));
   assert.ok(!(await run('diff e --json', terminal)).out.includes(esc));
-  assert.equal(coloured('~ x'), `${esc}[36m~ x${esc}[0m`);
-});
-
-test('what a server says cannot steer the terminal', () => {
-  const lines = changeLines({ key: 'peer/\u001b[2J', op: 'add', before: null, after: { kind: 'peer', name: 'a\nb' } });
-  assert.deepEqual(lines, ['+ peer/?[2J', '+   name: a?b']);
 });
 
 for (const [command, status, why] of [

@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { previewReply } from '@vrouter/api/rest/preview.ts';
-import { ControllerProcess } from '../../controller/testing/spawn.ts';
-import { runHere } from '../in-process.testing.ts';
-import { serve } from '../server.testing.ts';
+import { runHere } from '../../programs/cli/in-process.testing.ts';
+import { serve } from '../../programs/cli/server.testing.ts';
+import { ControllerProcess } from '../../programs/controller/testing/spawn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouterctl-dry-run-'));
 let controller: ControllerProcess | undefined;
