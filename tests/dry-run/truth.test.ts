@@ -245,6 +245,22 @@ test('the interlock counts what a gateway that was away has missed as well, and 
   });
 });
 
+test('a gateway with a state that the store has lost takes nothing before it is confirmed', async () => {
+  await withWorld(async (world) => {
+    const gateway = world.desk.roster.of(world.desk.desired.get('v').row.id)!;
+    gateway.lost = true;
+    gateway.row.storedVersion = 7;
+    const { interlock } = (await look(world, peer(1)))!;
+    assert.deepEqual(interlock, { held: true, reason: 'the gateway has a later state, which the store has lost' });
+    const confirming = await look(world, post('/confirm-shrink'));
+    assert.deepEqual(
+      [confirming!.interlock.held, confirming!.stepsFrom],
+      [false, null],
+      'what it would do cannot be told',
+    );
+  });
+});
+
 test('a revoked gateway goes on with what it has', async () => {
   await withWorld(async (world) => {
     const asked = post('/revoke');

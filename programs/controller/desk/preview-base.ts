@@ -11,10 +11,11 @@ export interface Base {
   readonly bodies: ReadonlyMap<string, string>;
 }
 
-/** Null: it has nothing yet, or what it has is not known here any more. */
+/** Null: it has nothing yet, or what it has is not known here: no longer, or since the store has lost it. */
 export async function baseOf(db: Reader, dry: DryRun, gateway: Gateway | undefined): Promise<Base | null> {
   const { before, bodies } = dry;
   const version = gateway?.row.storedVersion ?? 0;
+  if (gateway?.lost === true) return null;
   if (version === before.version) return { version, bodies };
   if (version === 0 || version > before.version) return null;
   const since = await changesBetween(db, before.id, version, before.version);

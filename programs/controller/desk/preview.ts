@@ -4,11 +4,12 @@
  */
 import { setImmediate as breath } from 'node:timers/promises';
 import { type GatewayPreview, PREVIEW_ROWS_MAX, type PreviewReply } from '@vrouter/api/rest/preview.ts';
-import { countKinds, interlock, type Verdict } from '@vrouter/intent/interlock/interlock.ts';
+import { countKinds, interlock } from '@vrouter/intent/interlock/interlock.ts';
 import type { Intent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import type { Effect, Step } from '@vrouter/intent/plan/step.ts';
 import { type IntentOp, type Preview, previewing } from '@vrouter/intent/preview/preview.ts';
 import { stepText } from '@vrouter/intent/preview/words.ts';
+import type { Gateway } from '../agents/gateway.ts';
 import { sha256Hex } from '../ca/keys.ts';
 import type { DryRun } from '../desired/dry-run.ts';
 import type { StoredOp } from '../store/intents.ts';
@@ -41,11 +42,11 @@ export class Previews {
     const base = await baseOf(this.#desk.db, dry, gateway);
     // A confirmation says nothing new: it lets go what the gateway does not have yet.
     const begin = action === 'shrink.confirm' && base !== null ? base : { version: before.version, bodies };
+    const unknown = action === 'shrink.confirm' && base === null && (gateway?.row.storedVersion ?? 0) > 0;
     const asked = begin.bodies === bodies ? ops : opsBetween(begin.bodies, bodies);
     const { steps, problems } = await planned(begin.bodies, asked);
     const nameOf = peerNames(begin.bodies, asked);
     const effects = Map.groupBy(steps, ({ effect }) => effect);
-    const verdict = judged(dry, base);
     const shown: GatewayPreview = {
       vrouter: before.name,
       gatewayId: gateway?.id ?? null,
@@ -53,7 +54,7 @@ export class Previews {
       from: before.version,
       to: after?.version ?? null,
       storedVersion: gateway?.row.storedVersion ?? null,
-      stepsFrom: begin.version,
+      stepsFrom: unknown ? null : begin.version,
       operations: rows(ops, ({ key, body }) => ({ op: body === null ? 'remove' : 'upsert', key })),
       steps: rows(steps, (step) => describeStep(step, nameOf)),
       effect: strongest.find((effect) => effects.has(effect)) ?? 'none',
@@ -64,7 +65,7 @@ export class Previews {
         interrupt: effects.get('interrupt')?.length ?? 0,
       },
       problems: rows(problems, ({ key, problem: { code, message }, isNew }) => ({ key, code, message, isNew })),
-      interlock: { held: verdict.held, reason: verdict.held ? verdict.reason : null },
+      interlock: judged(dry, base, gateway),
       notes: notesOf(dry, gateway),
     };
     return { dryRun: true, action, gateways: [shown] };
@@ -113,13 +114,16 @@ function describeStep(step: Step, nameOf: (publicKey: string) => string | null):
 }
 
 /** As the gateway itself will judge it, of all that it would lose from what it has; and a confirmation goes before. */
-function judged(dry: DryRun, base: Base | null): Verdict {
+function judged(dry: DryRun, base: Base | null, gateway: Gateway | undefined): GatewayPreview['interlock'] {
   const { after } = dry;
-  if (after === null || base === null) return { held: false };
-  if (after.confirmedVersion > 0 && after.confirmedVersion === after.version) return { held: false };
+  const free = { held: false, reason: null };
+  if (after === null || (after.confirmedVersion > 0 && after.confirmedVersion === after.version)) return free;
+  if (gateway?.lost === true) return { held: true, reason: 'the gateway has a later state, which the store has lost' };
+  if (base === null) return free;
   const left = bodiesAfter(dry);
   const removed = [...base.bodies.keys()].filter((key) => !left.has(key));
-  return interlock('controller', countKinds(base.bodies.keys()), countKinds(removed));
+  const verdict = interlock('controller', countKinds(base.bodies.keys()), countKinds(removed));
+  return verdict.held ? { held: true, reason: verdict.reason } : free;
 }
 
 function rows<A, B>(all: readonly A[], of: (one: A) => B): B[] {
