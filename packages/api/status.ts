@@ -45,6 +45,8 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'route.notFound': notFound,
   'route.exists': exists,
   'interface.notFound': notFound,
+  'version.notFound': notFound,
+  'version.notKept': { http: 410, grpc: 'OUT_OF_RANGE', exit: 1 },
   'pool.exhausted': { http: 409, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
   'network.overlap': invalid,
   'join.refused': denied,

@@ -34,6 +34,8 @@ export const problemCodes = [
   'route.notFound',
   'route.exists',
   'interface.notFound',
+  'version.notFound',
+  'version.notKept',
   'pool.exhausted',
   'network.overlap',
   'join.refused',

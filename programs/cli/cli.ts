@@ -8,6 +8,7 @@ import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
+import { addDiff } from './diff/diff.ts';
 import { addDryRun, Looked } from './dry-run/dry-run.ts';
 import { addEngine } from './engine/engine.ts';
 import { addExport } from './export/export.ts';
@@ -28,6 +29,7 @@ import { addShow } from './show/show.ts';
 import { addTrace } from './trace/trace.ts';
 import { addUser } from './user/user.ts';
 import { addVersion } from './version/version.ts';
+import { addVersions } from './versions/versions.ts';
 import { addVrf } from './vrf/vrf.ts';
 import { addVrouter } from './vrouter/vrouter.ts';
 import { addWatch } from './watch/watch.ts';
@@ -36,7 +38,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, apply, export, user, api-token, whoami, audit, ca, history, version.
+nat-settings, apply, export, versions, diff, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -80,6 +82,8 @@ export function buildProgram(world: World): Command {
   addMasquerade(program, world);
   addPublishedPort(program, world);
   addHistory(program, world);
+  addVersions(program, world);
+  addDiff(program, world);
   addFloatingIp(program, world);
   addNatSettings(program, world);
   addApply(program, world);

@@ -218,6 +218,62 @@ const many = (count: number): Asked =>
     addresses: Array.from({ length: count }, (_, i) => `192.168.${i}.1/24`),
   });
 
+test('the interlock counts what a gateway that was away has missed as well, and a confirmation shows all that it lets go', async () => {
+  await withWorld(async (world) => {
+    const prefix = (i: number): string => `172.16.${i}.0/24`;
+    for (let i = 0; i < 20; i++)
+      assert.equal(await make(world, post('/routes', { prefix: prefix(i), blackhole: true })), 201);
+    await world.gateway.poll();
+    const verdicts: boolean[] = [];
+    for (let i = 0; i < 11; i++) {
+      const asked = del(`/routes?vrf=default&prefix=${prefix(i)}`);
+      const preview = await look(world, asked);
+      verdicts.push(preview!.interlock.held);
+      assert.deepEqual([preview!.counts.steps, preview!.stepsFrom], [1, preview!.from]);
+      assert.equal(await make(world, asked), 200);
+    }
+    assert.deepEqual(verdicts, [...Array.from({ length: 9 }, () => false), true, true]);
+    const waiting = await world.gateway.poll();
+    assert.equal(waiting.held, 'the controller would remove 11 of 20 routes');
+    const more = await look(world, post('/routes', { prefix: prefix(30), blackhole: true }));
+    assert.deepEqual(more!.interlock, { held: true, reason: waiting.held });
+    const confirming = await look(world, post('/confirm-shrink'));
+    assert.deepEqual([confirming!.counts.steps, confirming!.interlock.held], [11, false]);
+    assert.equal(confirming!.stepsFrom, world.gateway.version);
+    assert.equal(await make(world, post('/confirm-shrink')), 200);
+    assert.deepEqual(shownSteps(confirming!), stepsOf(await world.gateway.poll()));
+  });
+});
+
+test('a gateway with a state that the store has lost takes nothing before it is confirmed', async () => {
+  await withWorld(async (world) => {
+    const gateway = world.desk.roster.of(world.desk.desired.get('v').row.id)!;
+    gateway.lost = true;
+    gateway.row.storedVersion = 7;
+    const { interlock } = (await look(world, peer(1)))!;
+    assert.deepEqual(interlock, { held: true, reason: 'the gateway has a later state, which the store has lost' });
+    const confirming = await look(world, post('/confirm-shrink'));
+    assert.deepEqual(
+      [confirming!.interlock.held, confirming!.stepsFrom],
+      [false, null],
+      'what it would do cannot be told',
+    );
+  });
+});
+
+test('a revoked gateway goes on with what it has', async () => {
+  await withWorld(async (world) => {
+    const asked = post('/revoke');
+    const preview = await look(world, asked);
+    assert.deepEqual([preview!.from, preview!.to, preview!.steps], [1, 1, []]);
+    assert.match(preview!.notes.join('\n'), /refused from then on; it goes on forwarding/);
+    assert.deepEqual((await world.gateway.poll()).held, null, 'it was not revoked');
+    assert.equal(await make(world, asked), 200);
+    await assert.rejects(world.gateway.poll(), /not known here any more/);
+    assert.equal(await look(world, asked), null);
+  });
+});
+
 test('the interlock holds what removes a fifth of a kind, and at least ten', async () => {
   for (const [count, held] of [
     [9, false],

@@ -45,6 +45,11 @@ export const gatewayPreview = z.object({
   storedVersion: version
     .nullable()
     .describe('What the gateway has, as it told last. When it is before `from`, what came since goes along'),
+  stepsFrom: version
+    .nullable()
+    .describe(
+      'Where the steps begin: `from`; of a confirmation what the gateway has, since what came after that is what it lets go. Null: what the gateway has is not known here, so what it would do cannot be told',
+    ),
   operations: z
     .array(z.object({ op: z.enum(['upsert', 'remove']), key: z.string() }))
     .describe('What changes of the configuration, by the keys of its intents'),

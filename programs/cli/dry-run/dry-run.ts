@@ -13,6 +13,7 @@ import { Failure } from '../failure.ts';
 const changing: { readonly [noun: string]: readonly string[] } = {
   vrouter: ['create', 'set', 'delete', 'token', 'revoke', 'confirm'],
   peer: ['add', 'set', 'remove'],
+  rotation: ['cancel', 'force'],
   route: ['add', 'remove'],
   vrf: ['add', 'remove'],
   'host-interface': ['add', 'remove'],

@@ -56,7 +56,8 @@ function versions({ from, to }: GatewayPreview): string {
 }
 
 /** `4 steps, 1 with a new handshake, 2 cutting off: some traffic is cut off` */
-function verdict({ effect, counts }: GatewayPreview): string {
+function verdict({ effect, counts, stepsFrom }: GatewayPreview): string {
+  if (stepsFrom === null) return 'what the gateway would do cannot be told: what it has is not known here';
   if (counts.steps === 0) return 'nothing for the gateway to do: traffic goes on as it is';
   const parts = [
     `${counts.steps} ${counts.steps === 1 ? 'step' : 'steps'}`,

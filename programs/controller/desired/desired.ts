@@ -224,7 +224,7 @@ export class Desired {
 
   async #write<T, R>(
     head: Head,
-    { dryRun }: Asking,
+    { name: actor, tokenId, dryRun }: Asking,
     action: string,
     work: (tx: Tx, draft: Draft) => Promise<T>,
     finish: (tx: Tx, value: T, after: HeadView) => Promise<R>,
@@ -249,7 +249,7 @@ export class Desired {
         return { change: null, confirmed, fields, value };
       }
       const change: StoredChange = { version, hash: head.hashAfter(ops), atUnixMs: this.#unixMs(), ops };
-      await writeChange(tx, head.row.id, change, confirmed);
+      await writeChange(tx, head.row.id, change, confirmed, { actor, tokenId, action }, head.bodies);
       await count(tx, 'changes');
       const row = { ...head.row, ...fields, version, stateHash: change.hash, confirmedVersion: confirmed };
       const value = await finish(tx, made, new After(head, ops, row));

@@ -29,6 +29,9 @@ export function notesOf({ before, after, ops, action }: DryRun, gateway: Gateway
       notes.push(`a gateway obeys this only if its own file says "allow: { ${kind}: true }"`);
   if (gateway === undefined) notes.push('no gateway has joined yet: the steps are for the one that will');
   else if (!gateway.connected) notes.push('its gateway is away, and hears of it when it is back');
+  const stored = gateway?.row.storedVersion ?? before.version;
+  if (stored < before.version && gateway?.lost !== true)
+    notes.push(`its gateway has version ${stored}: what came since goes along with this`);
   if (ops.length > PREVIEW_ROWS_MAX)
     notes.push(`only the first ${PREVIEW_ROWS_MAX} of operations and steps are listed; the counts are of all`);
   return notes;

@@ -4,7 +4,7 @@
  */
 import { setImmediate as breath } from 'node:timers/promises';
 import { type GatewayPreview, PREVIEW_ROWS_MAX, type PreviewReply } from '@vrouter/api/rest/preview.ts';
-import { countKinds, interlock, type Verdict } from '@vrouter/intent/interlock/interlock.ts';
+import { countKinds, interlock } from '@vrouter/intent/interlock/interlock.ts';
 import type { Intent, IntentKey } from '@vrouter/intent/model/intents.ts';
 import type { Effect, Step } from '@vrouter/intent/plan/step.ts';
 import { type IntentOp, type Preview, previewing } from '@vrouter/intent/preview/preview.ts';
@@ -14,6 +14,7 @@ import { sha256Hex } from '../ca/keys.ts';
 import type { DryRun } from '../desired/dry-run.ts';
 import type { StoredOp } from '../store/intents.ts';
 import type { Desk } from './desk.ts';
+import { type Base, baseOf, bodiesAfter, opsBetween } from './preview-base.ts';
 import { notesOf } from './preview-notes.ts';
 import { INTERFACE } from './status.ts';
 
@@ -21,11 +22,11 @@ import { INTERFACE } from './status.ts';
 const SLICE = 500;
 
 export class Previews {
-  readonly #roster: Desk['roster'];
+  readonly #desk: Pick<Desk, 'db' | 'roster'>;
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor({ roster }: Pick<Desk, 'roster'>) {
-    this.#roster = roster;
+  constructor(desk: Pick<Desk, 'db' | 'roster'>) {
+    this.#desk = desk;
   }
 
   /** One after another: each has a whole configuration in hand. */
@@ -37,11 +38,15 @@ export class Previews {
 
   async #of(dry: DryRun): Promise<PreviewReply> {
     const { before, after, ops, bodies, action } = dry;
-    const gateway = this.#roster.of(before.id);
-    const { steps, problems } = await planned(bodies, ops);
-    const nameOf = peerNames(bodies, ops);
+    const gateway = this.#desk.roster.of(before.id);
+    const base = await baseOf(this.#desk.db, dry, gateway);
+    // A confirmation says nothing new: it lets go what the gateway does not have yet.
+    const begin = action === 'shrink.confirm' && base !== null ? base : { version: before.version, bodies };
+    const unknown = action === 'shrink.confirm' && base === null && (gateway?.row.storedVersion ?? 0) > 0;
+    const asked = begin.bodies === bodies ? ops : opsBetween(begin.bodies, bodies);
+    const { steps, problems } = await planned(begin.bodies, asked);
+    const nameOf = peerNames(begin.bodies, asked);
     const effects = Map.groupBy(steps, ({ effect }) => effect);
-    const verdict = judged(dry, gateway);
     const shown: GatewayPreview = {
       vrouter: before.name,
       gatewayId: gateway?.id ?? null,
@@ -49,6 +54,7 @@ export class Previews {
       from: before.version,
       to: after?.version ?? null,
       storedVersion: gateway?.row.storedVersion ?? null,
+      stepsFrom: unknown ? null : begin.version,
       operations: rows(ops, ({ key, body }) => ({ op: body === null ? 'remove' : 'upsert', key })),
       steps: rows(steps, (step) => describeStep(step, nameOf)),
       effect: strongest.find((effect) => effects.has(effect)) ?? 'none',
@@ -59,7 +65,7 @@ export class Previews {
         interrupt: effects.get('interrupt')?.length ?? 0,
       },
       problems: rows(problems, ({ key, problem: { code, message }, isNew }) => ({ key, code, message, isNew })),
-      interlock: { held: verdict.held, reason: verdict.held ? verdict.reason : null },
+      interlock: judged(dry, base, gateway),
       notes: notesOf(dry, gateway),
     };
     return { dryRun: true, action, gateways: [shown] };
@@ -107,12 +113,17 @@ function describeStep(step: Step, nameOf: (publicKey: string) => string | null):
   return { op, key, changed: op === 'update' ? [...step.changed] : [], effect, text: stepText(step, nameOf) };
 }
 
-/** As the gateway itself will judge it: what it does not have yet, it does not miss; and a confirmation goes before. */
-function judged({ after, ops, bodies }: DryRun, gateway: Gateway | undefined): Verdict {
-  if (after === null || (gateway?.row.storedVersion ?? 0) === 0) return { held: false };
-  if (after.confirmedVersion > 0 && after.confirmedVersion === after.version) return { held: false };
-  const removed = ops.filter(({ body }) => body === null).map(({ key }) => key);
-  return interlock('controller', countKinds(bodies.keys()), countKinds(removed));
+/** As the gateway itself will judge it, of all that it would lose from what it has; and a confirmation goes before. */
+function judged(dry: DryRun, base: Base | null, gateway: Gateway | undefined): GatewayPreview['interlock'] {
+  const { after } = dry;
+  const free = { held: false, reason: null };
+  if (after === null || (after.confirmedVersion > 0 && after.confirmedVersion === after.version)) return free;
+  if (gateway?.lost === true) return { held: true, reason: 'the gateway has a later state, which the store has lost' };
+  if (base === null) return free;
+  const left = bodiesAfter(dry);
+  const removed = [...base.bodies.keys()].filter((key) => !left.has(key));
+  const verdict = interlock('controller', countKinds(base.bodies.keys()), countKinds(removed));
+  return verdict.held ? { held: true, reason: verdict.reason } : free;
 }
 
 function rows<A, B>(all: readonly A[], of: (one: A) => B): B[] {

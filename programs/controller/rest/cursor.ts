@@ -22,11 +22,11 @@ export function readCursor(list: string, text: string): string | null {
 }
 
 /** A page of the list of that name, `peers/edge-1`, with the cursor of the next one. Throws `input.invalid`, and what `read` throws. */
-export async function paged<T>(
+export async function paged<P extends Paged<unknown>>(
   list: string,
   { limit, cursor }: PageQuery,
-  read: (page: Page) => Paged<T> | Promise<Paged<T>>,
-): Promise<{ rows: T[]; next: string | null }> {
+  read: (page: Page) => P | Promise<P>,
+): Promise<P> {
   const after = cursor === undefined ? null : readCursor(list, cursor);
   if (cursor !== undefined && after === null)
     throw new ProblemError(
@@ -36,6 +36,6 @@ export async function paged<T>(
         'cursor',
       ),
     );
-  const { rows, next } = await read({ limit, after });
-  return { rows, next: next === null ? null : cursorText(list, next) };
+  const page = await read({ limit, after });
+  return { ...page, next: page.next === null ? null : cursorText(list, page.next) };
 }

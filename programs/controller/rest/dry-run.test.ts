@@ -73,6 +73,9 @@ const setUp: readonly Asked[] = [
   { method: 'PATCH', path: `${V}/nat-settings`, body: { udpSeconds: 60 } },
 ];
 
+/** Of a vrouter without a gateway, whose peer waits for one. */
+const rotation = { what: 'psk', peers: [{ peer: 'p', presharedKey: testKey(8) }] };
+
 /** By route: a request that does something after `setUp`, the code of the refusal when it comes twice, and how many operations it has. */
 const rows: {
   readonly [route: string]: {
@@ -95,6 +98,9 @@ const rows: {
   },
   'PATCH /v1/vrouters/:name/peers/:peer': { path: `${V}/peers/p`, body: { presharedKey: testKey(3) }, ops: 1 },
   'DELETE /v1/vrouters/:name/peers/:peer': { path: `${V}/peers/p`, ops: 1, again: 'peer.notFound' },
+  'POST /v1/vrouters/:name/rotations': { path: `${V}/rotations`, body: rotation, ops: 0, again: 'rotation.open' },
+  'POST /v1/vrouters/:name/rotations/:id/cancel': { path: `${V}/rotations/{id}/cancel`, body: {}, ops: 0 },
+  'POST /v1/vrouters/:name/rotations/:id/force': { path: `${V}/rotations/{id}/force`, body: {}, ops: 1 },
   'POST /v1/vrouters/:name/routes': {
     path: `${V}/routes`,
     body: { prefix: '172.17.0.0/16', interface: 'wg0' },
@@ -159,7 +165,7 @@ const rows: {
   'DELETE /v1/vrouters/:name/nat-settings': { path: `${V}/nat-settings`, ops: 1 },
 };
 
-/** It has a gateway to do it to, and that one needs certificates: see desk/preview.test.ts. */
+/** It needs a gateway: tests/dry-run has one. */
 const ELSEWHERE = ['POST /v1/vrouters/:name/revoke'];
 
 test('every route that changes something below /v1/vrouters is looked at here', () => {
@@ -167,7 +173,7 @@ test('every route that changes something below /v1/vrouters is looked at here', 
   assert.deepEqual(changing.sort(), [...Object.keys(rows), ...ELSEWHERE].sort());
 });
 
-for (const [route, { path, body, ops, again }] of Object.entries(rows))
+for (const [route, { path: template, body, ops, again }] of Object.entries(rows))
   test(`${route}: says what the change then is, and is none`, async () => {
     const { desk, rest, head, heard } = await open();
     const method = route.split(' ')[0]!;
@@ -175,6 +181,7 @@ for (const [route, { path, body, ops, again }] of Object.entries(rows))
       const answer = await rest.call(asked.method, asked.path, asked.body);
       assert.ok(answer.status < 300, answer.text);
     }
+    const path = template.includes('{id}') ? template.replace('{id}', await begun(rest)) : template;
     heard.length = 0;
     const before = await whole(desk);
     const answer = await rest.call(method, dry(path), body);
@@ -209,6 +216,12 @@ for (const [route, { path, body, ops, again }] of Object.entries(rows))
     }
     await desk.db.destroy();
   });
+
+async function begun(rest: Rest): Promise<string> {
+  const answer = await rest.call('POST', `${V}/rotations`, rotation);
+  assert.equal(answer.status, 201, answer.text);
+  return (answer.json as { readonly rotation: { readonly id: string } }).rotation.id;
+}
 
 test('whatever is asked for, a dry run leaves no trace, and the change is then as it said', async () => {
   await fc.assert(

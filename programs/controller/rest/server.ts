@@ -38,6 +38,7 @@ import { requireNeeds } from './roles.ts';
 import { rotationRoutes } from './rotations.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
+import { versionRoutes } from './versions.ts';
 import { vrouterRoutes } from './vrouters.ts';
 
 const BODY_MAX = 1024 * 1024;
@@ -149,6 +150,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   portRoutes(app, desk);
   natRoutes(app, desk);
   historyRoutes(app, desk);
+  versionRoutes(app, desk);
   natSettingsRoutes(app, desk);
   floatingIpRoutes(app, desk);
   identityRoutes(app, identity);

@@ -10,6 +10,13 @@ export interface StoredOp {
   readonly body: string | null;
 }
 
+/** Who asked for a change, and for what, as the audit calls it. */
+export interface Author {
+  readonly actor: string;
+  readonly tokenId: string | null;
+  readonly action: string;
+}
+
 export interface StoredChange {
   readonly version: number;
   /** Hash of the whole state after it. */
@@ -26,7 +33,7 @@ export async function intentsOf(db: Reader, vrouterId: string): Promise<{ key: s
 export async function changesOf(db: Reader, vrouterId: string, after = -1): Promise<StoredChange[]> {
   const rows = await db
     .selectFrom('changes')
-    .selectAll()
+    .select(['version', 'hash', 'atUnixMs', 'key', 'body'])
     .where('vrouterId', '=', vrouterId)
     .where('version', '>', after)
     .orderBy('version')
@@ -40,17 +47,24 @@ export async function changesOf(db: Reader, vrouterId: string, after = -1): Prom
   return changes;
 }
 
-/** Writes a change: intents, the log of changes, and the vrouter's version and hash, all in the caller's transaction. */
+/**
+ * Writes a change: intents, the log of changes, and the vrouter's version and hash, all in the caller's transaction. `present` has the
+ * intents that there are.
+ */
 export async function writeChange(
   tx: Tx,
   vrouterId: string,
   change: StoredChange,
   confirmedVersion: number,
+  author: Author,
+  present: ReadonlyMap<string, string>,
 ): Promise<void> {
   const { version, hash, atUnixMs, ops } = change;
   for (const [ordinal, { key, body }] of ops.entries()) {
     const op = body === null ? 'remove' : 'put';
-    await tx.insertInto('changes').values({ vrouterId, version, ordinal, op, key, body, hash, atUnixMs }).execute();
+    const before = present.get(key) ?? null;
+    const row = { vrouterId, version, ordinal, op, key, body, hash, atUnixMs, before, ...author } as const;
+    await tx.insertInto('changes').values(row).execute();
     if (body === null)
       await tx.deleteFrom('intents').where('vrouterId', '=', vrouterId).where('key', '=', key).execute();
     else

@@ -75,7 +75,10 @@ export interface Tables {
     notAfterUnixMs: number;
   };
   intents: { vrouterId: string; key: string; body: string };
-  /** One row per touched key of a version; `body` is null for a removal. `hash` is the state's after the whole version. */
+  /**
+   * One row per touched key of a version; `body` is null for a removal, `before` for what is new. `hash` is the state's after the whole
+   * version. `action` is null where neither `before` nor who asked for it was kept yet.
+   */
   changes: {
     vrouterId: string;
     version: number;
@@ -85,6 +88,10 @@ export interface Tables {
     body: string | null;
     hash: string;
     atUnixMs: number;
+    before: string | null;
+    actor: string | null;
+    tokenId: string | null;
+    action: string | null;
   };
   /**
    * What passed in steps of time, by series: '' is the whole gateway, else a peer's public key. `atUnixMs` is where the step begins. Steps

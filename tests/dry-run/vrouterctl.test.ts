@@ -5,16 +5,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after, before } from 'node:test';
 import { previewReply } from '@vrouter/api/rest/preview.ts';
-import { ControllerProcess } from '../../controller/testing/spawn.ts';
-import { vrouterctl } from '../process.testing.ts';
-import { serve } from '../server.testing.ts';
+import { runHere } from '../../programs/cli/in-process.testing.ts';
+import { serve } from '../../programs/cli/server.testing.ts';
+import { ControllerProcess } from '../../programs/controller/testing/spawn.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouterctl-dry-run-'));
 let controller: ControllerProcess | undefined;
 const key = (n: number): string => Buffer.alloc(32, n).toString('base64');
 
 async function run(...args: readonly string[]) {
-  return vrouterctl([...args, '--token-file', join(folder, 'admin-token')], { VROUTER_CONTROLLER: controller!.rest });
+  return runHere(args, { env: { VROUTER_CONTROLLER: controller!.rest, VROUTER_TOKEN: controller!.token } });
 }
 
 async function done(command: string): Promise<string> {
@@ -105,8 +105,8 @@ test('a controller that knows no dry runs is asked to change nothing', async () 
     startedUnixMs: 0,
   };
   await using server = await serve(() => ({ body: version }));
-  const { status, err } = await vrouterctl(['peer', 'remove', 'e', 'p', '--dry-run'], {
-    VROUTER_CONTROLLER: server.at,
+  const { status, err } = await runHere(['peer', 'remove', 'e', 'p', '--dry-run'], {
+    env: { VROUTER_CONTROLLER: server.at },
   });
   assert.equal(status, 1);
   assert.match(err, /knows no dry runs/);

@@ -1,0 +1,4 @@
+/** What versions.test.ts says, of PostgreSQL. */
+import { onPostgres } from '../testing/postgres.testing.ts';
+
+await onPostgres(() => import('./versions.test.ts'));
