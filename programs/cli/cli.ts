@@ -12,6 +12,7 @@ import { Failure } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
+import { addLogin, addLogout } from './login/login.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addNatSettings } from './nat-settings/nat-settings.ts';
 import { addPeer } from './peer/peer.ts';
@@ -32,7 +33,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, user, api-token, whoami, audit, ca, history, version.
+nat-settings, login, logout, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -51,7 +52,7 @@ export function buildProgram(world: World): Command {
     .option('--controller <url>', `the controller (or VROUTER_CONTROLLER; ${DEFAULT_CONTROLLER})`)
     .option(
       '--token-file <file>',
-      "API token for the controller (or VROUTER_TOKEN; else that of this machine's controller)",
+      "API token for the controller (or VROUTER_TOKEN; else the login; else that of this machine's controller)",
     )
     .helpCommand(false)
     .helpOption('-h, --help', 'what it does and takes')
@@ -78,6 +79,8 @@ export function buildProgram(world: World): Command {
   addNatSettings(program, world);
   addUser(program, world);
   addApiToken(program, world);
+  addLogin(program, world);
+  addLogout(program, world);
   addWhoami(program, world);
   addAudit(program, world);
   addVersion(program, world);

@@ -7,6 +7,7 @@ const clone = join(import.meta.dirname, '../..');
 // a folder that cannot be written is no error.
 enableCompileCache(join(clone, '.cache/node'));
 const { runCli } = await import('./cli.ts');
+const { openBrowser } = await import('./login/browse.ts');
 const { VERSION } = await import('./manifest.ts');
 
 // `vrouterctl ... | head` closes our output early: no error of ours.
@@ -29,6 +30,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
     }),
   outIsTerminal: process.stdout.isTTY === true,
   note: (text) => void process.stderr.write(`${text}\n`),
+  browse: openBrowser,
   untilInterrupted() {
     const interrupted = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());

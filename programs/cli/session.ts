@@ -1,9 +1,10 @@
 /** What a command is handed: where to write, whom to ask, and how to show the answer. */
 import type { Command } from 'commander';
-import { type Controller, controllerAt, DEFAULT_CONTROLLER } from './clients/controller.ts';
+import { type Controller, controllerAt, controllerUrl, DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { defaultSocket, type Gateway, gatewayAt } from './clients/gateway.ts';
 import type { Reply } from './clients/reply.ts';
-import { defaultFolders } from './clients/token.ts';
+import { sessionsFolder } from './clients/sessions.ts';
+import { defaultFolders, type TokenSources } from './clients/token.ts';
 
 /** The machine around the command. */
 export interface World {
@@ -22,6 +23,8 @@ export interface World {
   readonly outIsTerminal: boolean;
   /** The same to standard error. */
   note(text: string): void;
+  /** Shows a page to the person, if there is a browser to do it; nothing comes of it otherwise. */
+  browse(url: string): void;
   /** Aborts when the user wants to stop. Until a command asks for it, an interrupt ends the program at once. */
   untilInterrupted(): AbortSignal;
 }
@@ -31,6 +34,12 @@ export interface Session {
   readonly json: boolean;
   gateway(): Gateway;
   controller(): Controller;
+  /** The controller, to whom nothing is shown of who asks. */
+  stranger(): Controller;
+  /** Its URL. Failure `usage` when that is none. */
+  controllerUrl(): URL;
+  /** Where tokens come from, the first that has one. */
+  readonly tokens: TokenSources;
   /** Prints the server's own data with --json, else what `text` makes of it. */
   show<T>(reply: Reply<T>, text: (data: T, nowUnixMs: number) => string): void;
 }
@@ -46,16 +55,21 @@ interface Globals {
 export function sessionOf(world: World, command: Command): Session {
   const globals = command.optsWithGlobals<Globals>();
   const json = globals.json === true;
+  const url = globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER;
+  const tokens: TokenSources = {
+    file: globals.tokenFile,
+    text: env(world, 'VROUTER_TOKEN'),
+    sessions: sessionsFolder(world.env),
+    folders: defaultFolders(world.cwd, world.clone),
+  };
   return {
     world,
     json,
     gateway: () => gatewayAt(globals.socket ?? env(world, 'VROUTER_SOCKET') ?? defaultSocket(world.cwd, world.clone)),
-    controller: () =>
-      controllerAt(globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER, {
-        file: globals.tokenFile,
-        text: env(world, 'VROUTER_TOKEN'),
-        folders: defaultFolders(world.cwd, world.clone),
-      }),
+    controller: () => controllerAt(url, tokens),
+    stranger: () => controllerAt(url, null),
+    controllerUrl: () => controllerUrl(url),
+    tokens,
     show(reply, text) {
       world.out(json ? JSON.stringify(reply.raw, null, 2) : text(reply.data, world.nowUnixMs()));
     },

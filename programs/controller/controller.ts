@@ -1,5 +1,5 @@
 /** The running controller: everything introduced to everything, started in order, stopped in reverse. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -24,6 +24,10 @@ import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
+import { Login } from './login/login.ts';
+import { NONCE_KEY_BYTES } from './login/nonce.ts';
+import type { LoginOptions } from './login/options.ts';
+import { Provider } from './login/provider.ts';
 import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
 import { ANSWER_MEMORY_MS } from './rest/once.ts';
@@ -109,6 +113,8 @@ export async function startController(
     tellPeople(adminNotice(firstAdmin));
   }
 
+  const login = options.login == null ? null : await openLogin(options.login, identity, metrics, log);
+
   const names = agentNames(options);
   const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
@@ -147,7 +153,7 @@ export async function startController(
     startedUnixMs,
   });
   const words = { version, agentsDocument: () => agents.swagger() };
-  const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
+  const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false, login };
   const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
@@ -203,6 +209,20 @@ export async function startController(
     unwatch();
   };
   return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
+}
+
+/** How people log in. Nothing is asked of their provider yet, which may be away. */
+async function openLogin(
+  { provider, rules }: LoginOptions,
+  identity: Identity,
+  metrics: Metrics,
+  log: FastifyBaseLogger,
+): Promise<Login> {
+  const fresh = randomBytes(NONCE_KEY_BYTES).toString('base64url');
+  const nonceKey = Buffer.from(await settle(identity.db, 'loginNonceKey', fresh), 'base64url');
+  const asked = new Provider(provider, log.child({ part: 'login' }), identity.unixMs);
+  log.info({ issuer: provider.issuer, clientId: provider.clientId }, 'people log in by OpenID Connect');
+  return new Login(identity, asked, rules, nonceKey, metrics);
 }
 
 /** Two that start on one empty database at once each make a root, and one of them is first. */

@@ -5,6 +5,7 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Command } from 'commander';
 import { GRACE_MS } from './ca/provider.ts';
 import type { StepCaOptions } from './ca/step/step-ca.ts';
+import { addLoginOptions, type LoginGiven, type LoginOptions, readLoginOptions } from './login/options.ts';
 import { isLoopback } from './rest/guard.ts';
 import { readStorePlace } from './store/place.ts';
 import { VERSION } from './version.ts';
@@ -26,6 +27,8 @@ export interface Options {
   readonly stepCa?: StepCaOptions | null;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
   readonly certificateGraceMs?: number;
+  /** How people log in; null, or nothing: by API tokens alone. */
+  readonly login?: LoginOptions | null;
   readonly logLevel: string;
   /** Whoever reaches REST may read /metrics. */
   readonly metricsOpen?: boolean;
@@ -76,6 +79,7 @@ export function readOptions(argv: readonly string[]): Options {
       '\nvrouter-controller backup --help, vrouter-controller restore --help: all of it in one file',
     )
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2));
+  addLoginOptions(command);
   command.parse([...argv], { from: 'user' });
   const given = command.opts<
     {
@@ -89,7 +93,8 @@ export function readOptions(argv: readonly string[]): Options {
       logLevel: string;
       metricsOpen: boolean;
       resetAdmin: boolean;
-    } & StepCaGiven
+    } & StepCaGiven &
+      LoginGiven
   >();
   const rest = readAddress(given.rest, '--rest');
   if (!isLoopback(rest.host) && !given.restInsecureAllowRemote) {
@@ -108,8 +113,10 @@ export function readOptions(argv: readonly string[]): Options {
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
   const stepCa = readStepCa(given);
+  const login = readLoginOptions(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
-  return { data, store, rest, agents, agentHosts, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+  const running = { rest, agents, agentHosts, stepCa, login, certificateGraceMs, logLevel, metricsOpen };
+  return { data, store, ...running, resetAdmin };
 }
 
 interface StepCaGiven {

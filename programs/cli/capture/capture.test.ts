@@ -18,6 +18,7 @@ test('bytes are kept from a terminal, with advice', async () => {
     outBytes: () => assert.fail('nothing is written'),
     outIsTerminal: true,
     note: (text) => void notes.push(text),
+    browse: () => undefined,
     untilInterrupted: () => new AbortController().signal,
   };
   for (const args of [['capture'], ['capture', '--write', '-']]) assert.equal(await runCli(args, world), 2);

@@ -23,19 +23,13 @@ export interface Controller {
 
 /**
  * `url` may have a path, which then stands before every other. Failure `usage` when it is no http or https URL, `config.invalid` when
- * the token that was named is none.
+ * the token that was named is none. `sources` null: nothing is shown of who asks.
  */
-export function controllerAt(url: string, sources: TokenSources): Controller {
-  const origin = URL.canParse(url) ? new URL(url) : null;
-  if (origin === null || !['http:', 'https:'].includes(origin.protocol) || origin.search !== '' || origin.hash !== '')
-    throw new Failure(
-      'usage',
-      `"${url}" is no URL of a controller; it looks like ${DEFAULT_CONTROLLER}`,
-      '--controller',
-    );
+export function controllerAt(url: string, sources: TokenSources | null): Controller {
+  const origin = controllerUrl(url);
   const base = origin.pathname.replace(/\/+$/, '');
   const who = `the controller at ${url}`;
-  const credential = findToken(sources, origin);
+  const credential = sources === null ? null : findToken(sources, origin);
   async function ask<T>(
     method: Ask['method'],
     path: string,
@@ -53,7 +47,7 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
         ...(credential === null ? {} : { token: credential.token }),
         ...(body === undefined ? {} : { body }),
       };
-      return readReply(who, await exchange({ origin: origin! }, whole), schema);
+      return readReply(who, await exchange({ origin }, whole), schema);
     } catch (error) {
       if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, error));
     }
@@ -69,6 +63,14 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
   };
 }
 
+/** Failure `usage` when it is no http or https URL. */
+export function controllerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.search === '' && url.hash === '') return url;
+  const hint = `"${text}" is no URL of a controller; it looks like ${DEFAULT_CONTROLLER}`;
+  throw new Failure('usage', hint, '--controller');
+}
+
 function conditions(ifMatch: string | undefined): NonNullable<Ask['headers']> {
   if (ifMatch === undefined) return {};
   return { 'if-match': ifMatch === '*' || ifMatch.includes('"') ? ifMatch : `"${ifMatch}"` };
@@ -82,7 +84,10 @@ export function pathOf(strings: TemplateStringsArray, ...parts: readonly string[
 /** The controller says the same to everybody whose token is no good; we know which one it was. */
 function unauthenticated(who: string, credential: Credential | null, error: unknown): unknown {
   if (!(error instanceof Failure) || error.code !== 'request.unauthenticated') return error;
-  const how = 'name one with --token-file FILE or in VROUTER_TOKEN; the first is in DIR/admin-token of the controller';
+  if (credential?.session != null)
+    return new Failure(error.code, `${who} does not take ${credential.from} any more; log in again: vrouterctl login`);
+  const how =
+    'log in with vrouterctl login, or name one with --token-file FILE or in VROUTER_TOKEN; the first is in DIR/admin-token of the controller';
   const what = credential === null ? 'wants an API token' : `does not take the API token from ${credential.from}`;
   return new Failure(error.code, `${who} ${what}; ${how}`);
 }

@@ -54,6 +54,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly logins = new Counter({
+    name: 'vrouter_controller_logins_total',
+    help: 'Logins by OpenID Connect since the start: done, unavailable, limited, or why they were refused',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
+
   /** Adds what is read from elsewhere at each scrape. */
   watch(sources: MetricSources): void {
     collectDefaultMetrics({ register: this.registry });

@@ -13,6 +13,7 @@ import { Limiter } from '../agents/limiter.ts';
 import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { Login } from '../login/login.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { recordAudit } from '../store/audit.ts';
 import { VERSION } from '../version.ts';
@@ -28,6 +29,7 @@ import { judgeRequest } from './guard.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
+import { loginRoutes } from './login.ts';
 import { natRoutes } from './nat.ts';
 import { natSettingsRoutes } from './nat-settings.ts';
 import { creatingOnce } from './once.ts';
@@ -51,6 +53,8 @@ export interface RestOptions {
   readonly bound: string;
   /** Whether /metrics asks for no token. */
   readonly metricsOpen: boolean;
+  /** How people log in; null: they do not. */
+  readonly login: Login | null;
 }
 
 export async function restServer(
@@ -59,7 +63,7 @@ export async function restServer(
   keeper: CertificateKeeper,
   metrics: Metrics,
   words: ControllerWords,
-  { bound, metricsOpen }: RestOptions,
+  { bound, metricsOpen, login }: RestOptions,
   log: FastifyBaseLogger,
 ): Promise<RestServer> {
   const app: App = Fastify({
@@ -91,6 +95,8 @@ export async function restServer(
     // Who could not say who it is was noted when that was seen.
     if (why.code === 'request.unauthenticated') return;
     if (why.code === 'request.limited' && callerOf(request) === null) return;
+    // ../login tells the audit more than strangers may hear; a provider that is away is nobody's fault.
+    if (why.code.startsWith('login.') && callerOf(request) === null) return;
     const reads = request.method === 'GET' || request.method === 'HEAD';
     if (reads && why.code !== 'request.roleNeeded') return;
     const { name: actor, tokenId, source } = actorOf(request);
@@ -124,7 +130,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
             scheme: 'bearer',
             bearerFormat: 'vra_<id>_<secret>',
             description:
-              'An API token. The first is in DIR/admin-token of the controller; POST /v1/api-tokens makes more.',
+              'An API token. The first is in DIR/admin-token of the controller; POST /v1/api-tokens makes more, and POST /v1/login one that ends.',
           },
         },
       },
@@ -147,6 +153,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   natSettingsRoutes(app, desk);
   floatingIpRoutes(app, desk);
   identityRoutes(app, identity);
+  loginRoutes(app, login);
   caRoutes(app, keeper);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);

@@ -5,10 +5,11 @@
 import type { Kysely } from 'kysely';
 import { answers } from './steps/answers.ts';
 import { identity } from './steps/identity.ts';
+import { login } from './steps/login.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, answers, fleet];
+export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, login];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
