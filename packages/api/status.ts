@@ -48,6 +48,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'join.refused': denied,
   'join.malformed': invalid,
   'tls.fingerprint': denied,
+  'tls.untrusted': denied,
   'certificate.required': { http: 401, grpc: 'UNAUTHENTICATED', exit: 1 },
   'poll.replay': { http: 409, grpc: 'ABORTED', exit: 1 },
   'poll.identity': denied,

@@ -37,6 +37,7 @@ export const problemCodes = [
   'join.refused',
   'join.malformed',
   'tls.fingerprint',
+  'tls.untrusted',
   'certificate.required',
   'poll.replay',
   'poll.identity',

@@ -39,6 +39,7 @@ Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
   vrouterctl peer add edge-1 phone --out phone.conf
   vrouterctl show peers
+  vrouterctl --controller https://controller.example --ca root.pem login
   vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
 
 Exit status: 0 done, 1 failure, 2 wrong usage. Errors have codes; docs/errors.md says what to do about each.`;
@@ -50,6 +51,7 @@ export function buildProgram(world: World): Command {
     .option('--json', "print the server's own data, errors too")
     .option('--socket <path>', "vrouterd's socket (or VROUTER_SOCKET)")
     .option('--controller <url>', `the controller (or VROUTER_CONTROLLER; ${DEFAULT_CONTROLLER})`)
+    .option('--ca <file>', 'root certificates (PEM) that https:// controllers are checked against (or VROUTER_CA)')
     .option(
       '--token-file <file>',
       "API token for the controller (or VROUTER_TOKEN; else the login; else that of this machine's controller)",

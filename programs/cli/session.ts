@@ -5,6 +5,7 @@ import { defaultSocket, type Gateway, gatewayAt } from './clients/gateway.ts';
 import type { Reply } from './clients/reply.ts';
 import { sessionsFolder } from './clients/sessions.ts';
 import { defaultFolders, type TokenSources } from './clients/token.ts';
+import { readRoots } from './http/trust.ts';
 
 /** The machine around the command. */
 export interface World {
@@ -38,6 +39,8 @@ export interface Session {
   stranger(): Controller;
   /** Its URL. Failure `usage` when that is none. */
   controllerUrl(): URL;
+  /** The certificates of `--ca`; null: those of the system are believed. Failure `config.invalid`. */
+  roots(): readonly string[] | null;
   /** Where tokens come from, the first that has one. */
   readonly tokens: TokenSources;
   /** Prints the server's own data with --json, else what `text` makes of it. */
@@ -50,12 +53,15 @@ interface Globals {
   readonly socket?: string;
   readonly controller?: string;
   readonly tokenFile?: string;
+  readonly ca?: string;
 }
 
 export function sessionOf(world: World, command: Command): Session {
   const globals = command.optsWithGlobals<Globals>();
   const json = globals.json === true;
   const url = globals.controller ?? env(world, 'VROUTER_CONTROLLER') ?? DEFAULT_CONTROLLER;
+  const ca = globals.ca ?? env(world, 'VROUTER_CA');
+  const roots = () => (ca === undefined ? null : readRoots(ca));
   const tokens: TokenSources = {
     file: globals.tokenFile,
     text: env(world, 'VROUTER_TOKEN'),
@@ -66,8 +72,9 @@ export function sessionOf(world: World, command: Command): Session {
     world,
     json,
     gateway: () => gatewayAt(globals.socket ?? env(world, 'VROUTER_SOCKET') ?? defaultSocket(world.cwd, world.clone)),
-    controller: () => controllerAt(url, tokens),
-    stranger: () => controllerAt(url, null),
+    controller: () => controllerAt(url, tokens, roots()),
+    stranger: () => controllerAt(url, null, roots()),
+    roots,
     controllerUrl: () => controllerUrl(url),
     tokens,
     show(reply, text) {

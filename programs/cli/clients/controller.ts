@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { type Ask, exchange, isLost, SilenceError } from '../http/request.ts';
+import { tlsFailure } from '../http/trust.ts';
 import { type Reply, readReply, type Schema } from './reply.ts';
 import { type Credential, findToken, type TokenSources } from './token.ts';
 
@@ -23,9 +24,10 @@ export interface Controller {
 
 /**
  * `url` may have a path, which then stands before every other. Failure `usage` when it is no http or https URL, `config.invalid` when
- * the token that was named is none. `sources` null: nothing is shown of who asks.
+ * the token that was named is none. `sources` null: nothing is shown of who asks. `roots`:
+ * whose certificates are believed, PEM; null: the system's.
  */
-export function controllerAt(url: string, sources: TokenSources | null): Controller {
+export function controllerAt(url: string, sources: TokenSources | null, roots: readonly string[] | null): Controller {
   const origin = controllerUrl(url);
   const base = origin.pathname.replace(/\/+$/, '');
   const who = `the controller at ${url}`;
@@ -47,9 +49,9 @@ export function controllerAt(url: string, sources: TokenSources | null): Control
         ...(credential === null ? {} : { token: credential.token }),
         ...(body === undefined ? {} : { body }),
       };
-      return readReply(who, await exchange({ origin }, whole), schema);
+      return readReply(who, await exchange({ origin, roots }, whole), schema);
     } catch (error) {
-      if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, error));
+      if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, origin, error));
     }
     await delay(RETRY_AFTER_MS);
     return ask(method, path, schema, body, headers, triesLeft - 1);
@@ -92,9 +94,15 @@ function unauthenticated(who: string, credential: Credential | null, error: unkn
   return new Failure(error.code, `${who} ${what}; ${how}`);
 }
 
-function unreachable(url: string, error: unknown): unknown {
+function unreachable(url: string, origin: URL, error: unknown): unknown {
   if (error instanceof Failure) return error;
   if (error instanceof SilenceError) return new Failure('timeout', `the controller at ${url} did not answer in time`);
+  const tls = tlsFailure(`the controller at ${url}`, origin, error);
+  if (tls !== null) return tls;
+  if (origin.protocol === 'http:' && isLost(error)) {
+    const hint = `the controller at ${url} broke the connection; if it speaks TLS, ask it by https://`;
+    return new Failure('controller.unreachable', hint);
+  }
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   return new Failure(
     'controller.unreachable',

@@ -71,8 +71,10 @@ function listensAt(folder: string, url: URL): boolean {
   const text = readIf(join(folder, 'controller.json'));
   if (text === null || !/^(127\.\d+\.\d+\.\d+|\[::1\]|localhost)$/.test(url.hostname)) return false;
   try {
-    const { restPort } = JSON.parse(text) as { readonly restPort?: unknown };
-    return url.protocol === 'http:' && restPort === Number(url.port === '' ? 80 : url.port);
+    const { rest, restPort } = JSON.parse(text) as { readonly rest?: unknown; readonly restPort?: unknown };
+    const tls = typeof rest === 'string' && rest.startsWith('https:');
+    const port = Number(url.port === '' ? (tls ? 443 : 80) : url.port);
+    return url.protocol === (tls ? 'https:' : 'http:') && restPort === port;
   } catch {
     return false;
   }

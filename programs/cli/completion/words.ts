@@ -15,7 +15,7 @@ export interface Spot {
 }
 
 /** Options whose value is a file. */
-export const fileOptions = ['--out', '--socket', '--token-file', '--write'] as const;
+export const fileOptions = ['--ca', '--out', '--socket', '--token-file', '--write'] as const;
 
 /** Every spot, the outermost first. */
 export function spotsOf(program: Command): Spot[] {

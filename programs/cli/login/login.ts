@@ -7,6 +7,7 @@ import { whole } from '../arguments.ts';
 import { removeSession, sessionPath, writeSession } from '../clients/sessions.ts';
 import { findToken } from '../clients/token.ts';
 import { Failure } from '../failure.ts';
+import { alsoTrust } from '../http/trust.ts';
 import { reserveSecretFile } from '../peer/secret-file.ts';
 import { type Session, sessionOf, type World } from '../session.ts';
 import { byDevice } from './device.ts';
@@ -93,6 +94,8 @@ async function logIn(session: Session, { browser, device = false, redirectPort }
   if (device) return byDevice(controller, (text) => world.note(text), signal);
   // Loaded here alone, since no other command needs it.
   const { byBrowser, findProvider } = await import('./provider.ts');
+  const roots = session.roots();
+  if (roots !== null) alsoTrust(roots);
   const configuration = await findProvider(oidc);
   const show = (url: string): void => {
     world.note(browser ? `log in in the browser; if none opens, open this:\n${url}` : `open this to log in:\n${url}`);

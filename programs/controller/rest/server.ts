@@ -1,4 +1,5 @@
 /** The REST application: guard, documentation, routes. The caller makes it listen. */
+import type { Server } from 'node:https';
 import swagger from '@fastify/swagger';
 import swaggerUi, { type FastifySwaggerUiConfigOptions } from '@fastify/swagger-ui';
 import { ProblemError } from '@vrouter/core/problem.ts';
@@ -20,12 +21,14 @@ import { VERSION } from '../version.ts';
 import { type App, actorOf } from './app.ts';
 import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
+import type { RestCertificate } from './certificate.ts';
 import { documentConditions } from './conditions.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
 import { floatingIpRoutes } from './floating-ips.ts';
 import { judgeRequest } from './guard.ts';
+import { DOCS_POLICY, secureHeaders } from './headers.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
@@ -55,6 +58,8 @@ export interface RestOptions {
   readonly metricsOpen: boolean;
   /** How people log in; null: they do not. */
   readonly login: Login | null;
+  /** What it shows over TLS; null: it does not encrypt. */
+  readonly certificate: RestCertificate | null;
 }
 
 export async function restServer(
@@ -63,26 +68,30 @@ export async function restServer(
   keeper: CertificateKeeper,
   metrics: Metrics,
   words: ControllerWords,
-  { bound, metricsOpen, login }: RestOptions,
+  { bound, metricsOpen, login, certificate }: RestOptions,
   log: FastifyBaseLogger,
 ): Promise<RestServer> {
-  const app: App = Fastify({
+  const app = Fastify({
+    // Whether it is HTTPS makes no difference to routes, so their type knows of HTTP alone.
+    ...(certificate === null ? {} : { https: { ...certificate.options, handshakeTimeout: 10_000 } }),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_MAX,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
-  }).withTypeProvider<ZodTypeProvider>();
+  }).withTypeProvider<ZodTypeProvider>() as unknown as App;
+  certificate?.serve((options) => (app.server as unknown as Server).setSecureContext(options));
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   // Text bodies need no preflight, so a page of another site could send them.
   app.removeContentTypeParser('text/plain');
 
   app.addHook('onRequest', async (request) => {
-    const why = judgeRequest(request.headers, bound);
+    const why = judgeRequest(request.headers, bound, certificate);
     if (why !== null) throw new ProblemError(why);
   });
+  secureHeaders(app);
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
   requireCallers(app, identity, metricsOpen);
   requireNeeds(app);
@@ -141,7 +150,8 @@ token; roles are viewer, operator and admin, and each may do what those before i
     { url: '/openapi.json', name: 'REST' },
     { url: '/openapi-agents.json', name: 'Gateways' },
   ];
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { urls } as FastifySwaggerUiConfigOptions });
+  const uiConfig = { urls } as FastifySwaggerUiConfigOptions;
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig, staticCSP: DOCS_POLICY });
 
   vrouterRoutes(app, desk);
   peerRoutes(app, desk);

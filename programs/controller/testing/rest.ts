@@ -42,7 +42,7 @@ export class Rest {
     };
     const metrics = new Metrics();
     const identity = new Identity(desk.db, metrics, desk.unixMs);
-    const options = { bound: '127.0.0.1', metricsOpen: false, login };
+    const options = { bound: '127.0.0.1', metricsOpen: false, login, certificate: null };
     const log = pino({ level: 'silent' });
     const folder = mkdtempSync(join(tmpdir(), 'vrouter-ca-'));
     const provider = await Authority.open(folder, null, desk.unixMs);
