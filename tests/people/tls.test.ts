@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
+import { type ConnectionOptions, connect, getCACertificates, setDefaultCACertificates, type TLSSocket } from 'node:tls';
 import { vrouterctl } from '../../programs/cli/process.testing.ts';
 import { putFile, type TestCertificate, testAuthority } from '../../programs/controller/testing/certificates.ts';
 import { TestProvider } from '../../programs/controller/testing/oidc.testing.ts';
@@ -230,6 +230,24 @@ test('people log in over TLS, too', async () => {
     assert.equal((await kim.logInAs('s-kim', '--ca', ca)).out, 'logged in as kim, viewer, for 12 h\n');
     assert.match((await kim.run('--ca', ca, 'whoami')).out, /^kim, viewer, from/);
     assert.match((await kim.run('whoami')).err, /\(tls\.untrusted\)/);
+  } finally {
+    rmSync(kim.home, { recursive: true });
+    await controller.end('SIGTERM');
+  }
+});
+
+test('a provider with a certificate of a private authority', async () => {
+  // This process is the browser.
+  setDefaultCACertificates([...getCACertificates('default'), authority.root]);
+  await using provider = await TestProvider.start(await authority.make(['127.0.0.1']));
+  provider.people.set('s-kim', { groups: ['everyone'], preferred_username: 'kim' });
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: ca };
+  const controller = await ControllerProcess.start(join(folder, 'private'), [0, 0], oidcOptions(provider.issuer), env);
+  const kim = new Desk(controller.rest);
+  try {
+    assert.match(provider.issuer, /^https:/);
+    assert.match((await kim.run('login')).err, /cannot ask the provider at https:.*\(login\.unavailable\)/);
+    assert.equal((await kim.logInAs('s-kim', '--ca', ca)).out, 'logged in as kim, viewer, for 12 h\n');
   } finally {
     rmSync(kim.home, { recursive: true });
     await controller.end('SIGTERM');

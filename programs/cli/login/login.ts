@@ -52,7 +52,12 @@ export function addLogin(program: Command, world: World): void {
       }
       const { token, user, role, apiToken } = reply;
       file?.write(`${token}\n`);
-      if (file === null) keep(session, reply);
+      if (file === null) {
+        keep(session, reply);
+        const { file: named, text } = session.tokens;
+        const before = named !== undefined ? '--token-file' : text !== undefined ? 'VROUTER_TOKEN' : null;
+        if (before !== null) world.note(`mind that ${before} goes before this login`);
+      }
       // The token itself is in the file, and nowhere else.
       session.show({ data: reply, raw: { user, role, apiToken } }, (_, now) => {
         const left = apiToken.expiresUnixMs === null ? '' : `, for ${spanText(apiToken.expiresUnixMs - now)}`;

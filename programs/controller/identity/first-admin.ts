@@ -9,7 +9,8 @@ import { putToken } from './api-tokens.ts';
 import type { Identity } from './identity.ts';
 import { newTokenText } from './token.ts';
 
-const ADMIN = 'admin';
+/** The user that is made when there is none, and that `--reset-admin` helps to a token. */
+export const ADMIN = 'admin';
 const local = { issuer: null, subject: null };
 const actor = { name: 'console', tokenId: null, source: null };
 

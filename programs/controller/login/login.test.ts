@@ -63,8 +63,13 @@ test('who has no group that gives a role is refused, the audit knows the groups,
   at.people.set('s-3', { groups: ['everyone'], preferred_username: 'lee' });
   const { token } = await set.come('s-3');
   at.people.set('s-3', { preferred_username: 'lee' });
-  await assert.rejects(set.come('s-3'), is('login.noRole', /no groups/));
+  const none = await idTokenOf(at, 's-3', set.nonce());
+  await assert.rejects(set.logIn(none), is('login.noRole', /no groups/));
   await assert.rejects(set.ask(token), is('request.unauthenticated'));
+  at.people.set('s-3', { groups: ['everyone'], preferred_username: 'lee' });
+  const again = await set.come('s-3');
+  await assert.rejects(set.logIn(none), is('login.refused'));
+  await set.ask(again.token);
 });
 
 test('the claim with the groups may be another one, also within an object', async () => {
@@ -81,6 +86,8 @@ test('a person is known by issuer and subject: another name changes nothing, and
   await assert.rejects(set.come('s-5'), is('login.nameTaken', /local user/));
   assert.match((await set.lastReason()).reason ?? '', /^nameTaken: /);
   assert.equal((await showUser(set.identity, 'admin')).origin, 'local');
+  await removeUser(set.identity, tester, 'admin');
+  await assert.rejects(set.come('s-5'), is('login.nameTaken', /local user/), 'it is kept for --reset-admin');
 
   at.people.set('s-6', { groups: ['everyone'], preferred_username: 'kim' });
   await set.come('s-6');

@@ -10,6 +10,7 @@ import { Limiter } from '../agents/limiter.ts';
 import type { Actor } from '../desk/actor.ts';
 import { note } from '../desk/desk.ts';
 import { describeToken, putToken } from '../identity/api-tokens.ts';
+import { ADMIN } from '../identity/first-admin.ts';
 import type { Caller, Identity } from '../identity/identity.ts';
 import { actorName } from '../identity/origin.ts';
 import { newTokenText } from '../identity/token.ts';
@@ -88,8 +89,7 @@ export class Login {
   }
 
   /**
-   * Begins a login on a machine without a browser: the controller asks the provider itself. Each counts as a failure until the person has
-   * logged in. Throws `login.notOffered`, `login.unavailable`, `request.limited`.
+   * Begins a login on a machine without a browser: the controller asks the provider itself, so each counts as a failure does. Throws `login.notOffered`, `login.unavailable`, `request.limited`.
    */
   async beginDevice({ source }: LoginSource): Promise<DeviceReply> {
     this.#notTooOften(source);
@@ -203,7 +203,8 @@ export class Login {
       return known.id;
     }
     const other = await findUser(tx, name);
-    if (other !== undefined) throw nameTaken(name, other);
+    // That name is kept for whoever has the machine (--reset-admin), also while nobody has it.
+    if (other !== undefined || name === ADMIN) throw nameTaken(name, other?.issuer ?? null);
     const id = randomUUID();
     const createdUnixMs = this.#identity.unixMs();
     await insertUser(tx, { id, name, role, createdUnixMs, disabledUnixMs: null, issuer, subject });
@@ -211,13 +212,15 @@ export class Login {
   }
 
   /** Whose groups give no role any more: the sessions of before end too. */
-  async #turnAway({ issuer, subject, groups }: Person, { address: source }: LoginSource): Promise<never> {
+  async #turnAway({ issuer, subject, groups, once }: Person, { address: source }: LoginSource): Promise<never> {
     const identity = this.#identity;
     const known = await findPerson(identity.db, issuer, subject);
     if (known !== undefined) {
       await identity.db.transaction().execute(async (tx) => {
         const actor = { name: actorName(known.name, issuer), tokenId: null, source };
         await note(tx, identity, actor, 'login.end', `${known.name} has no role any more`);
+        // Or who keeps this token could end the sessions of a person who was given a role since.
+        if (!(await useNonce(tx, once.hash, once.expiresUnixMs))) throw new DoubtError('nonceUsed');
         await revokeTokensOf(tx, known.id, identity.unixMs());
       });
       identity.changed();
@@ -259,8 +262,9 @@ function disabled({ name }: UserRow): ProblemError {
   return new ProblemError(problem('login.disabled', hint));
 }
 
-function nameTaken(name: string, other: UserRow): ProblemError {
-  const whose = other.issuer === null ? 'a local user' : `another person, of ${other.issuer}`;
+/** `issuer`: where the other one comes from, null of a local user. */
+function nameTaken(name: string, issuer: string | null): ProblemError {
+  const whose = issuer === null ? 'a local user' : `another person, of ${issuer}`;
   const hint = `you would be called ${name}, and so is ${whose}; nobody takes over a user by a name: an administrator may remove that one, or choose another claim (--oidc-name-claim)`;
   return new ProblemError(problem('login.nameTaken', hint));
 }

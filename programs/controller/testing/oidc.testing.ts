@@ -1,8 +1,10 @@
 /** A real OpenID Connect provider on the loopback (oidc-provider), with people, groups and keys that a test chooses; for tests. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, type JWK, type JWTPayload, SignJWT } from 'jose';
 import type { Configuration } from 'oidc-provider';
+import type { TestCertificate } from './certificates.ts';
 
 export interface TestPerson {
   /** What the person types in as its login is the subject. */
@@ -35,15 +37,22 @@ export class TestProvider implements AsyncDisposable {
   #keys: { readonly jwk: JWK; readonly kid: string }[] = [];
   #answer: (request: IncomingMessage, response: ServerResponse) => void = () => undefined;
 
-  static async start(): Promise<TestProvider> {
-    const provider = new TestProvider();
+  readonly #tls: TestCertificate | null;
+
+  private constructor(tls: TestCertificate | null) {
+    this.#tls = tls;
+  }
+
+  /** Over TLS with a certificate, else in the clear. */
+  static async start(tls: TestCertificate | null = null): Promise<TestProvider> {
+    const provider = new TestProvider(tls);
     await provider.up();
     await provider.rotate();
     return provider;
   }
 
   get issuer(): string {
-    return `http://127.0.0.1:${this.#port}`;
+    return `${this.#tls === null ? 'http' : 'https'}://127.0.0.1:${this.#port}`;
   }
 
   times(path: string): number {
@@ -52,13 +61,14 @@ export class TestProvider implements AsyncDisposable {
 
   /** Listens, on the port of before. */
   async up(): Promise<void> {
-    const server = createServer((request, response) => {
+    const answer = (request: IncomingMessage, response: ServerResponse): void => {
       const path = request.url!.split('?')[0]!;
       this.asked.set(path, this.times(path) + 1);
       // Or a client that keeps a connection would take a provider that is back for one that is away.
       response.setHeader('connection', 'close');
       this.#answer(request, response);
-    });
+    };
+    const server = this.#tls === null ? createServer(answer) : createTlsServer(this.#tls, answer);
     this.#server = server;
     await new Promise<void>((resolve) => server.listen(this.#port, '127.0.0.1', resolve));
     this.#port = (server.address() as AddressInfo).port;
