@@ -16,6 +16,7 @@ import { Failure, Verdict } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
+import { addLogin, addLogout } from './login/login.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addNatSettings } from './nat-settings/nat-settings.ts';
 import { addPeer } from './peer/peer.ts';
@@ -38,13 +39,14 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, apply, export, versions, diff, user, api-token, whoami, audit, ca, history, version.
+nat-settings, apply, export, versions, diff, login, logout, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
   vrouterctl peer add edge-1 phone --out phone.conf
   vrouterctl peer remove edge-1 phone --dry-run
   vrouterctl show peers
+  vrouterctl --controller https://controller.example --ca root.pem login
   vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
 
 Exit status: 0 done, 1 failure, 2 wrong usage (apply --plan --exit-code: 3 there are changes). Errors have codes; docs/errors.md says what to do about each.`;
@@ -56,9 +58,10 @@ export function buildProgram(world: World): Command {
     .option('--json', "print the server's own data, errors too")
     .option('--socket <path>', "vrouterd's socket (or VROUTER_SOCKET)")
     .option('--controller <url>', `the controller (or VROUTER_CONTROLLER; ${DEFAULT_CONTROLLER})`)
+    .option('--ca <file>', 'root certificates (PEM) that https:// controllers are checked against (or VROUTER_CA)')
     .option(
       '--token-file <file>',
-      "API token for the controller (or VROUTER_TOKEN; else that of this machine's controller)",
+      "API token for the controller (or VROUTER_TOKEN; else the login; else that of this machine's controller)",
     )
     .helpCommand(false)
     .helpOption('-h, --help', 'what it does and takes')
@@ -90,6 +93,8 @@ export function buildProgram(world: World): Command {
   addExport(program, world);
   addUser(program, world);
   addApiToken(program, world);
+  addLogin(program, world);
+  addLogout(program, world);
   addWhoami(program, world);
   addAudit(program, world);
   addVersion(program, world);

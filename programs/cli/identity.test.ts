@@ -11,6 +11,7 @@ import {
   createApiTokenRequest,
   createUserRequest,
   goneReply,
+  removedUserReply,
   userList,
   userReply,
   whoamiReply,
@@ -27,10 +28,21 @@ const nowUnixMs = Date.now();
 const ago = nowUnixMs - 300_000;
 const token = `vra_k3x9q2ab_${'s'.repeat(43)}`;
 const hash = 'ab'.repeat(32);
-const kim = { name: 'kim', role: 'operator' as const, createdUnixMs: ago, disabledUnixMs: null, apiTokens: 2 };
+const kim = {
+  name: 'kim',
+  role: 'operator' as const,
+  origin: 'local' as const,
+  issuer: null,
+  subject: null,
+  createdUnixMs: ago,
+  disabledUnixMs: null,
+  apiTokens: 2,
+};
+const lee = { ...kim, name: 'lee', origin: 'oidc' as const, issuer: 'https://login.example', subject: 's-1' };
 const laptop = {
   id: 'k3x9q2ab',
   user: 'kim',
+  origin: 'local' as const,
   name: 'laptop',
   role: 'operator' as const,
   createdUnixMs: ago,
@@ -46,15 +58,21 @@ function controller({ method, url, body }: Seen): Answering {
       return { status: 201, body: userReply.parse({ user: { ...kim, name, role, apiTokens: 0 } }) };
     }
     case 'GET /v1/users':
-      return { body: userList.parse({ users: [kim, { ...kim, name: 'lee', disabledUnixMs: ago }] }) };
+      return { body: userList.parse({ users: [kim, { ...lee, disabledUnixMs: ago }] }) };
     case 'GET /v1/users/kim':
       return { body: userReply.parse({ user: kim }) };
+    case 'GET /v1/users/lee':
+      return { body: userReply.parse({ user: lee }) };
+    case 'DELETE /v1/users/lee':
+      return { body: removedUserReply.parse({ deleted: 'lee', shutOut: true }) };
+    case 'DELETE /v1/users/lee?forget=true':
+      return { body: removedUserReply.parse({ deleted: 'lee', shutOut: false }) };
     case 'PATCH /v1/users/kim': {
       const { role = kim.role, disabled = false } = changeUserRequest.parse(body);
       return { body: userReply.parse({ user: { ...kim, role, disabledUnixMs: disabled ? ago : null } }) };
     }
     case 'DELETE /v1/users/kim':
-      return { body: goneReply.parse({ deleted: 'kim' }) };
+      return { body: removedUserReply.parse({ deleted: 'kim', shutOut: false }) };
     case 'POST /v1/api-tokens': {
       const { user, name, role = 'operator' } = createApiTokenRequest.parse(body);
       if (user === 'nobody')
@@ -76,7 +94,15 @@ function controller({ method, url, body }: Seen): Answering {
     case 'DELETE /v1/api-tokens/k3x9q2ab':
       return { body: goneReply.parse({ deleted: 'k3x9q2ab' }) };
     case 'GET /v1/whoami':
-      return { body: whoamiReply.parse({ user: 'kim', role: 'viewer', apiToken: laptop }) };
+      return {
+        body: whoamiReply.parse({
+          user: 'kim',
+          role: 'viewer',
+          origin: 'oidc',
+          issuer: 'https://login.example',
+          apiToken: laptop,
+        }),
+      };
     case 'GET /v1/audit?last=2': {
       const row = {
         id: 7,
@@ -110,8 +136,14 @@ async function run(...args: readonly string[]) {
 const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[] = [
   ['user create kim', /^made kim, viewer; give it a token: vrouterctl api-token create kim NAME\n$/, { name: 'kim' }],
   ['user create kim --role admin', /^made kim, admin/, { name: 'kim', role: 'admin' }],
-  ['user list', /kim +operator +2 +enabled +5 min ago\nlee +operator +2 +disabled 5 min ago +5 min ago\n$/],
-  ['user show kim', /role: +operator\nstate: +enabled\ngood tokens: +2\n/],
+  [
+    'user list',
+    /kim +operator +local +2 +enabled +5 min ago\nlee +operator +oidc +2 +disabled 5 min ago +5 min ago\n$/,
+  ],
+  ['user show lee', /from: +https:\/\/login\.example\nsubject: +s-1\n/],
+  ['user delete lee', /^lee is out and cannot log in/],
+  ['user delete lee --forget', /^deleted lee\n$/],
+  ['user show kim', /role: +operator\nfrom: +local\nstate: +enabled\ngood tokens: +2\n/],
   ['user change kim --role viewer', /role: +viewer/, { role: 'viewer' }],
   ['user change kim --disable', /state: +disabled 5 min ago/, { disabled: true }],
   ['user change kim --enable --role admin', /state: +enabled/, { role: 'admin', disabled: false }],
@@ -128,12 +160,12 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ],
   [
     'api-token list --user kim',
-    /k3x9q2ab +kim +laptop +operator +good +never\nb .* ended 5 min ago +never\nc .* ends in (?:70|69) min +never\nd .* revoked 5 min ago +5 min ago\n$/,
+    /k3x9q2ab +kim +local +laptop +operator +good +never\nb .* ended 5 min ago +never\nc .* ends in (?:70|69) min +never\nd .* revoked 5 min ago +5 min ago\n$/,
   ],
   ['api-token list', /k3x9q2ab/],
   ['api-token show k3x9q2ab', /token: +k3x9q2ab, laptop\nuser: +kim\n[\s\S]*last used: +never/],
   ['api-token revoke k3x9q2ab', /^revoked k3x9q2ab\n$/],
-  ['whoami', /^kim, viewer\n\ntoken: +k3x9q2ab, laptop\n/],
+  ['whoami', /^kim, viewer, from https:\/\/login\.example\n\ntoken: +k3x9q2ab, laptop\n/],
   [
     'audit list --last 2',
     /7 +5 min ago +kim \(k3x9q2ab\) +127\.0\.0\.1 +peer\.create +edge phone +done +-\n +6 .* join .* refused +expired\n$/,
@@ -216,7 +248,7 @@ test('the token of the file goes before that of the environment; which one it wa
   assert.match(variable.err, /from VROUTER_TOKEN/);
   const none = await shown([], { VROUTER_TOKEN: '' });
   assert.equal(none.authorization, undefined);
-  assert.match(none.err, /wants an API token; name one with --token-file/);
+  assert.match(none.err, /wants an API token; log in with vrouterctl login, or name one with --token-file/);
 });
 
 test('what is no token is not sent and not shown', () => {
@@ -225,8 +257,8 @@ test('what is no token is not sent and not shown', () => {
   const url = new URL('http://127.0.0.1:8080');
   const isNone = (thrown: unknown): boolean =>
     thrown instanceof Failure && thrown.code === 'config.invalid' && !thrown.message.includes('SECRET');
-  assert.throws(() => findToken({ file: path, text: undefined, folders: [] }, url), isNone);
-  assert.throws(() => findToken({ file: undefined, text: 'SECRET', folders: [] }, url), isNone);
+  assert.throws(() => findToken({ file: path, text: undefined, sessions: null, folders: [] }, url), isNone);
+  assert.throws(() => findToken({ file: undefined, text: 'SECRET', sessions: null, folders: [] }, url), isNone);
 });
 
 test('a token that was found goes to the controller that wrote it, and to no other', () => {
@@ -238,7 +270,8 @@ test('a token that was found goes to the controller that wrote it, and to no oth
     '/var/lib/vrouter-controller',
   ]);
   const ours = folders.slice(0, 2);
-  const find = (url: string) => findToken({ file: undefined, text: undefined, folders: ours }, new URL(url));
+  const find = (url: string) =>
+    findToken({ file: undefined, text: undefined, sessions: null, folders: ours }, new URL(url));
   assert.equal(find('http://127.0.0.1:8080'), null);
   for (const [i, data] of ours.entries()) {
     mkdirSync(data, { recursive: true });

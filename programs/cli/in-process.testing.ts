@@ -21,6 +21,7 @@ export async function runHere(args: readonly string[], world: Partial<World> = {
     inIsTerminal: false,
     readIn: async () => '',
     ask: async () => '',
+    browse: () => {},
     note: (text) => {
       err += `${text}\n`;
     },

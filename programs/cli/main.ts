@@ -9,6 +9,7 @@ const clone = join(import.meta.dirname, '../..');
 // a folder that cannot be written is no error.
 enableCompileCache(join(clone, '.cache/node'));
 const { runCli } = await import('./cli.ts');
+const { openBrowser } = await import('./login/browse.ts');
 const { VERSION } = await import('./manifest.ts');
 
 // `vrouterctl ... | head` closes our output early: no error of ours.
@@ -44,6 +45,7 @@ process.exitCode = await runCli(process.argv.slice(2), {
       lines.once('close', () => resolve(answer));
     }),
   note: (text) => void process.stderr.write(`${text}\n`),
+  browse: openBrowser,
   untilInterrupted() {
     const interrupted = new AbortController();
     for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => interrupted.abort());

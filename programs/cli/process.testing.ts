@@ -12,8 +12,19 @@ const main = join(import.meta.dirname, 'main.ts');
 
 /** The process, with the caller's environment but for what the options of ours read from it. */
 export function start(args: readonly string[], env: { readonly [name: string]: string } = {}): ChildProcess {
-  const { VROUTER_SOCKET: _socket, VROUTER_CONTROLLER: _controller, VROUTER_TOKEN: _token, ...rest } = process.env;
-  return spawn(process.execPath, [main, ...args], { env: { ...rest, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const {
+    VROUTER_SOCKET: _socket,
+    VROUTER_CONTROLLER: _controller,
+    VROUTER_TOKEN: _token,
+    VROUTER_CA: _ca,
+    ...rest
+  } = process.env;
+  // Whoever runs the tests may have logged in somewhere.
+  const nobody = { XDG_STATE_HOME: '/nonexistent' };
+  return spawn(process.execPath, [main, ...args], {
+    env: { ...rest, ...nobody, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
 }
 
 export function ended(child: ChildProcess): Promise<Ended> {

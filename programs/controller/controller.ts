@@ -1,5 +1,5 @@
 /** The running controller: everything introduced to everything, started in order, stopped in reverse. */
-import { randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { existsSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -24,8 +24,13 @@ import { EventBus } from './events/bus.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
+import { Login } from './login/login.ts';
+import { NONCE_KEY_BYTES } from './login/nonce.ts';
+import type { LoginOptions } from './login/options.ts';
+import { Provider } from './login/provider.ts';
 import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
 import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { RestCertificate } from './rest/certificate.ts';
 import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
 import { rotatingOf } from './rotation/counts.ts';
@@ -57,13 +62,15 @@ export interface Running {
   /** URLs as they really are, ports filled in. */
   readonly rest: string;
   readonly agents: string;
+  /** Reads again what may have changed in files: the certificate of REST. Never throws. */
+  reload(): void;
   /** Answers held polls, closes listeners and store; a second call waits for the first. */
   stop(): Promise<void>;
 }
 
 /**
  * Starts a controller on the folder `options.data`. `tellPeople` is handed what is not for the log: at the first start the token of
- * its administrator. Throws ProblemError: `data.inUse`, `data.unwritable`, `data.corrupt`,
+ * its administrator. Throws ProblemError: `config.invalid`, `data.inUse`, `data.unwritable`, `data.corrupt`,
  * `store.unavailable`, `port.inUse`, `port.denied`, `address.invalid`.
  */
 export async function startController(
@@ -118,6 +125,8 @@ export async function startController(
     tellPeople(adminNotice(firstAdmin));
   }
 
+  const login = options.login == null ? null : await openLogin(options.login, identity, metrics, log);
+
   const names = agentNames(options);
   const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
   const history = new History(db, unixMs);
@@ -144,7 +153,12 @@ export async function startController(
     keeper.server,
     log.child({ part: 'agents' }),
   );
-  keeper.serve((credentials) => agents.server.setSecureContext(secureContext(provider, credentials)));
+  const restCertificate = certificateOfRest(options, keeper, unixMs, log.child({ part: 'rest' }));
+  keeper.serve((credentials) => {
+    agents.server.setSecureContext(secureContext(provider, credentials));
+    if (options.restTls === 'authority') restCertificate?.replace(credentials);
+  });
+  if (restCertificate !== null) metrics.watchRestCertificate(restCertificate);
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
   agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
@@ -159,11 +173,16 @@ export async function startController(
     dryRuns: true,
   });
   const words = { version, agentsDocument: () => agents.swagger() };
-  const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
+  const restOptions = {
+    bound: options.rest.host,
+    metricsOpen: options.metricsOpen ?? false,
+    login,
+    certificate: restCertificate,
+  };
   const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
-  const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
+  const restUrl = `${restCertificate === null ? 'http' : 'https'}://${hostPort(options.rest.host, restPort)}`;
 
   const unsubscribe = events.subscribe(({ type, vrouter, subject, version: at, text }) =>
     log.info({ event: type, vrouter, subject, version: at }, text),
@@ -174,6 +193,7 @@ export async function startController(
     setInterval(() => rotations.tick().catch(failed(log)), FLUSH_MS),
     setInterval(() => forgetRotations(db, unixMs() - ROTATION_MEMORY_MS).catch(failed(log)), FORGET_MS),
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
+    setInterval(() => restCertificate?.look(), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
     setInterval(() => keeper.tick(), CERTIFICATES_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
@@ -216,7 +236,34 @@ export async function startController(
     unsubscribe();
     unwatch();
   };
-  return { rest: restUrl, agents: agentsUrl, stop: () => (stopping ??= stop()) };
+  const reload = (): void => restCertificate?.look(true);
+  return { rest: restUrl, agents: agentsUrl, reload, stop: () => (stopping ??= stop()) };
+}
+
+/** What REST shows over TLS; null when it does not encrypt. Throws `config.invalid` when files cannot be used. */
+function certificateOfRest(
+  { restTls }: Options,
+  keeper: CertificateKeeper,
+  unixMs: () => number,
+  log: FastifyBaseLogger,
+): RestCertificate | null {
+  if (restTls == null) return null;
+  if (restTls === 'authority') return RestCertificate.of(keeper.server, unixMs, log);
+  return RestCertificate.ofFiles(restTls, unixMs, log);
+}
+
+/** How people log in. Nothing is asked of their provider yet, which may be away. */
+async function openLogin(
+  { provider, rules }: LoginOptions,
+  identity: Identity,
+  metrics: Metrics,
+  log: FastifyBaseLogger,
+): Promise<Login> {
+  const fresh = randomBytes(NONCE_KEY_BYTES).toString('base64url');
+  const nonceKey = Buffer.from(await settle(identity.db, 'loginNonceKey', fresh), 'base64url');
+  const asked = new Provider(provider, log.child({ part: 'login' }), identity.unixMs);
+  log.info({ issuer: provider.issuer, clientId: provider.clientId }, 'people log in by OpenID Connect');
+  return new Login(identity, asked, rules, nonceKey, metrics);
 }
 
 /** Two that start on one empty database at once each make a root, and one of them is first. */

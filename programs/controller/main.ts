@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-/** vrouter-controller: reads the command line, starts, stops on SIGTERM and SIGINT. README.md says what it is for. */
+/** vrouter-controller: reads the command line, starts, reads files again on SIGHUP, stops on SIGTERM and SIGINT. README.md says what it is for. */
 import { writeSync } from 'node:fs';
 import { statusOf } from '@vrouter/api/status.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
@@ -38,6 +38,7 @@ try {
     log.info('stopped');
     process.exit(0);
   };
+  process.on('SIGHUP', () => running.reload());
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
 } catch (thrown) {

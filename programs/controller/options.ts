@@ -5,6 +5,8 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Command } from 'commander';
 import { GRACE_MS } from './ca/provider.ts';
 import type { StepCaOptions } from './ca/step/step-ca.ts';
+import { addLoginOptions, type LoginGiven, type LoginOptions, readLoginOptions } from './login/options.ts';
+import type { RestCertificateFiles } from './rest/certificate.ts';
 import { isLoopback } from './rest/guard.ts';
 import { readStorePlace } from './store/place.ts';
 import { VERSION } from './version.ts';
@@ -19,6 +21,8 @@ export interface Options {
   /** URL of a PostgreSQL database; null: SQLite in the data folder. */
   readonly store?: string | null;
   readonly rest: Address;
+  /** What REST shows over TLS: files, or a certificate of the authority; null, or nothing: it does not encrypt. */
+  readonly restTls?: RestCertificateFiles | 'authority' | null;
   readonly agents: Address;
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
@@ -26,6 +30,8 @@ export interface Options {
   readonly stepCa?: StepCaOptions | null;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
   readonly certificateGraceMs?: number;
+  /** How people log in; null, or nothing: by API tokens alone. */
+  readonly login?: LoginOptions | null;
   readonly logLevel: string;
   /** Whoever reaches REST may read /metrics. */
   readonly metricsOpen?: boolean;
@@ -46,6 +52,9 @@ export function readOptions(argv: readonly string[]): Options {
       'PostgreSQL database, postgres://user@host/name, or a file with its URL (mode 0600); else SQLite in the folder',
     )
     .option('--rest <host:port>', 'where REST listens; port 0 takes a free one', '127.0.0.1:8080')
+    .option('--rest-certificate <file>', 'REST speaks TLS with this certificate and its intermediates, PEM')
+    .option('--rest-key <file>', 'its key, PEM, mode 0600; both files are read again when they change, and on SIGHUP')
+    .option('--rest-tls', 'REST speaks TLS with a certificate of the authority, for the names of --agent-host', false)
     .option('--rest-insecure-allow-remote', 'let REST, which does not encrypt, listen beyond the loopback', false)
     .option('--metrics-open', 'let /metrics be read without a token', false)
     .option(
@@ -76,6 +85,7 @@ export function readOptions(argv: readonly string[]): Options {
       '\nvrouter-controller backup --help, vrouter-controller restore --help: all of it in one file',
     )
     .exitOverride((stop) => process.exit(stop.exitCode === 0 ? 0 : 2));
+  addLoginOptions(command);
   command.parse([...argv], { from: 'user' });
   const given = command.opts<
     {
@@ -83,17 +93,22 @@ export function readOptions(argv: readonly string[]): Options {
       store?: string;
       rest: string;
       restInsecureAllowRemote: boolean;
+      restCertificate?: string;
+      restKey?: string;
+      restTls: boolean;
       agents: string;
       agentHost: string[];
       certificateGrace: string;
       logLevel: string;
       metricsOpen: boolean;
       resetAdmin: boolean;
-    } & StepCaGiven
+    } & StepCaGiven &
+      LoginGiven
   >();
   const rest = readAddress(given.rest, '--rest');
-  if (!isLoopback(rest.host) && !given.restInsecureAllowRemote) {
-    const hint = `REST does not encrypt, and tokens would cross the network in the clear, so it listens on the loopback only; to let ${rest.host} be reached by others all the same, add --rest-insecure-allow-remote`;
+  const restTls = readRestTls(given);
+  if (!isLoopback(rest.host) && restTls === null && !given.restInsecureAllowRemote) {
+    const hint = `REST does not encrypt, and tokens would cross the network in the clear, so it listens on the loopback only; give it a certificate (--rest-certificate and --rest-key, or --rest-tls), or, to let ${rest.host} be reached in the clear all the same, --rest-insecure-allow-remote`;
     throw new ProblemError(problem('usage', hint, '--rest'));
   }
   if (!LEVELS.includes(given.logLevel))
@@ -108,8 +123,25 @@ export function readOptions(argv: readonly string[]): Options {
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
   const stepCa = readStepCa(given);
+  const login = readLoginOptions(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
-  return { data, store, rest, agents, agentHosts, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+  const running = { rest, restTls, agents, agentHosts, stepCa, login, certificateGraceMs, logLevel, metricsOpen };
+  return { data, store, ...running, resetAdmin };
+}
+
+/** Throws `usage`. */
+function readRestTls(given: {
+  readonly restCertificate?: string;
+  readonly restKey?: string;
+  readonly restTls: boolean;
+}): NonNullable<Options['restTls']> | null {
+  const { restCertificate: certificate, restKey: key, restTls } = given;
+  if (certificate === undefined && key === undefined) return restTls ? 'authority' : null;
+  const wrong = (hint: string, option: string) => new ProblemError(problem('usage', hint, option));
+  if (certificate === undefined) throw wrong('--rest-key needs --rest-certificate', '--rest-certificate');
+  if (key === undefined) throw wrong('--rest-certificate needs --rest-key', '--rest-key');
+  if (restTls) throw wrong('one of --rest-tls and --rest-certificate: two certificates cannot be shown', '--rest-tls');
+  return { certificate, key };
 }
 
 interface StepCaGiven {
@@ -157,7 +189,10 @@ export function agentNames(options: Options): { readonly all: string[]; readonly
   const { host } = options.agents;
   const everywhere = host === '0.0.0.0' || host === '::';
   const usual = ['localhost', '127.0.0.1', '::1', hostname()];
-  const all = [...options.agentHosts, ...(everywhere ? [] : [host]), ...usual];
+  // REST may show the same certificate, and where it listens is a name of it then.
+  const rest =
+    options.restTls === 'authority' && !['0.0.0.0', '::'].includes(options.rest.host) ? [options.rest.host] : [];
+  const all = [...options.agentHosts, ...(everywhere ? [] : [host]), ...usual, ...rest];
   const joining = options.agentHosts[0] ?? (everywhere ? hostname() : host);
   return { all: [...new Set(all)], joining };
 }

@@ -12,9 +12,21 @@ export const role = z
     '`viewer` reads; `operator` also changes vrouters and all that is in them; `admin` also users, API tokens and the controller itself',
   );
 
+export const origins = ['local', 'oidc'] as const;
+
+export const origin = z
+  .enum(origins)
+  .describe('Where the user comes from: `local` was made here; `oidc` logs in at the OpenID Connect provider');
+
 export const user = z.object({
   name: z.string(),
   role,
+  origin,
+  issuer: z.string().nullable().describe('The provider that the person comes from; null of a local user'),
+  subject: z
+    .string()
+    .nullable()
+    .describe('Who that is to the provider (the claim `sub`), whatever the name; null of a local user'),
   createdUnixMs: unixMs,
   disabledUnixMs: unixMs.nullable().describe('Since when none of its tokens is good; null: they are'),
   apiTokens: z.number().int().describe('How many tokens it has that are good'),
@@ -41,13 +53,30 @@ export type UserReply = z.infer<typeof userReply>;
 export const userList = z.object({ users: z.array(user) });
 export type UserList = z.infer<typeof userList>;
 
-/** DELETE /v1/users/:user and /v1/api-tokens/:id */
+/** DELETE /v1/api-tokens/:id and /v1/login */
 export const goneReply = z.object({ deleted: z.string() });
 export type GoneReply = z.infer<typeof goneReply>;
+
+/** 200 of DELETE /v1/users/:user */
+export const removedUserReply = goneReply.extend({
+  shutOut: z
+    .boolean()
+    .describe('The person of a provider is kept, disabled and without sessions: forgotten, it could log in anew'),
+});
+export type RemovedUserReply = z.infer<typeof removedUserReply>;
+
+/** DELETE /v1/users/:user?forget= */
+export const removeUserQuery = z.strictObject({
+  forget: z
+    .enum(['true', 'false'])
+    .optional()
+    .describe('`true`: also forget a person of a provider, who may then log in anew, as somebody new'),
+});
 
 export const apiToken = z.object({
   id: z.string().describe('Eight characters; the middle part of the token, and how the audit names it'),
   user: z.string().describe('Whose it is'),
+  origin: origin.describe('Where its user comes from; a token of an `oidc` user is a session of a login'),
   name: z.string().describe('What it is for'),
   role: role.describe("What it may do, at most; its user's role is the other limit"),
   createdUnixMs: unixMs,
@@ -97,6 +126,8 @@ export type ApiTokenList = z.infer<typeof apiTokenList>;
 export const whoamiReply = z.object({
   user: z.string(),
   role: role.describe("What this token may do: the lesser of its own role and its user's"),
+  origin,
+  issuer: z.string().nullable().describe('The provider that the person came from; null of a local user'),
   apiToken,
 });
 export type WhoamiReply = z.infer<typeof whoamiReply>;

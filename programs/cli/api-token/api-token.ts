@@ -73,10 +73,11 @@ export function addApiToken(program: Command, world: World): void {
       const path = user === undefined ? '/v1/api-tokens' : pathOf`/v1/api-tokens?user=${user}`;
       session.show(await session.controller().get(path, apiTokenList), ({ apiTokens }, now) =>
         table(
-          ['ID', 'USER', 'NAME', 'ROLE', 'STATE', 'LAST USED'],
+          ['ID', 'USER', 'FROM', 'NAME', 'ROLE', 'STATE', 'LAST USED'],
           apiTokens.map((token) => [
             token.id,
             token.user,
+            token.origin,
             token.name,
             token.role,
             stateOf(token, now),
@@ -124,7 +125,7 @@ function stateOf({ expiresUnixMs, revokedUnixMs }: ApiToken, nowUnixMs: number):
 export function tokenText(token: ApiToken, nowUnixMs: number): string {
   return pairs([
     ['token', `${token.id}, ${token.name}`],
-    ['user', token.user],
+    ['user', token.origin === 'local' ? token.user : `${token.user}, who has logged in`],
     ['role', token.role],
     ['state', stateOf(token, nowUnixMs)],
     ['created', whenText(token.createdUnixMs, nowUnixMs)],

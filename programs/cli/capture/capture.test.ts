@@ -21,6 +21,7 @@ test('bytes are kept from a terminal, with advice', async () => {
     readIn: () => assert.fail('nothing is read'),
     ask: () => assert.fail('nothing is asked'),
     note: (text) => void notes.push(text),
+    browse: () => undefined,
     untilInterrupted: () => new AbortController().signal,
   };
   for (const args of [['capture'], ['capture', '--write', '-']]) assert.equal(await runCli(args, world), 2);

@@ -5,6 +5,7 @@ import { Agent as TlsAgent } from 'node:https';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Failure } from '../failure.ts';
 import { type Ask, exchange, isLost, SilenceError } from '../http/request.ts';
+import { tlsFailure } from '../http/trust.ts';
 import { type Reply, readReply, type Schema } from './reply.ts';
 import { type Credential, findToken, type TokenSources } from './token.ts';
 
@@ -25,19 +26,14 @@ export interface Controller {
 
 /**
  * `url` may have a path, which then stands before every other. Failure `usage` when it is no http or https URL, `config.invalid` when
- * the token that was named is none.
+ * the token that was named is none. `sources` null: nothing is shown of who asks. `roots`:
+ * whose certificates are believed, PEM; null: the system's.
  */
-export function controllerAt(url: string, sources: TokenSources): Controller {
-  const origin = URL.canParse(url) ? new URL(url) : null;
-  if (origin === null || !['http:', 'https:'].includes(origin.protocol) || origin.search !== '' || origin.hash !== '')
-    throw new Failure(
-      'usage',
-      `"${url}" is no URL of a controller; it looks like ${DEFAULT_CONTROLLER}`,
-      '--controller',
-    );
+export function controllerAt(url: string, sources: TokenSources | null, roots: readonly string[] | null): Controller {
+  const origin = controllerUrl(url);
   const base = origin.pathname.replace(/\/+$/, '');
   const who = `the controller at ${url}`;
-  const credential = findToken(sources, origin);
+  const credential = sources === null ? null : findToken(sources, origin);
   // Connections are kept for the next call; idle ones keep no command from ending.
   const agent = new (origin.protocol === 'https:' ? TlsAgent : PlainAgent)({ keepAlive: true });
   async function ask<T>(
@@ -57,9 +53,9 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
         ...(credential === null ? {} : { token: credential.token }),
         ...(body === undefined ? {} : { body }),
       };
-      return readReply(who, await exchange({ origin: origin!, agent }, whole), schema);
+      return readReply(who, await exchange({ origin, roots, agent }, whole), schema);
     } catch (error) {
-      if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, error));
+      if (triesLeft === 0 || !isLost(error)) throw unauthenticated(who, credential, unreachable(url, origin, error));
     }
     await delay(RETRY_AFTER_MS);
     return ask(method, path, schema, body, headers, triesLeft - 1);
@@ -71,6 +67,14 @@ export function controllerAt(url: string, sources: TokenSources): Controller {
     patch: (path, body, schema, ifMatch) => ask('PATCH', path, schema, body, conditions(ifMatch)),
     delete: (path, schema, ifMatch) => ask('DELETE', path, schema, undefined, conditions(ifMatch)),
   };
+}
+
+/** Failure `usage` when it is no http or https URL. */
+export function controllerUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : null;
+  if (url !== null && ['http:', 'https:'].includes(url.protocol) && url.search === '' && url.hash === '') return url;
+  const hint = `"${text}" is no URL of a controller; it looks like ${DEFAULT_CONTROLLER}`;
+  throw new Failure('usage', hint, '--controller');
 }
 
 function conditions(ifMatch: string | undefined): NonNullable<Ask['headers']> {
@@ -86,14 +90,23 @@ export function pathOf(strings: TemplateStringsArray, ...parts: readonly string[
 /** The controller says the same to everybody whose token is no good; we know which one it was. */
 function unauthenticated(who: string, credential: Credential | null, error: unknown): unknown {
   if (!(error instanceof Failure) || error.code !== 'request.unauthenticated') return error;
-  const how = 'name one with --token-file FILE or in VROUTER_TOKEN; the first is in DIR/admin-token of the controller';
+  if (credential?.session != null)
+    return new Failure(error.code, `${who} does not take ${credential.from} any more; log in again: vrouterctl login`);
+  const how =
+    'log in with vrouterctl login, or name one with --token-file FILE or in VROUTER_TOKEN; the first is in DIR/admin-token of the controller';
   const what = credential === null ? 'wants an API token' : `does not take the API token from ${credential.from}`;
   return new Failure(error.code, `${who} ${what}; ${how}`);
 }
 
-function unreachable(url: string, error: unknown): unknown {
+function unreachable(url: string, origin: URL, error: unknown): unknown {
   if (error instanceof Failure) return error;
   if (error instanceof SilenceError) return new Failure('timeout', `the controller at ${url} did not answer in time`);
+  const tls = tlsFailure(`the controller at ${url}`, origin, error);
+  if (tls !== null) return tls;
+  if (origin.protocol === 'http:' && isLost(error)) {
+    const hint = `the controller at ${url} broke the connection; if it speaks TLS, ask it by https://`;
+    return new Failure('controller.unreachable', hint);
+  }
   const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
   return new Failure(
     'controller.unreachable',

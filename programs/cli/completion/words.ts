@@ -15,7 +15,7 @@ export interface Spot {
 }
 
 /** Options whose value is a file. */
-export const fileOptions = ['--file', '--out', '--socket', '--token-file', '--write', '-f'] as const;
+export const fileOptions = ['--ca', '--file', '--out', '--socket', '--token-file', '--write', '-f'] as const;
 
 /** Every spot, the outermost first. */
 export function spotsOf(program: Command): Spot[] {

@@ -3,7 +3,10 @@ import { type Agent, type IncomingMessage, request as plainRequest, type Request
 import { request as tlsRequest } from 'node:https';
 
 /** Where a server is: a unix socket, or a URL without a path, with what keeps connections to it (of its protocol). */
-export type Place = { readonly socketPath: string } | { readonly origin: URL; readonly agent?: Agent };
+export type Place =
+  | { readonly socketPath: string }
+  /** `roots`: over TLS these alone are believed, PEM; null: those of the system. */
+  | { readonly origin: URL; readonly roots: readonly string[] | null; readonly agent?: Agent };
 
 export interface Ask {
   readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
@@ -46,6 +49,7 @@ export function open(place: Place, ask: Ask): Promise<IncomingMessage> {
       : {
           host: place.origin.hostname.replace(/^\[(.*)\]$/, '$1'),
           port: place.origin.port === '' ? (place.origin.protocol === 'https:' ? 443 : 80) : place.origin.port,
+          ...(place.roots === null ? {} : { ca: [...place.roots] }),
         }),
     agent: ('origin' in place ? place.agent : undefined) ?? false,
     ...(ask.signal === undefined ? {} : { signal: ask.signal }),

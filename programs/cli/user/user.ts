@@ -1,8 +1,8 @@
 /** `vrouterctl user ...`: who may use the controller. */
 import {
   type ChangeUserRequest,
-  goneReply,
   type Role,
+  removedUserReply,
   roles,
   type User,
   userList,
@@ -56,10 +56,11 @@ export function addUser(program: Command, world: World): void {
       const session = sessionOf(world, command);
       session.show(await session.controller().get('/v1/users', userList), ({ users }, now) =>
         table(
-          ['NAME', 'ROLE', 'TOKENS', 'STATE', 'CREATED'],
+          ['NAME', 'ROLE', 'FROM', 'TOKENS', 'STATE', 'CREATED'],
           users.map((user) => [
             user.name,
             user.role,
+            user.origin,
             user.apiTokens,
             stateOf(user, now),
             whenText(user.createdUnixMs, now),
@@ -105,10 +106,19 @@ export function addUser(program: Command, world: World): void {
     .command('delete')
     .description('remove a user and its tokens; they stop at once')
     .argument('<name>')
-    .action(async (name: string, _options: unknown, command: Command) => {
+    .option(
+      '--forget',
+      'also forget somebody who logs in at a provider; otherwise that one is kept out, and listed as disabled',
+    )
+    .action(async (name: string, { forget }: { readonly forget?: boolean }, command: Command) => {
       const session = sessionOf(world, command);
-      const reply = await session.controller().delete(pathOf`/v1/users/${name}`, goneReply);
-      session.show(reply, ({ deleted }) => `deleted ${deleted}`);
+      const path = pathOf`/v1/users/${name}`;
+      const reply = await session.controller().delete(forget === true ? `${path}?forget=true` : path, removedUserReply);
+      session.show(reply, ({ deleted, shutOut }) =>
+        shutOut
+          ? `${deleted} is out and cannot log in; --enable lets it in again, delete --forget forgets it`
+          : `deleted ${deleted}`,
+      );
     });
 }
 
@@ -116,10 +126,17 @@ function stateOf(user: User, nowUnixMs: number): string {
   return user.disabledUnixMs === null ? 'enabled' : `disabled ${whenText(user.disabledUnixMs, nowUnixMs)}`;
 }
 
+/** Behind a name: the provider that it comes from; nothing of a local user. */
+export function fromText(issuer: string | null): string {
+  return issuer === null ? '' : `, from ${issuer}`;
+}
+
 function userText(user: User, nowUnixMs: number): string {
   return pairs([
     ['name', user.name],
     ['role', user.role],
+    ['from', user.issuer ?? user.origin],
+    ...(user.subject === null ? [] : [['subject', user.subject] as const]),
     ['state', stateOf(user, nowUnixMs)],
     ['good tokens', user.apiTokens],
     ['created', whenText(user.createdUnixMs, nowUnixMs)],

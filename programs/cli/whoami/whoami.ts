@@ -3,6 +3,7 @@ import { whoamiReply } from '@vrouter/api/rest/identity.ts';
 import type { Command } from 'commander';
 import { tokenText } from '../api-token/api-token.ts';
 import { sessionOf, type World } from '../session.ts';
+import { fromText } from '../user/user.ts';
 
 export function addWhoami(program: Command, world: World): void {
   program
@@ -12,7 +13,7 @@ export function addWhoami(program: Command, world: World): void {
       const session = sessionOf(world, command);
       session.show(
         await session.controller().get('/v1/whoami', whoamiReply),
-        (data, now) => `${data.user}, ${data.role}\n\n${tokenText(data.apiToken, now)}`,
+        (data, now) => `${data.user}, ${data.role}${fromText(data.issuer)}\n\n${tokenText(data.apiToken, now)}`,
       );
     });
 }

@@ -15,6 +15,7 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   changes: ['vrouterId', 'version', 'ordinal'],
   counters: ['name'],
   users: ['id'],
+  usedNonces: ['hash'],
   apiTokens: ['id'],
   audit: ['id'],
   samples: ['vrouterId', 'series', 'stepMs', 'atUnixMs'],

@@ -5,7 +5,7 @@ import type { Tx } from '../store/schema.ts';
 export type KeepAnswer = (tx: Tx, answer: object) => Promise<void>;
 
 export interface Asking {
-  /** Name of a user, or a gateway id. */
+  /** Name of a user, with `oidc/` before that of a person of a provider; or a gateway id. */
   readonly name: string;
   /** Id of the API token that the user showed; null for who has none. */
   readonly tokenId: string | null;

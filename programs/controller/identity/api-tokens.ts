@@ -10,6 +10,7 @@ import { tagOf } from '../desk/tags.ts';
 import { requireMatch } from '../desk/terms.ts';
 import {
   findApiToken,
+  hasAdmin,
   insertApiToken,
   listApiTokens as listRows,
   type OwnedToken,
@@ -17,11 +18,15 @@ import {
 } from '../store/api-tokens.ts';
 import type { Tx } from '../store/schema.ts';
 import type { Identity } from './identity.ts';
+import { originOf } from './origin.ts';
 import { suffices } from './roles.ts';
 import { newTokenText } from './token.ts';
 import { keepAnAdmin, mustFind } from './users.ts';
 
-/** Throws `user.notFound`, `name.invalid`, `input.invalid` (a role above the user's). The token itself is told this once. */
+/**
+ * Throws `user.notFound`, `user.fromProvider`, `name.invalid`, `input.invalid` (a role above the user's). The token itself is told this
+ * once.
+ */
 export async function createApiToken(
   identity: Identity,
   actor: Actor,
@@ -32,6 +37,10 @@ export async function createApiToken(
   return identity.db.transaction().execute(async (tx) => {
     await note(tx, identity, actor, 'apiToken.create', `${input.user} ${name} ${id}`);
     const user = await mustFind(tx, input.user);
+    if (user.issuer !== null) {
+      const hint = `${user.name} comes from ${user.issuer} and has sessions by logging in; make a local user for what needs a token that lasts`;
+      throw new ProblemError(problem('user.fromProvider', hint, 'user'));
+    }
     const role = input.role ?? user.role;
     if (!suffices(user.role, role)) {
       const hint = `${user.name} has the role ${user.role}; a token can have no more than its user`;
@@ -77,16 +86,18 @@ export async function revokeApiToken(identity: Identity, actor: Actor, id: strin
   await identity.db.transaction().execute(async (tx) => {
     requireMatch(actor, tokenTag(before));
     await note(tx, identity, actor, 'apiToken.revoke', `${before.userName} ${before.name} ${id}`);
+    const hadAdmin = await hasAdmin(tx, identity.unixMs());
     await revokeRow(tx, id, identity.unixMs());
-    await keepAnAdmin(tx, identity.unixMs());
+    if (hadAdmin) await keepAnAdmin(tx, identity.unixMs());
   });
   identity.changed();
 }
 
 export function describeToken(row: OwnedToken): ApiToken {
-  const { id, userName, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs } = row;
+  const { id, userName, userIssuer, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs } = row;
   const etag = tokenTag(row);
-  return { id, user: userName, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs, etag };
+  const owner = { user: userName, origin: originOf(userIssuer) };
+  return { id, ...owner, name, role, createdUnixMs, expiresUnixMs, lastUsedUnixMs, revokedUnixMs, etag };
 }
 
 /** All of a token but its revocation stays as it was made. */

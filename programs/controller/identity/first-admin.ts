@@ -9,7 +9,9 @@ import { putToken } from './api-tokens.ts';
 import type { Identity } from './identity.ts';
 import { newTokenText } from './token.ts';
 
-const ADMIN = 'admin';
+/** The user that is made when there is none, and that `--reset-admin` helps to a token. */
+export const ADMIN = 'admin';
+const local = { issuer: null, subject: null };
 const actor = { name: 'console', tokenId: null, source: null };
 
 /** A token that was made, and the file (mode 0600) that has it too. */
@@ -62,7 +64,7 @@ async function addAdminToken(tx: Tx, identity: Identity, folder: string, name: s
   const userId = known?.id ?? randomUUID();
   if (known === undefined) {
     const createdUnixMs = identity.unixMs();
-    await insertUser(tx, { id: userId, name: ADMIN, role: 'admin', createdUnixMs, disabledUnixMs: null });
+    await insertUser(tx, { id: userId, name: ADMIN, role: 'admin', createdUnixMs, disabledUnixMs: null, ...local });
   } else await updateUser(tx, userId, { role: 'admin', disabledUnixMs: null });
   await note(tx, identity, actor, 'apiToken.create', `${ADMIN} ${name} ${id}`);
   await putToken(tx, identity, { id, userId, name, role: 'admin', secretHash }, null);

@@ -10,6 +10,8 @@ import type { Metrics } from '../metrics/metrics.ts';
 import { findApiToken, forgetApiTokens, type OwnedToken, saveUses, whyNotGood } from '../store/api-tokens.ts';
 import { recordAudit } from '../store/audit.ts';
 import type { Db } from '../store/schema.ts';
+import { forgetNonces } from '../store/used-nonces.ts';
+import { actorName } from './origin.ts';
 import { lesser, suffices } from './roles.ts';
 import { parseBearer, secretMatches } from './token.ts';
 
@@ -17,6 +19,8 @@ import { parseBearer, secretMatches } from './token.ts';
 const USE_STEP_MS = 60_000;
 /** Tokens are forgotten this long after their end, ms. */
 const TOKEN_MEMORY_MS = 30 * 24 * 3_600_000;
+/** Used nonces are forgotten this long after their end: no clock that is put back a little brings them to life. ms. */
+const NONCE_MEMORY_MS = 24 * 3_600_000;
 
 export interface Caller {
   readonly actor: Actor;
@@ -66,7 +70,8 @@ export class Identity {
     const why = whyNotGood(token, this.unixMs());
     if (why !== null) return this.#refuse(asking, parts.id, why);
     this.#used(token);
-    const actor = { name: token.userName, tokenId: token.id, source: asking.address };
+    const name = actorName(token.userName, token.userIssuer);
+    const actor = { name, tokenId: token.id, source: asking.address };
     return { actor, role: lesser(token.role, token.userRole), token };
   }
 
@@ -95,9 +100,10 @@ export class Identity {
     await this.db.transaction().execute((tx) => saveUses(tx, uses));
   }
 
-  /** Forgets tokens that ended a while ago. */
+  /** Forgets tokens that ended a while ago, and nonces that are too old to be used. */
   async forget(): Promise<void> {
     await forgetApiTokens(this.db, this.unixMs() - TOKEN_MEMORY_MS);
+    await forgetNonces(this.db, this.unixMs() - NONCE_MEMORY_MS);
   }
 
   #used(token: OwnedToken): void {

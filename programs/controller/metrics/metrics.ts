@@ -57,6 +57,13 @@ export class Metrics {
     registers: [this.registry],
   });
 
+  readonly logins = new Counter({
+    name: 'vrouter_controller_logins_total',
+    help: 'Logins by OpenID Connect since the start: done, unavailable, limited, or why they were refused',
+    labelNames: ['result'],
+    registers: [this.registry],
+  });
+
   /** Adds what is read from elsewhere at each scrape. */
   watch(sources: MetricSources): void {
     collectDefaultMetrics({ register: this.registry });
@@ -100,6 +107,22 @@ export class Metrics {
     });
     this.#watchCertificates(sources);
     this.#watchAuthority(sources);
+  }
+
+  /** Of a REST that speaks TLS. */
+  watchRestCertificate(certificate: { readonly expiresUnixMs: number; readonly failing: boolean }): void {
+    const expiry: Gauge = new Gauge({
+      name: 'vrouter_controller_rest_certificate_expiry_seconds',
+      help: 'Seconds until the end of the certificate that REST shows',
+      registers: [this.registry],
+      collect: () => expiry.set((certificate.expiresUnixMs - Date.now()) / 1000),
+    });
+    const failing: Gauge = new Gauge({
+      name: 'vrouter_controller_rest_certificate_failing',
+      help: '1 while the files of the certificate have changed and cannot be used, so that the one of before is shown',
+      registers: [this.registry],
+      collect: () => failing.set(certificate.failing ? 1 : 0),
+    });
   }
 
   /** Each gauge looks by itself: which of them is asked first is the registry's affair. */

@@ -33,7 +33,7 @@ export function answerTags(app: App): void {
   app.addHook('onSend', async (request, reply, payload) => {
     if (!request.url.startsWith('/v1/') || (request.method !== 'GET' && request.method !== 'HEAD')) return payload;
     // What a gateway tells changes at any time, so nobody may show an old answer without asking.
-    reply.header('cache-control', 'no-cache');
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-cache');
     if (reply.statusCode !== 200 || typeof payload !== 'string') return payload;
     if (!reply.hasHeader('etag')) reply.header('etag', `W/"${short(payload)}"`);
     const tags = tagsOf(request, 'if-none-match');

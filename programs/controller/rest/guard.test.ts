@@ -31,3 +31,18 @@ for (const [name, headers, bound, passes] of cases)
     assert.equal(why === null, passes, why?.message ?? 'passed');
     if (why !== null) assert.equal(why.code, 'request.forbidden');
   });
+
+test('over TLS, names of the certificate pass, and pages of https', () => {
+  const tls = { isFor: (host: string) => host === 'controller.example' };
+  const judge = (headers: RequestHeaders) => judgeRequest(headers, '0.0.0.0', tls)?.code ?? 'passed';
+  const host = 'controller.example:8443';
+  assert.equal(judge({ host }), 'passed');
+  assert.equal(judge({ host, origin: `https://${host}` }), 'passed');
+  assert.equal(judge({ host, origin: `http://${host}` }), 'request.forbidden');
+  assert.equal(judge({ host: 'evil.example:8443' }), 'request.forbidden');
+  assert.equal(
+    judgeRequest({ host }, '0.0.0.0')?.code,
+    'request.forbidden',
+    'without a certificate it is a stranger’s name',
+  );
+});

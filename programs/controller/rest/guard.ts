@@ -16,14 +16,28 @@ export function isLoopback(address: string): boolean {
   return /^127\.\d+\.\d+\.\d+$/.test(address) || address === '::1' || address === 'localhost';
 }
 
-/** Null when the request may pass; `bound` is the address that REST listens on. */
-export function judgeRequest(headers: RequestHeaders, bound: string): Problem | null {
+/** What REST shows when it speaks TLS. */
+export interface ShownCertificate {
+  /** Whether it is for that name or address: a page can rebind its own name to us, but our certificate is not for that one. */
+  isFor(host: string): boolean;
+}
+
+/** Null when the request may pass; `bound` is the address that REST listens on, `tls` null when it does not encrypt. */
+export function judgeRequest(
+  headers: RequestHeaders,
+  bound: string,
+  tls: ShownCertificate | null = null,
+): Problem | null {
   const host = headers.host === undefined ? null : hostOf(`http://${headers.host}`);
-  if (host === null || !isOurs(host, bound))
+  if (host === null || !(isOurs(host, bound) || tls?.isFor(host) === true))
     return problem('request.forbidden', 'the Host header names another machine; use the address that REST listens on');
   const { origin } = headers;
   const crossSite = problem('request.forbidden', 'requests from pages of other sites are refused');
-  if (origin !== undefined && origin.toLowerCase() !== `http://${headers.host!.toLowerCase()}`) return crossSite;
+  if (
+    origin !== undefined &&
+    origin.toLowerCase() !== `${tls === null ? 'http' : 'https'}://${headers.host!.toLowerCase()}`
+  )
+    return crossSite;
   const site = headers['sec-fetch-site'];
   return site === undefined || site === 'same-origin' || site === 'none' ? null : crossSite;
 }

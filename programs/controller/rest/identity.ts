@@ -9,6 +9,8 @@ import {
   createApiTokenRequest,
   createUserRequest,
   goneReply,
+  removedUserReply,
+  removeUserQuery,
   userList,
   userReply,
   whoamiReply,
@@ -33,7 +35,9 @@ export function identityRoutes(app: App, identity: Identity): void {
     },
     async (request) => {
       const { token, role } = callerOf(request)!;
-      return { user: token.userName, role, apiToken: await showApiToken(identity, token.id) };
+      const { userName: user, userIssuer: issuer } = token;
+      const apiToken = await showApiToken(identity, token.id);
+      return { user, role, origin: apiToken.origin, issuer, apiToken };
     },
   );
   userRoutes(app, identity);
@@ -79,14 +83,18 @@ function userRoutes(app: App, identity: Identity): void {
     {
       schema: {
         tags,
-        summary: 'Remove a user and its tokens',
+        summary: 'Remove a user and its tokens; a person of a provider is shut out, or forgotten',
         params: userParams,
-        response: { 200: goneReply, ...refusals },
+        querystring: removeUserQuery,
+        response: { 200: removedUserReply, ...refusals },
       },
     },
     async (request) => {
-      await removeUser(identity, actorOf(request), request.params.user);
-      return { deleted: request.params.user };
+      const { user } = request.params;
+      return {
+        deleted: user,
+        shutOut: await removeUser(identity, actorOf(request), user, request.query.forget === 'true'),
+      };
     },
   );
 }

@@ -53,7 +53,10 @@ test('everything that makes something makes it once and answers again, after a r
   const { paths } = (await rest.call('GET', '/openapi.json')).json as {
     paths: Record<string, Record<string, { responses: object; parameters?: { in: string; name: string }[] }>>;
   };
-  const creating = Object.entries(paths).filter(([, { post }]) => post !== undefined && '201' in post.responses);
+  // A login takes a token of a provider, as in ../login/rest.test.ts, which has this of it.
+  const creating = Object.entries(paths).filter(
+    ([one, { post }]) => one !== '/v1/login' && post !== undefined && '201' in post.responses,
+  );
   assert.deepEqual(creating.map(([one]) => one).sort(), Object.keys(bodies).sort());
   const firsts = new Map<string, unknown>();
   for (const [one, { post }] of creating) {

@@ -97,7 +97,15 @@ test('without a token every route is refused but those that are open, and so is 
     const answer = await call(...pathOf(route));
     if (!isRefused(answer)) open.push(route);
   }
-  assert.deepEqual(open.sort(), ['GET /', 'GET /healthz', 'GET /openapi-agents.json', 'GET /openapi.json']);
+  assert.deepEqual(open.sort(), [
+    'GET /',
+    'GET /healthz',
+    'GET /openapi-agents.json',
+    'GET /openapi.json',
+    'GET /v1/login',
+    'POST /v1/login',
+    'POST /v1/login/device',
+  ]);
   for (const path of ['/docs', '/docs/', '/docs/static/swagger-ui.css'])
     assert.equal(isRefused(await call('GET', path)), false, path);
   for (const path of [

@@ -21,6 +21,10 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/audit': 'viewer',
   'GET /v1/audit/verify': 'viewer',
   'GET /v1/whoami': 'viewer',
+  'GET /v1/login': 'open',
+  'POST /v1/login': 'open',
+  'POST /v1/login/device': 'open',
+  'DELETE /v1/login': 'viewer',
 
   'GET /v1/ca': 'viewer',
   'POST /v1/ca/rotate': 'admin',

@@ -1,4 +1,5 @@
 /** The REST application: guard, documentation, routes. The caller makes it listen. */
+import type { Server } from 'node:https';
 import swagger from '@fastify/swagger';
 import swaggerUi, { type FastifySwaggerUiConfigOptions } from '@fastify/swagger-ui';
 import { ProblemError } from '@vrouter/core/problem.ts';
@@ -13,12 +14,14 @@ import { Limiter } from '../agents/limiter.ts';
 import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
 import type { Identity } from '../identity/identity.ts';
+import type { Login } from '../login/login.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { recordAudit } from '../store/audit.ts';
 import { VERSION } from '../version.ts';
 import { type App, actorOf } from './app.ts';
 import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
+import type { RestCertificate } from './certificate.ts';
 import { documentConditions } from './conditions.ts';
 import { isDryRun, previewing } from './dry-run.ts';
 import { answerErrors } from './errors.ts';
@@ -26,9 +29,11 @@ import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
 import { floatingIpRoutes } from './floating-ips.ts';
 import { judgeRequest } from './guard.ts';
+import { DOCS_POLICY, secureHeaders } from './headers.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
+import { loginRoutes } from './login.ts';
 import { natRoutes } from './nat.ts';
 import { natSettingsRoutes } from './nat-settings.ts';
 import { creatingOnce } from './once.ts';
@@ -54,6 +59,10 @@ export interface RestOptions {
   readonly bound: string;
   /** Whether /metrics asks for no token. */
   readonly metricsOpen: boolean;
+  /** How people log in; null: they do not. */
+  readonly login: Login | null;
+  /** What it shows over TLS; null: it does not encrypt. */
+  readonly certificate: RestCertificate | null;
 }
 
 export async function restServer(
@@ -62,26 +71,30 @@ export async function restServer(
   keeper: CertificateKeeper,
   metrics: Metrics,
   words: ControllerWords,
-  { bound, metricsOpen }: RestOptions,
+  { bound, metricsOpen, login, certificate }: RestOptions,
   log: FastifyBaseLogger,
 ): Promise<RestServer> {
-  const app: App = Fastify({
+  const app = Fastify({
+    // Whether it is HTTPS makes no difference to routes, so their type knows of HTTP alone.
+    ...(certificate === null ? {} : { https: { ...certificate.options, handshakeTimeout: 10_000 } }),
     loggerInstance: log,
     logController: new LogController({ disableRequestLogging: true }),
     bodyLimit: BODY_MAX,
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
-  }).withTypeProvider<ZodTypeProvider>();
+  }).withTypeProvider<ZodTypeProvider>() as unknown as App;
+  certificate?.serve((options) => (app.server as unknown as Server).setSecureContext(options));
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   // Text bodies need no preflight, so a page of another site could send them.
   app.removeContentTypeParser('text/plain');
 
   app.addHook('onRequest', async (request) => {
-    const why = judgeRequest(request.headers, bound);
+    const why = judgeRequest(request.headers, bound, certificate);
     if (why !== null) throw new ProblemError(why);
   });
+  secureHeaders(app);
   app.addHook('onResponse', async (_request, reply) => metrics.requests.inc({ status: String(reply.statusCode) }));
   requireCallers(app, identity, metricsOpen);
   requireNeeds(app);
@@ -95,6 +108,8 @@ export async function restServer(
     // Who could not say who it is was noted when that was seen.
     if (why.code === 'request.unauthenticated') return;
     if (why.code === 'request.limited' && callerOf(request) === null) return;
+    // ../login tells the audit more than strangers may hear; a provider that is away is nobody's fault.
+    if (why.code.startsWith('login.') && callerOf(request) === null) return;
     // Who only looks does nothing that could be refused.
     const reads = request.method === 'GET' || request.method === 'HEAD' || isDryRun(request);
     if (reads && why.code !== 'request.roleNeeded') return;
@@ -129,7 +144,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
             scheme: 'bearer',
             bearerFormat: 'vra_<id>_<secret>',
             description:
-              'An API token. The first is in DIR/admin-token of the controller; POST /v1/api-tokens makes more.',
+              'An API token. The first is in DIR/admin-token of the controller; POST /v1/api-tokens makes more, and POST /v1/login one that ends.',
           },
         },
       },
@@ -140,7 +155,8 @@ token; roles are viewer, operator and admin, and each may do what those before i
     { url: '/openapi.json', name: 'REST' },
     { url: '/openapi-agents.json', name: 'Gateways' },
   ];
-  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { urls } as FastifySwaggerUiConfigOptions });
+  const uiConfig = { urls } as FastifySwaggerUiConfigOptions;
+  await app.register(swaggerUi, { routePrefix: '/docs', uiConfig, staticCSP: DOCS_POLICY });
 
   vrouterRoutes(app, desk);
   peerRoutes(app, desk);
@@ -154,6 +170,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   natSettingsRoutes(app, desk);
   floatingIpRoutes(app, desk);
   identityRoutes(app, identity);
+  loginRoutes(app, login);
   caRoutes(app, keeper);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);

@@ -10,6 +10,8 @@ export interface OwnedToken extends ApiTokenRow {
   readonly userName: string;
   readonly userRole: Role;
   readonly userDisabledUnixMs: number | null;
+  /** The provider that its user comes from; null: a local one. */
+  readonly userIssuer: string | null;
 }
 
 export async function insertApiToken(tx: Tx, token: ApiTokenRow): Promise<void> {
@@ -34,9 +36,16 @@ export async function goodTokenCounts(db: Reader, nowUnixMs: number): Promise<Ma
   return counts;
 }
 
-/** Whether some token may look after the controller: one of an administrator that is good. */
+/**
+ * Whether some token may look after the controller: one of a local administrator that is good. Sessions of people who come from a
+ * provider do not count: they end, and another one needs the provider.
+ */
 export async function hasAdmin(db: Reader, nowUnixMs: number): Promise<boolean> {
-  const tokens = await owned(db).where('apiTokens.role', '=', 'admin').where('users.role', '=', 'admin').execute();
+  const tokens = await owned(db)
+    .where('apiTokens.role', '=', 'admin')
+    .where('users.role', '=', 'admin')
+    .where('users.issuer', 'is', null)
+    .execute();
   return tokens.some((token) => whyNotGood(token, nowUnixMs) === null);
 }
 
@@ -58,6 +67,17 @@ export async function revokeApiToken(tx: Tx, id: string, nowUnixMs: number): Pro
   return result.numUpdatedRows === 1n;
 }
 
+/** All of a user's that were not revoked yet; how many those were. */
+export async function revokeTokensOf(tx: Tx, userId: string, nowUnixMs: number): Promise<number> {
+  const result = await tx
+    .updateTable('apiTokens')
+    .set({ revokedUnixMs: nowUnixMs })
+    .where('userId', '=', userId)
+    .where('revokedUnixMs', 'is', null)
+    .executeTakeFirst();
+  return Number(result.numUpdatedRows);
+}
+
 /** When tokens were last used, by their id. In the order of these, so that two controllers cannot wait for each other. */
 export async function saveUses(tx: Tx, uses: ReadonlyMap<string, number>): Promise<void> {
   for (const [id, lastUsedUnixMs] of [...uses].sort(([a], [b]) => (a < b ? -1 : 1)))
@@ -77,5 +97,10 @@ function owned(db: Reader) {
     .selectFrom('apiTokens')
     .innerJoin('users', 'users.id', 'apiTokens.userId')
     .selectAll('apiTokens')
-    .select(['users.name as userName', 'users.role as userRole', 'users.disabledUnixMs as userDisabledUnixMs']);
+    .select([
+      'users.name as userName',
+      'users.role as userRole',
+      'users.disabledUnixMs as userDisabledUnixMs',
+      'users.issuer as userIssuer',
+    ]);
 }

@@ -6,11 +6,12 @@ import type { Kysely } from 'kysely';
 import { answers } from './steps/answers.ts';
 import { authors } from './steps/authors.ts';
 import { identity } from './steps/identity.ts';
+import { login } from './steps/login.ts';
 import { rotations } from './steps/rotations.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, authors, rotations];
+export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, authors, rotations, login];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;

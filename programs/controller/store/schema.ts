@@ -172,6 +172,15 @@ export interface Tables {
     role: Role;
     createdUnixMs: number;
     disabledUnixMs: number | null;
+    /** The OpenID Connect provider that says who this is, and whom it says: together they are the person. Null of local users. */
+    issuer: string | null;
+    subject: string | null;
+  };
+  /** Nonces of logins that were answered, until their time is over: none serves twice. */
+  usedNonces: {
+    /** SHA-256 of the nonce, hex. */
+    hash: string;
+    expiresUnixMs: number;
   };
   apiTokens: {
     id: string;

@@ -1,8 +1,11 @@
 /** Facts about this controller, by name. */
 import type { Reader } from './schema.ts';
 
-/** `backupUnixMs`, `restoredUnixMs`: when the backup was made that this store was restored from, and when that was done. */
-export type SettingName = 'controllerId' | 'rootFingerprint' | 'backupUnixMs' | 'restoredUnixMs';
+/**
+ * `loginNonceKey`: what nonces of logins are sealed with, base64url; it opens nothing without an ID token that the provider has signed.
+ * `backupUnixMs`, `restoredUnixMs`: when the backup was made that this store was restored from, and when that was done.
+ */
+export type SettingName = 'controllerId' | 'rootFingerprint' | 'loginNonceKey' | 'backupUnixMs' | 'restoredUnixMs';
 
 export async function readSetting(db: Reader, name: SettingName): Promise<string | null> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();

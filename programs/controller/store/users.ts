@@ -16,6 +16,16 @@ export async function findUser(db: Reader, name: string): Promise<UserRow | unde
   return db.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst();
 }
 
+/** The person of a provider. */
+export async function findPerson(db: Reader, issuer: string, subject: string): Promise<UserRow | undefined> {
+  return db
+    .selectFrom('users')
+    .selectAll()
+    .where('issuer', '=', issuer)
+    .where('subject', '=', subject)
+    .executeTakeFirst();
+}
+
 export async function updateUser(
   tx: Tx,
   id: string,

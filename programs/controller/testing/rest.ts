@@ -8,6 +8,7 @@ import { CertificateKeeper } from '../ca/keeper.ts';
 import { putToken } from '../identity/api-tokens.ts';
 import { Identity } from '../identity/identity.ts';
 import { newTokenText } from '../identity/token.ts';
+import type { Login } from '../login/login.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import type { App } from '../rest/app.ts';
 import { restServer } from '../rest/server.ts';
@@ -32,7 +33,7 @@ export class Rest {
   }
 
   /** Its caller is the administrator `tester`, the same one over a desk that is opened again. */
-  static async over(desk: TestDesk): Promise<Rest> {
+  static async over(desk: TestDesk, login: Login | null = null): Promise<Rest> {
     const words = {
       version: () => {
         throw new Error('no test asks for it');
@@ -41,7 +42,7 @@ export class Rest {
     };
     const metrics = new Metrics();
     const identity = new Identity(desk.db, metrics, desk.unixMs);
-    const options = { bound: '127.0.0.1', metricsOpen: false };
+    const options = { bound: '127.0.0.1', metricsOpen: false, login, certificate: null };
     const log = pino({ level: 'silent' });
     const folder = mkdtempSync(join(tmpdir(), 'vrouter-ca-'));
     const provider = await Authority.open(folder, null, desk.unixMs);
@@ -81,7 +82,15 @@ async function testerToken(desk: TestDesk, identity: Identity): Promise<string> 
     const there = await findUser(tx, 'tester');
     const userId = there?.id ?? 'tester';
     if (there === undefined)
-      await insertUser(tx, { id: userId, name: 'tester', role: 'admin', createdUnixMs: 0, disabledUnixMs: null });
+      await insertUser(tx, {
+        id: userId,
+        name: 'tester',
+        role: 'admin',
+        createdUnixMs: 0,
+        disabledUnixMs: null,
+        issuer: null,
+        subject: null,
+      });
     await putToken(tx, identity, { id, userId, name: 'test', role: 'admin', secretHash }, null);
   });
   return text;
