@@ -7,6 +7,7 @@ import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
+import { addController } from './controller/controller.ts';
 import { addEngine } from './engine/engine.ts';
 import { Failure } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
@@ -32,7 +33,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, user, api-token, whoami, audit, ca, history, version.
+nat-settings, user, api-token, whoami, audit, ca, controller, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -67,6 +68,7 @@ export function buildProgram(world: World): Command {
   addVrouter(program, world);
   addPeer(program, world);
   addCa(program, world);
+  addController(program, world);
   addRoute(program, world);
   addVrf(program, world);
   addHostInterface(program, world);

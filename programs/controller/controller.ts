@@ -11,7 +11,7 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { JoinService } from './agents/join.ts';
-import { agentListener, secureContext } from './agents/listener.ts';
+import { agentListener, deletion, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
@@ -21,16 +21,18 @@ import { Desired } from './desired/desired.ts';
 import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
+import { Fleet } from './fleet/fleet.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
 import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
-import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { type Address, agentNames, agentUrls, hostPort, type Options } from './options.ts';
 import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
 import { forgetAnswers } from './store/answers.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
+import { forgetDeletedGateways } from './store/deleted-gateways.ts';
 import { openStore } from './store/open.ts';
 import { storeBackend } from './store/place.ts';
 import { readSetting, settle } from './store/settings.ts';
@@ -94,11 +96,13 @@ export async function startController(
   undo.defer(() => follower.stop());
   const events = new EventBus(unixMs);
   const metrics = new Metrics();
+  let fleet: Fleet | null = null;
   metrics.watch({
     gateways: () => gatewayCounts(roster),
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
     certificates: () => certificatesOf(roster, desired, unixMs()),
+    controllers: () => fleet?.list() ?? [],
     authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
@@ -110,9 +114,14 @@ export async function startController(
   }
 
   const names = agentNames(options);
-  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
+  // Nobody joins or polls before the listener has its port, and with it this controller its place among the others.
+  const controllers = () => fleet?.told() ?? [];
+  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs, controllers);
   const history = new History(db, unixMs);
-  const poll = new PollService(desired, history, events, metrics, unixMs);
+  const poll = new PollService(desired, history, events, metrics, unixMs, {
+    controllers,
+    deleted: (gatewayId) => deletion(db, gatewayId),
+  });
   const renew = new RenewService(db, desired, provider, events, unixMs);
   const hosts = names.all;
   const keeperLog = log.child({ part: 'certificates' });
@@ -134,10 +143,21 @@ export async function startController(
   keeper.serve((credentials) => agents.server.setSecureContext(secureContext(provider, credentials)));
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
-  const agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
+  const urls = agentUrls(options, agentsPort);
+  const agentsUrl = urls[0]!;
+  const entered = await Fleet.enter({
+    db,
+    shared: backend.feed.shared,
+    dataFolder: options.data,
+    urls,
+    events,
+    unixMs,
+    log: log.child({ part: 'fleet' }),
+  });
+  fleet = entered;
 
   const { rootFingerprint } = provider;
-  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
+  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrls: () => entered.urls(), rootFingerprint };
   const version = (): VersionReply => ({
     name: 'vrouter-controller',
     version: VERSION,
@@ -148,7 +168,16 @@ export async function startController(
   });
   const words = { version, agentsDocument: () => agents.swagger() };
   const restOptions = { bound: options.rest.host, metricsOpen: options.metricsOpen ?? false };
-  const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
+  const rest = await restServer(
+    desk,
+    identity,
+    keeper,
+    entered,
+    metrics,
+    words,
+    restOptions,
+    log.child({ part: 'rest' }),
+  );
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `http://${hostPort(options.rest.host, restPort)}`;
@@ -162,9 +191,11 @@ export async function startController(
     setInterval(() => identity.flush().catch(failed(log)), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
     setInterval(() => keeper.tick(), CERTIFICATES_MS),
+    setInterval(() => entered.tick().catch(failed(log)), FLUSH_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
+    setInterval(() => forgetDeletedGateways(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
     setInterval(() => forgetAnswers(db, unixMs() - ANSWER_MEMORY_MS).catch(failed(log)), FORGET_MS),
   ];
 
@@ -197,6 +228,7 @@ export async function startController(
     await roster.flush().catch(failed(log));
     await history.flush().catch(failed(log));
     await identity.flush().catch(failed(log));
+    await entered.leave().catch(failed(log));
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();

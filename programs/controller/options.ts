@@ -22,6 +22,8 @@ export interface Options {
   readonly agents: Address;
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
+  /** Where gateways reach this controller, `host:port` or `host`, the first also in join strings; empty: the usual one. */
+  readonly agentAddresses?: readonly AgentAddress[];
   /** An external authority; null, or nothing, is the embedded one. */
   readonly stepCa?: StepCaOptions | null;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
@@ -31,6 +33,12 @@ export interface Options {
   readonly metricsOpen?: boolean;
   /** Not to run: to make an administrator's token and end. */
   readonly resetAdmin?: boolean;
+}
+
+/** A null port is the one that the listener has. */
+export interface AgentAddress {
+  readonly host: string;
+  readonly port: number | null;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -60,6 +68,12 @@ export function readOptions(argv: readonly string[]): Options {
       (name: string, names: string[]) => [...names, name],
       [] as string[],
     )
+    .option(
+      '--agent-address <host[:port]>',
+      'where gateways reach this controller, told to all of them; may be repeated; else the first --agent-host',
+      (text: string, all: string[]) => [...all, text],
+      [] as string[],
+    )
     .option('--step-ca <url>', 'take certificates from a step-ca there, instead of the embedded authority')
     .option('--step-ca-fingerprint <hex>', 'SHA-256 of its root certificate (step certificate fingerprint)')
     .option('--step-ca-provisioner <name>', 'its JWK provisioner that signs for gateways')
@@ -85,6 +99,7 @@ export function readOptions(argv: readonly string[]): Options {
       restInsecureAllowRemote: boolean;
       agents: string;
       agentHost: string[];
+      agentAddress: string[];
       certificateGrace: string;
       logLevel: string;
       metricsOpen: boolean;
@@ -99,7 +114,7 @@ export function readOptions(argv: readonly string[]): Options {
   if (!LEVELS.includes(given.logLevel))
     throw new ProblemError(problem('usage', `the log level is one of ${LEVELS.join(', ')}`, '--log-level'));
   for (const name of given.agentHost) {
-    if (isIP(name) === 0 && !/^(?=.{1,253}$)[a-zA-Z0-9*]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/.test(name))
+    if (!isHost(name))
       throw new ProblemError(
         problem('usage', `"${name.slice(0, 64)}" is neither a host name nor an address`, '--agent-host'),
       );
@@ -107,9 +122,11 @@ export function readOptions(argv: readonly string[]): Options {
   const agents = readAddress(given.agents, '--agents');
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
+  const agentAddresses = given.agentAddress.map(readAgentAddress);
   const stepCa = readStepCa(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
-  return { data, store, rest, agents, agentHosts, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+  const where = { rest, agents, agentHosts, agentAddresses };
+  return { data, store, ...where, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
 }
 
 interface StepCaGiven {
@@ -157,7 +174,12 @@ export function agentNames(options: Options): { readonly all: string[]; readonly
   const { host } = options.agents;
   const everywhere = host === '0.0.0.0' || host === '::';
   const usual = ['localhost', '127.0.0.1', '::1', hostname()];
-  const all = [...options.agentHosts, ...(everywhere ? [] : [host]), ...usual];
+  const all = [
+    ...options.agentHosts,
+    ...(options.agentAddresses ?? []).map((one) => one.host),
+    ...(everywhere ? [] : [host]),
+    ...usual,
+  ];
   const joining = options.agentHosts[0] ?? (everywhere ? hostname() : host);
   return { all: [...new Set(all)], joining };
 }
@@ -165,6 +187,28 @@ export function agentNames(options: Options): { readonly all: string[]; readonly
 /** `host:port` for a URL. */
 export function hostPort(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Where gateways reach this controller, whose listener has this port: `https://host:port` each, the one for join strings first. */
+export function agentUrls(options: Options, port: number): string[] {
+  const said = options.agentAddresses ?? [];
+  const places = said.length > 0 ? said : [{ host: agentNames(options).joining, port }];
+  return [...new Set(places.map((one) => new URL(`https://${hostPort(one.host, one.port ?? port)}`).origin))];
+}
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^(?=.{1,253}$)[a-zA-Z0-9*]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/.test(text);
+}
+
+function readAgentAddress(text: string): AgentAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]*]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = match?.[3] === undefined ? null : Number(match[3]);
+  if (!isHost(host) || (port !== null && (port < 1 || port > 65_535))) {
+    const hint = `"${text.slice(0, 64)}" is no address; it looks like c1.example, c1.example:8443 or [2001:db8::1]:8443`;
+    throw new ProblemError(problem('usage', hint, '--agent-address'));
+  }
+  return { host, port };
 }
 
 function readAddress(text: string, option: string): Address {

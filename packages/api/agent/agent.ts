@@ -9,6 +9,9 @@ export const AGENT_PROTOCOL_VERSION = 1;
 const base64Key = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a key is 32 bytes in base64');
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Where all controllers are that share a store, `https://host:port` each. Told with each answer, since it may change at any time. */
+const controllers = z.array(z.string().max(300)).max(64).optional();
+
 /** GET /vrouter/discover: no authentication; nothing in it is trusted before the root's fingerprint matches. */
 export const discoverReply = z.object({
   controllerId: z.string(),
@@ -44,6 +47,7 @@ export const registerReply = z.object({
   roots: z.array(z.string()).min(1).max(16).optional(),
   /** The gateway's own address in its first network, as `controller_state` keeps it. */
   assignedIp: z.string().nullable(),
+  controllers,
   pollAfterMs: z.number(),
   serverTimeUnixMs: z.number(),
 });
@@ -134,6 +138,8 @@ export const pollReply = z.object({
   serverTimeUnixMs: z.number(),
   /** How long the request was held, ms: take it away before the round trip says anything about the clocks. */
   heldMs: z.number().nonnegative().optional(),
+  /** The gateway keeps them, beside what its file and its join string name; an empty list says nothing. */
+  controllers,
 });
 export type PollReply = z.infer<typeof pollReply>;
 

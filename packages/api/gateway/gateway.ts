@@ -169,6 +169,22 @@ export const planReply = z.object({
 });
 export type PlanReply = z.infer<typeof planReply>;
 
+/** One address at which controllers of this gateway are reached. */
+export const controllerAddress = z.object({
+  url: z.string(),
+  /** Who named it: the configuration file, the join string, or the controllers themselves. */
+  source: z.enum(['file', 'join', 'learnt']),
+  /** `untried` since this daemon started; `failing`: left alone until `retryInMs` is over, then tried once. */
+  state: z.enum(['untried', 'working', 'failing']),
+  /** The one that is asked. */
+  isCurrent: z.boolean(),
+  lastAnswerUnixMs: z.number().nullable(),
+  lastError: z.string().nullable(),
+  lastErrorUnixMs: z.number().nullable(),
+  retryInMs: z.number().nullable(),
+});
+export type ControllerAddress = z.infer<typeof controllerAddress>;
+
 export const statusReply = z.object({
   version: z.string(),
   pid: z.number(),
@@ -185,13 +201,15 @@ export const statusReply = z.object({
   name: z.string().nullable(),
   controller: z.object({
     url: z.string().nullable(),
-    state: z.enum(['none', 'joining', 'connecting', 'connected', 'unreachable', 'refused']),
+    state: z.enum(['none', 'joining', 'connecting', 'connected', 'unreachable', 'refused', 'deleted']),
     lastPollUnixMs: z.number().nullable(),
     lastError: z.string().nullable(),
     certificateExpiresUnixMs: z.number().nullable(),
     /** By the controller's clock; null before the first poll. */
     certificateState: certificateState.nullable().optional(),
     clockOffsetMs: z.number().nullable(),
+    /** Every address that is known; an older daemon has one and does not say. */
+    addresses: z.array(controllerAddress).optional(),
   }),
   held: heldChange.nullable(),
   storedVersion: z.number(),

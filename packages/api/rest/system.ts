@@ -28,6 +28,7 @@ export const eventTypes = [
   'gateway.revoked',
   'certificate.renewed',
   'certificate.late',
+  'controller.removed',
   'ca.failing',
   'ca.working',
   'ca.rotated',

@@ -38,6 +38,7 @@ export class JoinService {
   readonly #events: EventBus;
   readonly #metrics: Metrics;
   readonly #controllerId: string;
+  readonly #controllers: () => readonly string[];
   readonly #unixMs: () => number;
   /** Failures alone count, so a site of many gateways behind one address joins as fast as it likes. */
   readonly #bySource: Limiter;
@@ -52,7 +53,9 @@ export class JoinService {
     metrics: Metrics,
     controllerId: string,
     unixMs: () => number,
+    controllers: () => readonly string[],
   ) {
+    this.#controllers = controllers;
     this.#db = db;
     this.#desired = desired;
     this.#roster = roster;
@@ -130,6 +133,7 @@ export class JoinService {
         controllerId: this.#controllerId,
         certificateChain: [...certificate.chain],
         roots: [...this.#provider.roots()],
+        controllers: [...this.#controllers()],
         assignedIp: first?.gatewayAddress.split('/')[0] ?? null,
         pollAfterMs: 0,
         serverTimeUnixMs: now,

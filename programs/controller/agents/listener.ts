@@ -28,6 +28,7 @@ import {
 import type { CertificateProvider, ServerCredentials } from '../ca/provider.ts';
 import { answerErrors } from '../rest/errors.ts';
 import { findCertificate } from '../store/certificates.ts';
+import { deletedGateway } from '../store/deleted-gateways.ts';
 import type { Db } from '../store/schema.ts';
 import { VERSION } from '../version.ts';
 import { adoptLost } from './adopt.ts';
@@ -110,7 +111,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     const row = read === null ? undefined : await findCertificate(services.db, read.serial);
     if (read !== null && row?.gatewayId !== read.gatewayId) {
       const adopted = row === undefined && (await adoptLost(services.db, roster, read, sourceOf(request), unixMs()));
-      if (!adopted) throw stranger();
+      if (!adopted) throw (await deletion(services.db, read.gatewayId)) ?? stranger();
     }
     certificates.set(socket, read);
     return read;
@@ -122,7 +123,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     const now = unixMs();
     if (certificate === null) throw needed('this call needs a client certificate that this controller has issued');
     const gateway = await roster.find(certificate.gatewayId);
-    if (gateway === undefined) throw stranger();
+    if (gateway === undefined) throw (await deletion(services.db, certificate.gatewayId)) ?? stranger();
     // The store knows that we issued it, so one from the future says that our clock was put back, and shuts nobody out.
     if (now + SKEW_MS < certificate.notBeforeUnixMs) tellOfClock(certificate.notBeforeUnixMs - now);
     const endedMs = now - certificate.notAfterUnixMs;
@@ -229,6 +230,16 @@ function daysText(ms: number): string {
 function stranger(): ProblemError {
   const message = 'this gateway is not known here any more; join again with a new join string';
   return new ProblemError(problem('poll.identity', message));
+}
+
+/** What a gateway is told whose vrouter was deleted; null when it was not. */
+export async function deletion(db: Db, gatewayId: string): Promise<ProblemError | null> {
+  const row = await deletedGateway(db, gatewayId);
+  if (row === undefined) return null;
+  const at = new Date(row.deletedUnixMs).toISOString();
+  return new ProblemError(
+    problem('gateway.deleted', `the vrouter of this gateway (${row.vrouter}) was deleted at ${at}`),
+  );
 }
 
 function needed(message: string): ProblemError {

@@ -20,6 +20,9 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   samples: ['vrouterId', 'series', 'stepMs', 'atUnixMs'],
   meters: ['vrouterId', 'series'],
   answers: ['scope'],
+  controllers: ['id'],
+  issuers: ['fingerprint'],
+  deletedGateways: ['id'],
 };
 
 export type TableName = keyof Tables;

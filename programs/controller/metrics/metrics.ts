@@ -1,5 +1,6 @@
 /** What GET /metrics tells (Prometheus). Names and labels carry no addresses and no keys. */
 import { type CertificateState, certificateState } from '@vrouter/api/agent/lifetime.ts';
+import { type Controller, controller } from '@vrouter/api/rest/controllers.ts';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { describeIssuer } from '../ca/describe.ts';
 import type { TrustedIssuer } from '../ca/provider.ts';
@@ -18,6 +19,7 @@ export interface MetricSources {
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
   certificates(): Iterable<CertificateMetric>;
+  controllers(): readonly Controller[];
   authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
@@ -72,6 +74,16 @@ export class Metrics {
       registers: [this.registry],
       collect: () => {
         vrouters.set(sources.vrouters());
+      },
+    });
+    const controllers = new Gauge({
+      name: 'vrouter_controller_controllers',
+      help: 'Controllers that share this store, by state: running, stopped, lost',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect: () => {
+        for (const state of controller.shape.state.options) controllers.set({ state }, 0);
+        for (const { state } of sources.controllers()) controllers.inc({ state });
       },
     });
     const lifetime = new Gauge({

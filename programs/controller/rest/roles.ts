@@ -22,6 +22,9 @@ export const needs: { readonly [route: string]: Need } = {
   'GET /v1/audit/verify': 'viewer',
   'GET /v1/whoami': 'viewer',
 
+  'GET /v1/controllers': 'viewer',
+  'DELETE /v1/controllers/:id': 'admin',
+
   'GET /v1/ca': 'viewer',
   'POST /v1/ca/rotate': 'admin',
 

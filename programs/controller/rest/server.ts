@@ -12,6 +12,7 @@ import {
 import { Limiter } from '../agents/limiter.ts';
 import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { recordAudit } from '../store/audit.ts';
@@ -20,6 +21,7 @@ import { type App, actorOf } from './app.ts';
 import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
 import { documentConditions } from './conditions.ts';
+import { controllerRoutes } from './controllers.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
@@ -57,6 +59,7 @@ export async function restServer(
   desk: Desk,
   identity: Identity,
   keeper: CertificateKeeper,
+  fleet: Fleet,
   metrics: Metrics,
   words: ControllerWords,
   { bound, metricsOpen }: RestOptions,
@@ -148,6 +151,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   floatingIpRoutes(app, desk);
   identityRoutes(app, identity);
   caRoutes(app, keeper);
+  controllerRoutes(app, fleet);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

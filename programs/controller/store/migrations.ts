@@ -4,11 +4,12 @@
  */
 import type { Kysely } from 'kysely';
 import { answers } from './steps/answers.ts';
+import { controllers } from './steps/controllers.ts';
 import { identity } from './steps/identity.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, answers, fleet];
+export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, controllers];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
