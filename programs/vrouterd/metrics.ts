@@ -1,6 +1,6 @@
 /** What the daemon tells Prometheus. Peers are counted, not named: their addresses are nobody's business in a metrics store. */
 import { certificateState } from '@vrouter/api/agent/lifetime.ts';
-import { type ControllerAddress, controllerAddress } from '@vrouter/api/gateway/gateway.ts';
+import { type ControllerAddress, controllerAddress, outlook } from '@vrouter/api/gateway/gateway.ts';
 import { Gauge, Registry } from 'prom-client';
 import type { Daemon } from './daemon.ts';
 import { VERSION } from './version.ts';
@@ -22,6 +22,7 @@ export class Metrics {
       'address',
       'state',
     ]);
+    this.#add('vrouterd_outlook', '1 for how it stands with the controller, as show controller says', ['condition']);
     this.#add('vrouterd_controller_current', '1 for the address that is asked', ['address']);
     this.#add('vrouterd_controller_last_poll_seconds', 'Seconds since a controller last answered a poll');
     this.#add('vrouterd_certificate_expiry_seconds', 'Seconds until the certificate expires');
@@ -46,6 +47,8 @@ export class Metrics {
     this.#set('vrouterd_applied_version', daemon.appliedVersion);
     this.#set('vrouterd_controller_connected', status.state === 'connected' ? 1 : 0);
     this.#addresses(status.addresses ?? []);
+    for (const condition of outlook.shape.condition.options)
+      this.#set('vrouterd_outlook', status.outlook?.condition === condition ? 1 : 0, { condition });
     if (status.lastPollUnixMs !== null)
       this.#set('vrouterd_controller_last_poll_seconds', (Date.now() - status.lastPollUnixMs) / 1000);
     if (status.certificateExpiresUnixMs !== null)

@@ -2,6 +2,7 @@
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
+import { request } from 'node:http';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StatusReply } from '@vrouter/api/gateway/gateway.ts';
@@ -41,6 +42,20 @@ export class RealGateway implements AsyncDisposable {
 
   get #logPath(): string {
     return join(this.#folder, `${this.name}.log`);
+  }
+
+  /** What it tells Prometheus. */
+  metrics(): Promise<string> {
+    return new Promise((resolve, reject) => {
+      const call = request({ socketPath: this.api.socketPath, path: '/metrics', timeout: 5000 }, (reply) => {
+        let text = '';
+        reply.setEncoding('utf8').on('data', (part: string) => {
+          text += part;
+        });
+        reply.on('end', () => resolve(text));
+      });
+      call.on('error', reject).end();
+    });
   }
 
   /** The engine goes on. */

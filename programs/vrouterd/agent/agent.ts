@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PollReply } from '@vrouter/api/agent/agent.ts';
 import type { CertificateState, CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
-import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
+import type { Outlook, PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { type Problem, ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
@@ -18,6 +18,7 @@ import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
+import { outlookOf } from './outlook.ts';
 import { FIRST_POLL_MS, Poller, type PollHost, type PollReport, type PollState } from './poll.ts';
 import { ControllerState, type SyncChange } from './sync.ts';
 
@@ -72,6 +73,7 @@ export class ControllerAgent implements PollHost {
   #pollState: ControllerStatus['state'] = 'none';
   #lastError: Problem | null = null;
   #lastPollUnixMs: number | null;
+  #stateSinceUnixMs = Date.now();
   #notedPollUnixMs = 0;
   #clockOffsetMs: number | null = null;
   readonly #clock = new ControllerClock(Date.now, () => performance.now());
@@ -140,7 +142,27 @@ export class ControllerAgent implements PollHost {
       certificateState: this.#certificateState,
       clockOffsetMs: this.#clockOffsetMs,
       addresses,
+      outlook: this.outlook(addresses),
     };
+  }
+
+  /** How it stands with the controller, in words. */
+  outlook(addresses = this.#addresses.states(performance.now())): Outlook {
+    return outlookOf({
+      state: this.#pollState,
+      hasJoined: this.#poller !== null,
+      why: this.#lastError,
+      addresses,
+      lastPollUnixMs: this.#lastPollUnixMs,
+      stateSinceUnixMs: this.#stateSinceUnixMs,
+      certificate: this.#poller?.certificateTimes() ?? null,
+      clockOffsetMs: this.#clockOffsetMs,
+      deletedUnixMs: this.#deletedUnixMs,
+      onDeleted: this.#parts.onDeleted,
+      held: this.#held,
+      storedVersion: this.#state.version,
+      nowUnixMs: Date.now(),
+    });
   }
 
   /** Asks for another certificate with the next poll. Throws ProblemError `certificate.required` when there is none to renew. */
@@ -153,7 +175,12 @@ export class ControllerAgent implements PollHost {
 
   /** Agrees to the very version that is held; the poll that takes it goes out at once. Throws ProblemError `intent.notFound` when nothing is. */
   confirmHeld(): { readonly version: number } {
-    if (this.#held === null) throw new ProblemError(problem('intent.notFound', 'nothing is held back'));
+    if (this.#held === null) {
+      const { condition, summary } = this.outlook();
+      const unheard =
+        this.#pollState === 'connected' || condition === 'standalone' ? '' : `, as far as is known here: ${summary}`;
+      throw new ProblemError(problem('intent.notFound', `nothing is held back${unheard}`));
+    }
     const { version } = this.#held;
     this.#confirmedVersion = version;
     this.#poller?.hurry();
@@ -215,11 +242,16 @@ export class ControllerAgent implements PollHost {
     }
   }
 
-  state(state: PollState | 'deleted', why: Problem | null): void {
+  state(state: PollState | 'joining' | 'deleted', why: Problem | null): void {
     if (state !== this.#pollState)
       this.#parts.events.emit('poll', why === null ? state : `${state}: ${why.message} (${why.code})`);
-    this.#pollState = state;
+    this.#enter(state);
     this.#lastError = why;
+  }
+
+  #enter(state: ControllerStatus['state']): void {
+    if (state !== this.#pollState) this.#stateSinceUnixMs = Date.now();
+    this.#pollState = state;
   }
 
   /** Keeps what is on the plane, or takes it away, as this host's own file says; its own intents stay in any case. */
@@ -326,7 +358,7 @@ export class ControllerAgent implements PollHost {
     if (credentials === null || this.#enrolment === null) return;
     this.#addresses = this.#known();
     if (hasJoined) this.#noteDeleted(null);
-    this.#pollState = this.#deletedUnixMs === null ? 'connecting' : 'deleted';
+    this.#enter(this.#deletedUnixMs === null ? 'connecting' : 'deleted');
     this.#poller = new Poller({
       addresses: this.#addresses,
       gatewayId: this.#enrolment.gatewayId,
@@ -346,7 +378,7 @@ export class ControllerAgent implements PollHost {
     const addresses = new Addresses({ file: [], join: join.controllerUrls, learnt: [] });
     const nowMs = () => performance.now();
     this.#addresses = addresses;
-    this.#pollState = 'joining';
+    this.#enter('joining');
     while (!signal.aborted) {
       const url = addresses.pick(nowMs());
       if (url === null) {
@@ -368,12 +400,12 @@ export class ControllerAgent implements PollHost {
         // One of several that is another controller than was meant is left alone; any other refusal is meant for us.
         const isElsewhere = why.code === 'tls.fingerprint' && !addresses.areAllOpen(nowMs());
         if (!PASSING.includes(why.code) && !isElsewhere) throw thrown;
-        this.#fail('unreachable', thrown);
+        this.#fail('joining', thrown);
       }
     }
   }
 
-  #fail(state: PollState, thrown: unknown): void {
+  #fail(state: 'joining' | 'refused', thrown: unknown): void {
     const why = toProblem(thrown);
     this.state(state, why);
     this.#parts.log.error({ code: why.code, why: why.message }, 'controller');

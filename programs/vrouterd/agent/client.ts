@@ -61,6 +61,19 @@ export const PATIENT: Patience = { connectMs: 10_000, answerMs: 40_000 };
 /** Of two that vanish without a word no gateway notices more than this. An answer may be held for five seconds. */
 export const BRISK: Patience = { connectMs: 4000, answerMs: 15_000 };
 
+/** What OpenSSL and Node say of certificates that do not lead to our root, or are for another name. */
+const STRANGER_CODES = [
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_SIGNATURE_FAILURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+];
+
 /** What OpenSSL says of certificates that are fine but for the time of our clock. */
 const TIME_CODES = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'];
 
@@ -259,9 +272,9 @@ async function call<S extends z.ZodType>(
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     const message = `${url}: ${describe(thrown)}`;
-    throw isTime(thrown)
-      ? new ClockTrouble(message)
-      : new CallFailed('controller.unreachable', message, { isAway: isAway(thrown) });
+    if (isTime(thrown)) throw new ClockTrouble(message);
+    if (isStranger(thrown)) throw new CallFailed('tls.fingerprint', message, { isAway: true });
+    throw new CallFailed('controller.unreachable', message, { isAway: isAway(thrown) });
   }
   return readReply(url, status, text, reply, retryAfterMs);
 }
@@ -317,12 +330,16 @@ class ClockTrouble extends CallFailed {
   }
 }
 
-/** Whether nobody took the connection, or whoever did is not a controller of ours. */
+/** Nobody took the connection. */
 function isAway(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && NO_CONNECTION.includes(String(thrown.code));
+}
+
+/** Whoever took it has another authority, or another name: not a controller of ours. */
+function isStranger(thrown: unknown): boolean {
   if (thrown instanceof Distrust) return true;
   if (!(thrown instanceof Error) || !('code' in thrown)) return false;
-  const code = String(thrown.code);
-  return NO_CONNECTION.includes(code) || /CERT|SSL|TLS|UNABLE_TO_/.test(code);
+  return STRANGER_CODES.includes(String(thrown.code));
 }
 
 function isTime(thrown: unknown): boolean {

@@ -36,8 +36,12 @@ const REFUSED_MS = 5 * 60_000;
 const SILENT_CAP_MS = 15_000;
 /** The first poll of a daemon that was started again waits up to this long, ms: a site whose power is back starts all of them at once. */
 export const FIRST_POLL_MS = 5000;
+/** After a failure, or at another controller, the first answer comes soon, ms; a question that is held less makes us deaf for a while. */
+const ANEW_MS = 1000;
 /** Added by chance to what `Retry-After` asks for, ms, so that those who were told alike do not come back together. */
 const RETRY_JITTER_MS = 10_000;
+/** Nobody of ours has answered. */
+const UNHEARD: readonly ProblemCode[] = ['controller.unreachable', 'tls.fingerprint'];
 /** What says that this gateway is not wanted, or not known. */
 const REFUSALS: readonly ProblemCode[] = ['certificate.required', 'poll.identity', 'vrouter.notFound'];
 /** Longest wait between two tries to renew, ms. */
@@ -93,6 +97,8 @@ export class Poller {
   #probing = false;
   #seq = 0;
   #nonce: string | null = null;
+  /** How long the next question may be held. The first answer comes at once: it tells whether we are known at all. */
+  #waitMs = 0;
   #alarm = new AbortController();
   #isHurried = false;
 
@@ -144,6 +150,7 @@ export class Poller {
       } catch (thrown) {
         if (signal.aborted) break;
         waitMs = await this.#failed(thrown);
+        if (this.#waitMs > 0) this.#waitMs = ANEW_MS;
       }
       if (waitMs === null) break;
       if (waitMs > 0) await this.#nap(waitMs, signal);
@@ -164,12 +171,12 @@ export class Poller {
       bootId: this.#bootId,
       seq: ++this.#seq,
       nonce: this.#nonce,
-      // The first answer comes at once: it tells whether we are known at all.
-      waitMs: this.#nonce === null ? 0 : POLL_MS,
+      waitMs: this.#waitMs,
     };
     const sent = Date.now();
     const reply = await this.#post(request, signal);
     this.#nonce = reply.nextNonce;
+    this.#waitMs = POLL_MS;
     this.#host.state('connected', null);
     this.#offset(reply.serverTimeUnixMs, sent, Date.now(), reply.heldMs ?? 0);
     void this.#probe(signal);
@@ -185,6 +192,7 @@ export class Poller {
     this.#client = { url, to: this.#clientOf(url) };
     this.#nonce = null;
     this.#replays = 0;
+    if (old !== null) this.#waitMs = ANEW_MS;
     await old?.to.close();
   }
 
@@ -203,7 +211,7 @@ export class Poller {
         this.#addresses.succeeded(url, nowMs());
         return reply;
       } catch (thrown) {
-        if (signal.aborted || toProblem(thrown).code !== 'controller.unreachable') throw thrown;
+        if (signal.aborted || !UNHEARD.includes(toProblem(thrown).code)) throw thrown;
         this.#unreachable(url, thrown);
         if (this.#addresses.circuit(url, nowMs()) !== 'closed') throw thrown;
       }
@@ -244,7 +252,7 @@ export class Poller {
       this.#addresses.failed(url, nowMs(), { why, isAway: true, waitMs: REFUSED_MS });
       return this.#tell(why, 'refused');
     }
-    if (why.code !== 'controller.unreachable') {
+    if (!UNHEARD.includes(why.code)) {
       const retryAfterMs = thrown instanceof CallFailed ? thrown.retryAfterMs : null;
       const waits = retryAfterMs === null ? {} : { waitMs: retryAfterMs + Math.random() * RETRY_JITTER_MS };
       this.#addresses.failed(url, nowMs(), { why, isAway: true, ...waits });
@@ -286,7 +294,7 @@ export class Poller {
       const retryAfterMs = thrown instanceof CallFailed ? (thrown.retryAfterMs ?? 0) : 0;
       this.#renewAtUnixMs = this.#clock.unixMs() + Math.max(retryAfterMs, this.#renewBackoff.failed(nowMs()));
       // Where there are several controllers, one whose authority fails must not be the end of this certificate.
-      if (why.code !== 'controller.unreachable') this.#addresses.leave(this.#client!.url, nowMs());
+      if (!UNHEARD.includes(why.code)) this.#addresses.leave(this.#client!.url, nowMs());
       this.#log.warn({ code: why.code, why: why.message }, 'certificate not renewed');
     }
   }
