@@ -15,8 +15,10 @@ import { agentListener, deletion, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
+import { IssuerBook } from './ca/issuer-book.ts';
 import { CertificateKeeper } from './ca/keeper.ts';
 import { openProvider } from './ca/open.ts';
+import { shareRoot } from './ca/shared-root.ts';
 import { Desired } from './desired/desired.ts';
 import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
@@ -82,7 +84,11 @@ export async function startController(
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
   const known = await readSetting(db, 'rootFingerprint');
-  const provider = await openProvider(join(options.data, 'ca'), options.stepCa ?? null, known, unixMs);
+  const authorityFolder = join(options.data, 'ca');
+  const { caKeyFile = null, stepCa = null } = options;
+  if (caKeyFile !== null) await shareRoot(db, authorityFolder, caKeyFile, known, unixMs);
+  const book = new IssuerBook(db, unixMs);
+  const provider = await openProvider(authorityFolder, stepCa, known, unixMs, book);
   if ((await settle(db, 'rootFingerprint', provider.rootFingerprint)) !== provider.rootFingerprint)
     throw new ProblemError(problem('data.corrupt', otherRoot(options.data, backend.where)));
 
@@ -239,7 +245,7 @@ export async function startController(
 
 /** Two that start on one empty database at once each make a root, and one of them is first. */
 function otherRoot(data: string, where: string): string {
-  return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; copy the folder ca/ from the controller that was first, with its mode`;
+  return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; start it on a new data folder with --ca-key-file and the key file of the others, or copy the folder ca/ from the controller that was first, with its mode`;
 }
 
 /**

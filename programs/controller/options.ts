@@ -26,6 +26,8 @@ export interface Options {
   readonly agentAddresses?: readonly AgentAddress[];
   /** An external authority; null, or nothing, is the embedded one. */
   readonly stepCa?: StepCaOptions | null;
+  /** The key with which the controllers of a store share the authority's root; null: the folder `ca/` is copied. */
+  readonly caKeyFile?: string | null;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
   readonly certificateGraceMs?: number;
   readonly logLevel: string;
@@ -74,6 +76,10 @@ export function readOptions(argv: readonly string[]): Options {
       (text: string, all: string[]) => [...all, text],
       [] as string[],
     )
+    .option(
+      '--ca-key-file <file>',
+      'key (mode 0600, the same for all) that seals the authority in the store, so that each further controller on a PostgreSQL gets it',
+    )
     .option('--step-ca <url>', 'take certificates from a step-ca there, instead of the embedded authority')
     .option('--step-ca-fingerprint <hex>', 'SHA-256 of its root certificate (step certificate fingerprint)')
     .option('--step-ca-provisioner <name>', 'its JWK provisioner that signs for gateways')
@@ -100,6 +106,7 @@ export function readOptions(argv: readonly string[]): Options {
       agents: string;
       agentHost: string[];
       agentAddress: string[];
+      caKeyFile?: string;
       certificateGrace: string;
       logLevel: string;
       metricsOpen: boolean;
@@ -122,11 +129,21 @@ export function readOptions(argv: readonly string[]): Options {
   const agents = readAddress(given.agents, '--agents');
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
+  const caKeyFile = given.caKeyFile ?? null;
+  if (caKeyFile !== null && (store === null || given.stepCa !== undefined)) {
+    const hint =
+      store === null
+        ? 'on SQLite there is one controller: nobody to share with'
+        : 'with --step-ca there is nothing to share';
+    throw new ProblemError(
+      problem('usage', `--ca-key-file is for controllers on one PostgreSQL (--store); ${hint}`, '--ca-key-file'),
+    );
+  }
   const agentAddresses = given.agentAddress.map(readAgentAddress);
   const stepCa = readStepCa(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
   const where = { rest, agents, agentHosts, agentAddresses };
-  return { data, store, ...where, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+  return { data, store, ...where, caKeyFile, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
 }
 
 interface StepCaGiven {

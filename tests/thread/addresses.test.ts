@@ -1,6 +1,7 @@
 /** Several controllers without a balancer: gateways learn where they are, go on to another when one dies, and keep what they know. */
 import assert from 'node:assert/strict';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
@@ -31,16 +32,15 @@ test('of three controllers any two are killed under changes: nothing is lost, an
   undo.defer(() => rmSync(folder, { recursive: true, force: true }));
   const server = undo.use(await PostgresServer.start());
   const url = await server.database('fleet');
+  const keyFile = join(folder, 'ca.key');
+  writeFileSync(keyFile, randomBytes(32).toString('base64'), { mode: 0o600 });
   const controllers: ControllerProcess[] = [];
   const start = async (n: number, ports: readonly [number, number] = [0, 0]): Promise<ControllerProcess> => {
     const data = join(folder, `c${n}`);
     mkdirSync(data, { mode: 0o700, recursive: true });
-    for (const shared of ['ca', 'admin-token']) {
-      const first = join(folder, 'c0', shared);
-      if (n > 0 && existsSync(first) && !existsSync(join(data, shared)))
-        cpSync(first, join(data, shared), { recursive: true });
-    }
-    const controller = await ControllerProcess.start(data, ports, ['--store', url]);
+    // For the test's own calls; the authority they get by themselves.
+    if (n > 0) cpSync(join(folder, 'c0', 'admin-token'), join(data, 'admin-token'));
+    const controller = await ControllerProcess.start(data, ports, ['--store', url, '--ca-key-file', keyFile]);
     undo.defer(async () => void (await controller.end('SIGKILL')));
     controllers[n] = controller;
     return controller;
@@ -54,6 +54,7 @@ test('of three controllers any two are killed under changes: nothing is lost, an
     gateway.start(await makeVrouter(first, name));
     gateways.push(gateway);
   }
+  for (const gateway of gateways) await gateway.until('to poll', ({ controller }) => controller.state === 'connected');
   await start(1);
   await start(2);
   const all = controllers.map(({ agents }) => agents).sort();
@@ -126,20 +127,40 @@ test('of three controllers any two are killed under changes: nothing is lost, an
     90_000,
   );
 
+  // A rotation at one is one of all. Gateways with certificates of either intermediate go from one controller to the other.
+  await ok(survivor!.call('POST', '/v1/ca/rotate'));
+  for (const [index, gateway] of gateways.entries()) {
+    const { certificateExpiresUnixMs: before } = (await gateway.api.status()).controller;
+    if (index > 0) await gateway.api.renewCertificate();
+    await gateway.until(
+      'another certificate',
+      ({ controller }) => index === 0 || controller.certificateExpiresUnixMs! > before!,
+    );
+  }
+  await survivor!.end('SIGKILL');
+  for (const gateway of gateways) {
+    const { version } = await makePeer(back, gateway.name, 'rotated');
+    await gateway.until('a change at the other', ({ appliedVersion }) => appliedVersion === version);
+    assert.equal((await gateway.api.status()).controller.url, back.agents);
+    assert.doesNotMatch(gateway.log, /certificate\.required|poll\.identity/);
+  }
+  const ports = [Number(new URL(survivor!.rest).port), survivor!.agentsPort] as const;
+  const revived = await start(controllers.indexOf(survivor!), ports);
+
   // One is taken out for good: first it must not run, then gateways forget it.
-  const leaving = controllers.find((one) => one !== survivor && one !== back)!;
+  const leaving = controllers.find((one) => one !== revived && one !== back)!;
   const n = controllers.indexOf(leaving);
   const again = await start(n, [0, leaving.agentsPort]);
-  const list = async () => (await ok<ControllerList>(survivor!.call('GET', '/v1/controllers'))).controllers;
+  const list = async () => (await ok<ControllerList>(revived.call('GET', '/v1/controllers'))).controllers;
   const { id } = await waitFor(
     'it to be among them',
     20_000,
     async () => (await list()).find((one) => one.urls[0] === again.agents && one.state === 'running') ?? null,
   );
-  const refused = await survivor!.call('DELETE', `/v1/controllers/${id}`);
+  const refused = await revived.call('DELETE', `/v1/controllers/${id}`);
   assert.equal((refused.json as { error: { code: string } }).error.code, 'controller.running');
   await again.end('SIGTERM');
-  await ok(survivor!.call('DELETE', `/v1/controllers/${id}`));
+  await ok(revived.call('DELETE', `/v1/controllers/${id}`));
   const left = all.filter((at) => at !== again.agents);
   for (const gateway of gateways)
     await gateway.until(
@@ -151,12 +172,12 @@ test('of three controllers any two are killed under changes: nothing is lost, an
   // Whatever they are told, what the join string named stays.
   await back.end('SIGTERM');
   const gone = (await list()).find((one) => one.urls[0] === back.agents)!;
-  await ok(survivor!.call('DELETE', `/v1/controllers/${gone.id}`));
+  await ok(revived.call('DELETE', `/v1/controllers/${gone.id}`));
   for (const gateway of gateways) {
     // The answer that brings this says who is left.
-    const { version } = await makePeer(survivor!, gateway.name, 'last');
+    const { version } = await makePeer(revived, gateway.name, 'last');
     const { controller } = await gateway.until('the last change', ({ appliedVersion }) => appliedVersion === version);
-    assert.deepEqual(urlsOf(controller.addresses), [first.agents, survivor!.agents].sort());
+    assert.deepEqual(urlsOf(controller.addresses), [first.agents, revived.agents].sort());
   }
 });
 

@@ -2,7 +2,8 @@
 import type { Reader } from './schema.ts';
 
 /** `backupUnixMs`, `restoredUnixMs`: when the backup was made that this store was restored from, and when that was done. */
-export type SettingName = 'controllerId' | 'rootFingerprint' | 'backupUnixMs' | 'restoredUnixMs';
+/** `caRoot`: the authority's root, sealed (ca/shared-root.ts); `caRound`: how often all were told to rotate (ca/issuer-book.ts). */
+export type SettingName = 'controllerId' | 'rootFingerprint' | 'backupUnixMs' | 'restoredUnixMs' | 'caRoot' | 'caRound';
 
 export async function readSetting(db: Reader, name: SettingName): Promise<string | null> {
   const row = await db.selectFrom('settings').select('value').where('name', '=', name).executeTakeFirst();
