@@ -105,6 +105,7 @@ export async function startController(
   let fleet: Fleet | null = null;
   metrics.watch({
     gateways: () => gatewayCounts(roster),
+    madeKeys: () => [...roster.all()].filter((gateway) => gateway.hasMadeKey).length,
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
     certificates: () => certificatesOf(roster, desired, unixMs()),
@@ -122,7 +123,21 @@ export async function startController(
   const names = agentNames(options);
   // Nobody joins or polls before the listener has its port, and with it this controller its place among the others.
   const controllers = () => fleet?.told() ?? [];
-  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs, controllers);
+  const makesKeys = options.allowControllerMadeKeys ?? false;
+  if (makesKeys)
+    log.warn('gateways that send no certificate request get keys that are made here; switch it off once none needs it');
+  const joins = new JoinService(
+    db,
+    desired,
+    roster,
+    provider,
+    events,
+    metrics,
+    controllerId,
+    unixMs,
+    controllers,
+    makesKeys,
+  );
   const history = new History(db, unixMs);
   const poll = new PollService(desired, history, events, metrics, unixMs, {
     controllers,

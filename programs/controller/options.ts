@@ -28,6 +28,8 @@ export interface Options {
   readonly stepCa?: StepCaOptions | null;
   /** The key with which the controllers of a store share the authority's root; null: the folder `ca/` is copied. */
   readonly caKeyFile?: string | null;
+  /** Gateways that bring no certificate request, as the original's, get a key that is made here. */
+  readonly allowControllerMadeKeys?: boolean;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
   readonly certificateGraceMs?: number;
   readonly logLevel: string;
@@ -88,6 +90,11 @@ export function readOptions(argv: readonly string[]): Options {
       "the provisioner's key, mode 0600, a JWK; default: the one that the CA keeps, encrypted",
     )
     .option('--step-ca-password-file <file>', 'password of an encrypted key, mode 0600')
+    .option(
+      '--allow-controller-made-keys',
+      'make the key of a gateway that sends no certificate request, as the original does (default: refuse)',
+      false,
+    )
     .option('--certificate-grace <days>', 'how long a certificate that has ended can be renewed, 0 to 7', '7')
     .option('--log-level <level>', LEVELS.join(', '), 'info')
     .allowExcessArguments(false)
@@ -106,6 +113,7 @@ export function readOptions(argv: readonly string[]): Options {
       agents: string;
       agentHost: string[];
       agentAddress: string[];
+      allowControllerMadeKeys: boolean;
       caKeyFile?: string;
       certificateGrace: string;
       logLevel: string;
@@ -142,8 +150,20 @@ export function readOptions(argv: readonly string[]): Options {
   const agentAddresses = given.agentAddress.map(readAgentAddress);
   const stepCa = readStepCa(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
+  const { allowControllerMadeKeys } = given;
   const where = { rest, agents, agentHosts, agentAddresses };
-  return { data, store, ...where, caKeyFile, stepCa, certificateGraceMs, logLevel, metricsOpen, resetAdmin };
+  return {
+    data,
+    store,
+    ...where,
+    caKeyFile,
+    allowControllerMadeKeys,
+    stepCa,
+    certificateGraceMs,
+    logLevel,
+    metricsOpen,
+    resetAdmin,
+  };
 }
 
 interface StepCaGiven {

@@ -28,12 +28,15 @@ export type DiscoverReply = z.infer<typeof discoverReply>;
 /** POST /vrouter/register: TLS verified against the pinned root. */
 export const registerRequest = z.object({
   token: z.string().max(256),
-  protocolVersion: z.number().int(),
-  /** PKCS #10, PEM. The key never leaves the gateway. */
-  csr: z.string().max(16_384),
+  protocolVersion: z.number().int().default(AGENT_PROTOCOL_VERSION),
+  /**
+   * PKCS #10, PEM. The key never leaves the gateway. The original sends none, nor anything below but its WireGuard key, and wants the key
+   * made for it: that is refused unless the controller was told to (`--allow-controller-made-keys`).
+   */
+  csr: z.string().max(16_384).optional(),
   wireguardPublicKey: base64Key,
-  hostname: z.string().max(253),
-  version: z.string().max(64),
+  hostname: z.string().max(253).default('unknown'),
+  version: z.string().max(64).default('unknown'),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 
@@ -43,6 +46,8 @@ export const registerReply = z.object({
   controllerId: z.string(),
   /** Leaf first, then the intermediates, PEM each. */
   certificateChain: z.array(z.string()).min(1),
+  /** PKCS #8, PEM: only in answer to a request without `csr`. */
+  clientKey: z.string().optional(),
   /** All roots to trust from now on, PEM, the pinned one first; an older controller does not say, and then it is that one. */
   roots: z.array(z.string()).min(1).max(16).optional(),
   /** The gateway's own address in its first network, as `controller_state` keeps it. */

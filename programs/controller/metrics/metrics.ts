@@ -16,6 +16,8 @@ export interface CertificateMetric {
 /** Numbers that are looked up when someone asks. */
 export interface MetricSources {
   gateways(): { registered: number; connected: number; held: number };
+  /** Gateways whose key a controller has made. */
+  madeKeys(): number;
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
   certificates(): Iterable<CertificateMetric>;
@@ -67,6 +69,12 @@ export class Metrics {
       collect: () => {
         for (const [state, number] of Object.entries(sources.gateways())) gateways.set({ state }, number);
       },
+    });
+    const madeKeys: Gauge = new Gauge({
+      name: 'vrouter_controller_made_keys',
+      help: 'Gateways whose key a controller has made (--allow-controller-made-keys), and that have not renewed since',
+      registers: [this.registry],
+      collect: () => madeKeys.set(sources.madeKeys()),
     });
     const vrouters: Gauge = new Gauge({
       name: 'vrouter_controller_vrouters',
