@@ -8,6 +8,7 @@ import { addCapture } from './capture/capture.ts';
 import { addCertificate } from './certificate/certificate.ts';
 import { DEFAULT_CONTROLLER } from './clients/controller.ts';
 import { addCompletion } from './completion/completion.ts';
+import { addController } from './controller/controller.ts';
 import { addDiff } from './diff/diff.ts';
 import { addDryRun, Looked } from './dry-run/dry-run.ts';
 import { addEngine } from './engine/engine.ts';
@@ -39,7 +40,7 @@ import { addWhoami } from './whoami/whoami.ts';
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
 The controller (over REST): vrouter, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
-nat-settings, apply, export, versions, diff, login, logout, user, api-token, whoami, audit, ca, history, version.
+nat-settings, apply, export, versions, diff, login, logout, user, api-token, whoami, audit, ca, controller, history, version.
 
 Examples:
   vrouterctl vrouter create edge-1 --endpoint vpn.example.org
@@ -78,6 +79,7 @@ export function buildProgram(world: World): Command {
   addPeer(program, world);
   addCa(program, world);
   addRotation(program, world);
+  addController(program, world);
   addRoute(program, world);
   addVrf(program, world);
   addHostInterface(program, world);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import {
+  controllerStatus,
   interfaceRow,
   natReply,
   neighboursReply,
@@ -186,6 +187,36 @@ const replies: { readonly [path: string]: unknown } = {
     appliedVersion: 7,
     startedUnixMs: nowUnixMs - 7_200_000,
   }),
+  '/v1/controller': controllerStatus.parse({
+    url: 'https://c2.example:8443',
+    state: 'unreachable',
+    lastPollUnixMs: nowUnixMs - 7_200_000,
+    lastError: 'ECONNREFUSED (controller.unreachable)',
+    certificateExpiresUnixMs: nowUnixMs + 3_600_000,
+    clockOffsetMs: null,
+    addresses: [
+      {
+        url: 'https://c2.example:8443',
+        source: 'learnt',
+        state: 'failing',
+        isCurrent: true,
+        lastAnswerUnixMs: nowUnixMs - 7_200_000,
+        lastError: 'ECONNREFUSED\u001b[2J (controller.unreachable)',
+        lastErrorUnixMs: nowUnixMs - 30_000,
+        retryInMs: 12_000,
+      },
+    ],
+    outlook: {
+      condition: 'away',
+      severity: 'critical',
+      sinceUnixMs: nowUnixMs - 7_200_000,
+      summary: 'no controller has answered for 2 h',
+      works: 'packets',
+      stopped: 'changes',
+      worsens: { atUnixMs: nowUnixMs + 3_602_000, what: 'the certificate ends' },
+      advice: 'bring it back',
+    },
+  }),
   '/v1/version': { version: '0.1.0', node: 'v26', pid: 42 },
   '/v1/plan/confirm': { version: 8 },
   '/v1/engine/stop': '',
@@ -240,6 +271,12 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
   ['plan', /update +link\/wg0 +mtu +none/, /held: version 8 would remove 12/, /vrouterctl plan confirm/],
   ['status', /name: +edge-1/, /version 7 applied, 8 stored/, /last poll: +5 min ago/, /ends in 3 d/, /started 2 h ago/],
   ['status', /UDP: +dgram \(slow: recvmmsg was not to be had\)/, /cipher: +openssl-ffi\n/, /workers: +2\n/],
+  [
+    'controller',
+    /outlook: +critical: no controller has answered for 2 h\nsince: +20.*Z \(2 h ago\)\nworks: +packets\nstopped: +changes\n/,
+    /gets worse: +in 60 min: the certificate ends\nto do: +bring it back\n/,
+    /https:\/\/c2\.example:8443 \* +failing, tried again in 12 s +learnt +2 h ago +\d+ s ago: ECONNREFUSED\?\[2J/,
+  ],
   ['version', /vrouterd: +0\.1\.0\nnode: +v26\npid: +42/],
 ];
 

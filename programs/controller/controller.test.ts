@@ -465,8 +465,8 @@ test('a deleted vrouter has no gateway', async () => {
   const held = gateway.send(gateway.next({ waitMs: 20_000 }));
   await delay(30);
   assert.equal((await controller.call('DELETE', '/v1/vrouters/deleted')).status, 200);
-  assert.equal(codeOf(await held), 'poll.identity');
-  assert.equal(codeOf(await gateway.send(gateway.next())), 'poll.identity');
+  assert.equal(codeOf(await held), 'gateway.deleted');
+  assert.equal(codeOf(await gateway.send(gateway.next())), 'gateway.deleted');
 });
 
 test('keys are for their owner alone', () => {

@@ -11,16 +11,19 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { FastifyBaseLogger, FastifyInstance } from 'fastify';
 import { JoinService } from './agents/join.ts';
-import { agentListener, secureContext } from './agents/listener.ts';
+import { agentListener, deletion, secureContext } from './agents/listener.ts';
 import { PollService } from './agents/poll.ts';
 import { RenewService } from './agents/renew.ts';
 import { Roster } from './agents/roster.ts';
+import { IssuerBook } from './ca/issuer-book.ts';
 import { CertificateKeeper } from './ca/keeper.ts';
 import { openProvider } from './ca/open.ts';
+import { shareRoot } from './ca/shared-root.ts';
 import { Desired } from './desired/desired.ts';
 import { Follower } from './desired/follower.ts';
 import type { Desk } from './desk/desk.ts';
 import { EventBus } from './events/bus.ts';
+import { Fleet } from './fleet/fleet.ts';
 import { History } from './history/history.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './identity/first-admin.ts';
 import { Identity } from './identity/identity.ts';
@@ -29,7 +32,7 @@ import { NONCE_KEY_BYTES } from './login/nonce.ts';
 import type { LoginOptions } from './login/options.ts';
 import { Provider } from './login/provider.ts';
 import { type CertificateMetric, Metrics } from './metrics/metrics.ts';
-import { type Address, agentNames, hostPort, type Options } from './options.ts';
+import { type Address, agentNames, agentUrls, hostPort, type Options } from './options.ts';
 import { RestCertificate } from './rest/certificate.ts';
 import { ANSWER_MEMORY_MS } from './rest/once.ts';
 import { restServer } from './rest/server.ts';
@@ -38,6 +41,7 @@ import { RotationWatch } from './rotation/watch.ts';
 import { forgetAnswers } from './store/answers.ts';
 import { forgetCertificates } from './store/certificates.ts';
 import { readCounters } from './store/counters.ts';
+import { forgetDeletedGateways } from './store/deleted-gateways.ts';
 import { openStore } from './store/open.ts';
 import { storeBackend } from './store/place.ts';
 import { forgetRotations } from './store/rotations.ts';
@@ -92,7 +96,11 @@ export async function startController(
   undo.defer(() => db.destroy());
   const controllerId = await settle(db, 'controllerId', randomUUID());
   const known = await readSetting(db, 'rootFingerprint');
-  const provider = await openProvider(join(options.data, 'ca'), options.stepCa ?? null, known, unixMs);
+  const authorityFolder = join(options.data, 'ca');
+  const { caKeyFile = null, stepCa = null } = options;
+  if (caKeyFile !== null) await shareRoot(db, authorityFolder, caKeyFile, known, unixMs);
+  const book = new IssuerBook(db, unixMs);
+  const provider = await openProvider(authorityFolder, stepCa, known, unixMs, book);
   if ((await settle(db, 'rootFingerprint', provider.rootFingerprint)) !== provider.rootFingerprint)
     throw new ProblemError(problem('data.corrupt', otherRoot(options.data, backend.where)));
 
@@ -106,8 +114,10 @@ export async function startController(
   undo.defer(() => follower.stop());
   const events = new EventBus(unixMs);
   const metrics = new Metrics();
+  let fleet: Fleet | null = null;
   metrics.watch({
     gateways: () => gatewayCounts(roster),
+    madeKeys: () => [...roster.all()].filter((gateway) => gateway.hasMadeKey).length,
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
     rotating: async () => {
@@ -115,6 +125,7 @@ export async function startController(
       return new Map([...found].map(([id, counts]) => [desired.byId(id)?.row.name ?? id, counts]));
     },
     certificates: () => certificatesOf(roster, desired, unixMs()),
+    controllers: () => fleet?.list() ?? [],
     authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
@@ -128,13 +139,31 @@ export async function startController(
   const login = options.login == null ? null : await openLogin(options.login, identity, metrics, log);
 
   const names = agentNames(options);
-  const joins = new JoinService(db, desired, roster, provider, events, metrics, controllerId, unixMs);
+  // Nobody joins or polls before the listener has its port, and with it this controller its place among the others.
+  const controllers = () => fleet?.told() ?? [];
+  const makesKeys = options.allowControllerMadeKeys ?? false;
+  if (makesKeys)
+    log.warn('gateways that send no certificate request get keys that are made here; switch it off once none needs it');
+  const joins = new JoinService(
+    db,
+    desired,
+    roster,
+    provider,
+    events,
+    metrics,
+    controllerId,
+    unixMs,
+    controllers,
+    makesKeys,
+  );
   const history = new History(db, unixMs);
   const { rootFingerprint } = provider;
-  let agentsUrl = '';
-  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrl: () => agentsUrl, rootFingerprint };
+  const desk: Desk = { db, desired, roster, events, unixMs, agentsUrls: () => fleet?.urls() ?? [], rootFingerprint };
   const rotations = new RotationWatch(desk, log.child({ part: 'rotations' }));
-  const poll = new PollService(desired, history, events, metrics, rotations, unixMs);
+  const poll = new PollService(desired, history, events, metrics, rotations, unixMs, {
+    controllers,
+    deleted: (gatewayId) => deletion(db, gatewayId),
+  });
   const renew = new RenewService(db, desired, provider, events, unixMs);
   const hosts = names.all;
   const keeperLog = log.child({ part: 'certificates' });
@@ -161,7 +190,18 @@ export async function startController(
   if (restCertificate !== null) metrics.watchRestCertificate(restCertificate);
   const agentsPort = await listen(agents, options.agents, '--agents');
   undo.defer(() => agents.close());
-  agentsUrl = `https://${hostPort(names.joining, agentsPort)}`;
+  const urls = agentUrls(options, agentsPort);
+  const agentsUrl = urls[0]!;
+  const entered = await Fleet.enter({
+    db,
+    shared: backend.feed.shared,
+    dataFolder: options.data,
+    urls,
+    events,
+    unixMs,
+    log: log.child({ part: 'fleet' }),
+  });
+  fleet = entered;
 
   const version = (): VersionReply => ({
     name: 'vrouter-controller',
@@ -179,7 +219,16 @@ export async function startController(
     login,
     certificate: restCertificate,
   };
-  const rest = await restServer(desk, identity, keeper, metrics, words, restOptions, log.child({ part: 'rest' }));
+  const rest = await restServer(
+    desk,
+    identity,
+    keeper,
+    entered,
+    metrics,
+    words,
+    restOptions,
+    log.child({ part: 'rest' }),
+  );
   const restPort = await listen(rest.app, options.rest, '--rest');
   undo.defer(() => rest.app.close());
   const restUrl = `${restCertificate === null ? 'http' : 'https'}://${hostPort(options.rest.host, restPort)}`;
@@ -196,9 +245,11 @@ export async function startController(
     setInterval(() => restCertificate?.look(), FLUSH_MS),
     setInterval(() => identity.forget().catch(failed(log)), FORGET_MS),
     setInterval(() => keeper.tick(), CERTIFICATES_MS),
+    setInterval(() => entered.tick().catch(failed(log)), FLUSH_MS),
     setInterval(() => history.flush().catch(failed(log)), HISTORY_MS),
     setInterval(() => history.prune().catch(failed(log)), FORGET_MS),
     setInterval(() => forgetCertificates(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
+    setInterval(() => forgetDeletedGateways(db, unixMs() - CERTIFICATE_MEMORY_MS).catch(failed(log)), FORGET_MS),
     setInterval(() => forgetAnswers(db, unixMs() - ANSWER_MEMORY_MS).catch(failed(log)), FORGET_MS),
   ];
 
@@ -231,6 +282,7 @@ export async function startController(
     await roster.flush().catch(failed(log));
     await history.flush().catch(failed(log));
     await identity.flush().catch(failed(log));
+    await entered.leave().catch(failed(log));
     await held.disposeAsync();
     clearTimeout(cut);
     unsubscribe();
@@ -268,7 +320,7 @@ async function openLogin(
 
 /** Two that start on one empty database at once each make a root, and one of them is first. */
 function otherRoot(data: string, where: string): string {
-  return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; copy the folder ca/ from the controller that was first, with its mode`;
+  return `the gateways of ${where} know another root certificate than ${join(data, 'ca')} has; start it on a new data folder with --ca-key-file and the key file of the others, or copy the folder ca/ from the controller that was first, with its mode`;
 }
 
 /**

@@ -26,8 +26,14 @@ export interface Options {
   readonly agents: Address;
   /** Names and addresses in the server's certificate; empty means the usual ones. */
   readonly agentHosts: readonly string[];
+  /** Where gateways reach this controller, `host:port` or `host`, the first also in join strings; empty: the usual one. */
+  readonly agentAddresses?: readonly AgentAddress[];
   /** An external authority; null, or nothing, is the embedded one. */
   readonly stepCa?: StepCaOptions | null;
+  /** The key with which the controllers of a store share the authority's root; null: the folder `ca/` is copied. */
+  readonly caKeyFile?: string | null;
+  /** Gateways that bring no certificate request, as the original's, get a key that is made here. */
+  readonly allowControllerMadeKeys?: boolean;
   /** A gateway's certificate that has ended can be renewed for so long, ms; a week when nothing is said. */
   readonly certificateGraceMs?: number;
   /** How people log in; null, or nothing: by API tokens alone. */
@@ -37,6 +43,12 @@ export interface Options {
   readonly metricsOpen?: boolean;
   /** Not to run: to make an administrator's token and end. */
   readonly resetAdmin?: boolean;
+}
+
+/** A null port is the one that the listener has. */
+export interface AgentAddress {
+  readonly host: string;
+  readonly port: number | null;
 }
 
 const LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'];
@@ -69,6 +81,16 @@ export function readOptions(argv: readonly string[]): Options {
       (name: string, names: string[]) => [...names, name],
       [] as string[],
     )
+    .option(
+      '--agent-address <host[:port]>',
+      'where gateways reach this controller, told to all of them; may be repeated; else the first --agent-host',
+      (text: string, all: string[]) => [...all, text],
+      [] as string[],
+    )
+    .option(
+      '--ca-key-file <file>',
+      'key (mode 0600, the same for all) that seals the authority in the store, so that each further controller on a PostgreSQL gets it',
+    )
     .option('--step-ca <url>', 'take certificates from a step-ca there, instead of the embedded authority')
     .option('--step-ca-fingerprint <hex>', 'SHA-256 of its root certificate (step certificate fingerprint)')
     .option('--step-ca-provisioner <name>', 'its JWK provisioner that signs for gateways')
@@ -77,6 +99,11 @@ export function readOptions(argv: readonly string[]): Options {
       "the provisioner's key, mode 0600, a JWK; default: the one that the CA keeps, encrypted",
     )
     .option('--step-ca-password-file <file>', 'password of an encrypted key, mode 0600')
+    .option(
+      '--allow-controller-made-keys',
+      'make the key of a gateway that sends no certificate request, as the original does (default: refuse)',
+      false,
+    )
     .option('--certificate-grace <days>', 'how long a certificate that has ended can be renewed, 0 to 7', '7')
     .option('--log-level <level>', LEVELS.join(', '), 'info')
     .allowExcessArguments(false)
@@ -98,6 +125,9 @@ export function readOptions(argv: readonly string[]): Options {
       restTls: boolean;
       agents: string;
       agentHost: string[];
+      agentAddress: string[];
+      allowControllerMadeKeys: boolean;
+      caKeyFile?: string;
       certificateGrace: string;
       logLevel: string;
       metricsOpen: boolean;
@@ -114,7 +144,7 @@ export function readOptions(argv: readonly string[]): Options {
   if (!LEVELS.includes(given.logLevel))
     throw new ProblemError(problem('usage', `the log level is one of ${LEVELS.join(', ')}`, '--log-level'));
   for (const name of given.agentHost) {
-    if (isIP(name) === 0 && !/^(?=.{1,253}$)[a-zA-Z0-9*]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/.test(name))
+    if (!isHost(name))
       throw new ProblemError(
         problem('usage', `"${name.slice(0, 64)}" is neither a host name nor an address`, '--agent-host'),
       );
@@ -122,11 +152,24 @@ export function readOptions(argv: readonly string[]): Options {
   const agents = readAddress(given.agents, '--agents');
   const { data, agentHost: agentHosts, logLevel, metricsOpen, resetAdmin } = given;
   const store = readStorePlace(given.store ?? null);
+  const caKeyFile = given.caKeyFile ?? null;
+  if (caKeyFile !== null && (store === null || given.stepCa !== undefined)) {
+    const hint =
+      store === null
+        ? 'on SQLite there is one controller: nobody to share with'
+        : 'with --step-ca there is nothing to share';
+    throw new ProblemError(
+      problem('usage', `--ca-key-file is for controllers on one PostgreSQL (--store); ${hint}`, '--ca-key-file'),
+    );
+  }
+  const agentAddresses = given.agentAddress.map(readAgentAddress);
   const stepCa = readStepCa(given);
   const login = readLoginOptions(given);
   const certificateGraceMs = readGrace(given.certificateGrace);
-  const running = { rest, restTls, agents, agentHosts, stepCa, login, certificateGraceMs, logLevel, metricsOpen };
-  return { data, store, ...running, resetAdmin };
+  const { allowControllerMadeKeys } = given;
+  const where = { rest, restTls, agents, agentHosts, agentAddresses };
+  const trust = { caKeyFile, allowControllerMadeKeys, stepCa, certificateGraceMs };
+  return { data, store, ...where, ...trust, login, logLevel, metricsOpen, resetAdmin };
 }
 
 /** Throws `usage`. */
@@ -192,7 +235,13 @@ export function agentNames(options: Options): { readonly all: string[]; readonly
   // REST may show the same certificate, and where it listens is a name of it then.
   const rest =
     options.restTls === 'authority' && !['0.0.0.0', '::'].includes(options.rest.host) ? [options.rest.host] : [];
-  const all = [...options.agentHosts, ...(everywhere ? [] : [host]), ...usual, ...rest];
+  const all = [
+    ...options.agentHosts,
+    ...(options.agentAddresses ?? []).map((one) => one.host),
+    ...(everywhere ? [] : [host]),
+    ...usual,
+    ...rest,
+  ];
   const joining = options.agentHosts[0] ?? (everywhere ? hostname() : host);
   return { all: [...new Set(all)], joining };
 }
@@ -200,6 +249,28 @@ export function agentNames(options: Options): { readonly all: string[]; readonly
 /** `host:port` for a URL. */
 export function hostPort(host: string, port: number): string {
   return isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`;
+}
+
+/** Where gateways reach this controller, whose listener has this port: `https://host:port` each, the one for join strings first. */
+export function agentUrls(options: Options, port: number): string[] {
+  const said = options.agentAddresses ?? [];
+  const places = said.length > 0 ? said : [{ host: agentNames(options).joining, port }];
+  return [...new Set(places.map((one) => new URL(`https://${hostPort(one.host, one.port ?? port)}`).origin))];
+}
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^(?=.{1,253}$)[a-zA-Z0-9*]([a-zA-Z0-9.-]*[a-zA-Z0-9])?$/.test(text);
+}
+
+function readAgentAddress(text: string): AgentAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:[\]*]+))(?::(\d{1,5}))?$/.exec(text);
+  const host = match?.[1] ?? match?.[2] ?? '';
+  const port = match?.[3] === undefined ? null : Number(match[3]);
+  if (!isHost(host) || (port !== null && (port < 1 || port > 65_535))) {
+    const hint = `"${text.slice(0, 64)}" is no address; it looks like c1.example, c1.example:8443 or [2001:db8::1]:8443`;
+    throw new ProblemError(problem('usage', hint, '--agent-address'));
+  }
+  return { host, port };
 }
 
 function readAddress(text: string, option: string): Address {

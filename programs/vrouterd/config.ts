@@ -5,6 +5,7 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { MAX_WORKERS } from '@vrouter/engine/control/messages.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { controllerUrl } from './agent/addresses.ts';
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
@@ -12,6 +13,15 @@ const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 const configFile = z.strictObject({
   data: z.string().optional(),
   join: z.string().optional(),
+  /** Where controllers are, besides what the join string names and they themselves tell. */
+  controllers: z
+    .array(
+      z.string().refine((text) => controllerUrl(text) !== null, 'an address looks like https://router.example:8443'),
+    )
+    .max(16)
+    .optional(),
+  /** What becomes of what the controller has said when this gateway was deleted there. */
+  onDeleted: z.enum(['keep', 'flush']).optional(),
   socket: z.string().optional(),
   plane: z.enum(['userspace']).optional(),
   engine: z
@@ -55,6 +65,9 @@ export interface Config {
   readonly configPath: string | null;
   readonly dataFolder: string;
   readonly join: string | null;
+  /** `https://host:port` each. */
+  readonly controllers: readonly string[];
+  readonly onDeleted: 'keep' | 'flush';
   readonly socketPath: string;
   readonly engineSocketPath: string;
   readonly engineLogPath: string;
@@ -84,6 +97,8 @@ export function readConfig(options: Options): Config {
     configPath: options.config === undefined ? null : resolve(options.config),
     dataFolder,
     join: options.join ?? file.join ?? null,
+    controllers: (file.controllers ?? []).flatMap((text) => controllerUrl(text) ?? []),
+    onDeleted: file.onDeleted ?? 'keep',
     socketPath: resolve(options.socket ?? file.socket ?? join(dataFolder, 'vrouterd.sock')),
     engineSocketPath: resolve(options.engineSocket ?? file.engine?.socket ?? join(dataFolder, 'engine.sock')),
     engineLogPath: join(dataFolder, 'engine.log'),

@@ -108,7 +108,8 @@ export class Daemon implements ReconcileObserver {
     this.desired.replaceSource('file', fileIntents(config.intents));
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
-    const parts = { store, identity, join: join?.value ?? null, events: this.events, log };
+    const { controllers, onDeleted } = config;
+    const parts = { store, identity, join: join?.value ?? null, controllers, onDeleted, events: this.events, log };
     const succeeded = () => this.#successions.told();
     this.agent = new ControllerAgent(
       { ...parts, apply: (change) => this.#apply(change), report: () => this.#report(), succeeded },
@@ -134,6 +135,7 @@ export class Daemon implements ReconcileObserver {
   reload(config: Config): void {
     this.desired.replaceSource('file', fileIntents(config.intents));
     this.#allow = config.allow;
+    this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
     this.reconciler.kick();

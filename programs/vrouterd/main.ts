@@ -39,8 +39,8 @@ const command = new Command('vrouterd')
   .addHelpText(
     'after',
     `
-SIGHUP reads \`intents\` and \`allow\` of the configuration file again. A stopped daemon leaves the engine forwarding; \`vrouterctl engine
-stop\` ends it. Logs go to standard error, one JSON line each.
+SIGHUP reads \`intents\`, \`allow\` and \`controllers\` of the configuration file again. A stopped daemon leaves the engine forwarding;
+\`vrouterctl engine stop\` ends it. Logs go to standard error, one JSON line each.
 
 Examples:
   vrouterd --bootstrap --join 'https://router.example:8443/#vrj_...~5f0c...'
@@ -93,7 +93,7 @@ function reload(daemon: Daemon, options: Options, log: Logger): void {
     daemon.reload(config);
     log.info(
       { intents: config.intents.length },
-      'configuration read again; only `intents` and `allow` are taken over without a restart',
+      'configuration read again; only `intents`, `allow` and `controllers` are taken over without a restart',
     );
   } catch (thrown) {
     const { code, message, field } = toProblem(thrown);

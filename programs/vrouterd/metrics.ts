@@ -1,5 +1,6 @@
 /** What the daemon tells Prometheus. Peers are counted, not named: their addresses are nobody's business in a metrics store. */
 import { certificateState } from '@vrouter/api/agent/lifetime.ts';
+import { type ControllerAddress, controllerAddress, outlook } from '@vrouter/api/gateway/gateway.ts';
 import { Gauge, Registry } from 'prom-client';
 import type { Daemon } from './daemon.ts';
 import { VERSION } from './version.ts';
@@ -17,6 +18,13 @@ export class Metrics {
     this.#add('vrouterd_stored_version', 'Configuration version that is stored');
     this.#add('vrouterd_applied_version', 'Configuration version that the plane was seen to have');
     this.#add('vrouterd_controller_connected', '1 while the last poll was answered');
+    this.#add('vrouterd_controller_address', '1 for the state that the address is in: untried, working, failing', [
+      'address',
+      'state',
+    ]);
+    this.#add('vrouterd_outlook', '1 for how it stands with the controller, as show controller says', ['condition']);
+    this.#add('vrouterd_controller_current', '1 for the address that is asked', ['address']);
+    this.#add('vrouterd_controller_last_poll_seconds', 'Seconds since a controller last answered a poll');
     this.#add('vrouterd_certificate_expiry_seconds', 'Seconds until the certificate expires');
     this.#add('vrouterd_certificate_state', '1 for the state that it is in: good, late, critical, ended', ['state']);
     this.#add('vrouterd_clock_offset_seconds', "Controller's clock minus ours");
@@ -38,6 +46,11 @@ export class Metrics {
     this.#set('vrouterd_stored_version', daemon.agent.storedVersion);
     this.#set('vrouterd_applied_version', daemon.appliedVersion);
     this.#set('vrouterd_controller_connected', status.state === 'connected' ? 1 : 0);
+    this.#addresses(status.addresses ?? []);
+    for (const condition of outlook.shape.condition.options)
+      this.#set('vrouterd_outlook', status.outlook?.condition === condition ? 1 : 0, { condition });
+    if (status.lastPollUnixMs !== null)
+      this.#set('vrouterd_controller_last_poll_seconds', (Date.now() - status.lastPollUnixMs) / 1000);
     if (status.certificateExpiresUnixMs !== null)
       this.#set('vrouterd_certificate_expiry_seconds', (status.certificateExpiresUnixMs - Date.now()) / 1000);
     if (status.certificateState != null)
@@ -50,6 +63,17 @@ export class Metrics {
       this.#set('vrouter_plane_up', daemon.engine.isSilent ? 0 : 1);
     } catch {
       this.#set('vrouter_plane_up', 0);
+    }
+  }
+
+  /** Addresses that are no longer known go. */
+  #addresses(addresses: readonly ControllerAddress[]): void {
+    this.#gauges.get('vrouterd_controller_address')!.reset();
+    this.#gauges.get('vrouterd_controller_current')!.reset();
+    for (const { url: address, state, isCurrent } of addresses) {
+      for (const one of controllerAddress.shape.state.options)
+        this.#set('vrouterd_controller_address', one === state ? 1 : 0, { address, state: one });
+      this.#set('vrouterd_controller_current', isCurrent ? 1 : 0, { address });
     }
   }
 

@@ -75,11 +75,8 @@ const lan = (mtu: number): string =>
 /** Replaces a port and the route that goes by it, and does something once the first of it, the route, is removed. */
 async function replacing(world: ApplyWorld, then: (abort: AbortController) => void): Promise<Run> {
   assert.equal((await world.apply(lan(1500))).status, 0);
-  const controller = controllerAt(world.controller.rest, {
-    file: undefined,
-    text: world.controller.token,
-    folders: [],
-  });
+  const sources = { file: undefined, text: world.controller.token, sessions: null, folders: [] };
+  const controller = controllerAt(world.controller.rest, sources, null);
   const { vrouters } = readSources([{ file: 'f', text: lan(1400) }]);
   const { steps } = compare(vrouters, new Map([['e', (await readVrouter(controller, 'e'))!]]), false);
   const abort = new AbortController();

@@ -26,6 +26,7 @@ for (const [name, off, text] of [
     );
     assert.ok(Math.abs(controller.clockOffsetMs! + off * 1000) < 5000);
     assert.equal(controller.certificateState, 'good');
+    assert.equal(controller.outlook?.condition, 'clockWrong');
     await lab.change('first');
     assert.match(lab.log, text);
     // A restart begins without knowing the controller's clock.
@@ -138,8 +139,9 @@ test('a certificate that ended eight days ago is refused and told; the plane goe
   const { certificate } = await lab.vrouterStatus();
   assert.ok(certificate!.lockoutInMs < 0);
   await lab.startGateway();
-  const { lastError } = await lab.until('to be refused', ({ state }) => state === 'refused');
+  const { lastError, outlook } = await lab.until('to be refused', ({ state }) => state === 'refused');
   assert.match(lastError!, /ended 8 days ago .*join again with a new join string \(vrouterctl vrouter token\)/);
+  assert.equal(outlook?.condition, 'lockedOut');
   assert.ok(
     (await lab.gateway.peers()).some((peer) => peer.name === 'before'),
     'what it knew is on the plane',

@@ -94,7 +94,10 @@ export class PlaneGateway {
     await desk.db.transaction().execute((tx) => insertGateway(tx, row));
     const history = new History(desk.db, desk.unixMs);
     const rotations = new RotationWatch(desk, pino({ level: 'silent' }));
-    const polls = new PollService(desk.desired, history, desk.events, new Metrics(), rotations, desk.unixMs);
+    const polls = new PollService(desk.desired, history, desk.events, new Metrics(), rotations, desk.unixMs, {
+      controllers: () => [],
+      deleted: async () => null,
+    });
     const gateway = new PlaneGateway(polls, desk.roster.add(row, null));
     gateway.#reconciler.start();
     await gateway.poll();

@@ -1,35 +1,23 @@
 /** Three controllers on one PostgreSQL, with real gateways behind a balancer: whichever dies, nobody has more to do than to connect again. */
 import assert from 'node:assert/strict';
-import { createSocket } from 'node:dgram';
-import { once } from 'node:events';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import type { CreatePeerReply, PeerList } from '@vrouter/api/rest/peers.ts';
-import type { CreateVrouterReply, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
+import type { VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
 import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
 import { PostgresServer } from '../../programs/controller/testing/postgres.testing.ts';
 import { ControllerProcess } from '../../programs/controller/testing/spawn.ts';
-import { Child } from '../../programs/demo/world/child.ts';
-import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
 import { Balancer } from '../world/balancer.ts';
 import { needs } from '../world/needs.ts';
+import { makeVrouter, ok, RealGateway } from './gateways.ts';
 
-const VROUTERD = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
 const CHANGES = 60;
 /** The change after which one controller is killed. */
 const KILL_AT = 20;
-
-interface RealGateway {
-  readonly name: string;
-  readonly api: GatewayApi;
-  readonly child: Child;
-  readonly logPath: string;
-}
 
 test('one of three controllers is killed under changes: none is lost, and gateways have but to connect anew', {
   skip: needs('postgres'),
@@ -43,6 +31,11 @@ test('one of three controllers is killed under changes: none is lost, and gatewa
 
   // They are one controller to the gateways: one store, one authority.
   const controllers: ControllerProcess[] = [];
+  // Nobody but the balancer is told of to gateways.
+  const ports: number[] = [];
+  const balancer = await Balancer.start(ports);
+  undo.defer(() => balancer.close());
+  const told = ['--agent-address', `127.0.0.1:${balancer.port}`];
   for (const name of ['c0', 'c1', 'c2']) {
     const data = join(folder, name);
     mkdirSync(data, { mode: 0o700 });
@@ -50,24 +43,16 @@ test('one of three controllers is killed under changes: none is lost, and gatewa
       const first = join(folder, 'c0', shared);
       if (controllers.length > 0 && existsSync(first)) cpSync(first, join(data, shared), { recursive: true });
     }
-    const controller = await ControllerProcess.start(data, [0, 0], ['--store', url]);
+    const controller = await ControllerProcess.start(data, [0, 0], ['--store', url, ...told]);
     undo.defer(async () => void (await controller.end('SIGKILL')));
     controllers.push(controller);
+    ports.push(portOf(controller));
   }
-  const portOf = (controller: ControllerProcess): number => Number(new URL(controller.agents).port);
-  const balancer = await Balancer.start(controllers.map(portOf));
-  undo.defer(() => balancer.close());
 
   const gateways: RealGateway[] = [];
   for (const name of ['north', 'south']) {
-    const created = await ok<CreateVrouterReply>(
-      controllers[gateways.length]!.call('POST', '/v1/vrouters', { name, listenPort: await freeUdpPort() }),
-    );
-    const gateway = startGateway(folder, name, created.join.string.replace(/:\d+/, `:${balancer.port}`));
-    undo.defer(async () => {
-      await gateway.api.stopEngine().catch(() => {});
-      await gateway.child.stop();
-    });
+    const gateway = undo.use(new RealGateway(folder, name));
+    gateway.start(await makeVrouter(controllers[gateways.length]!, name));
     gateways.push(gateway);
     await applied(controllers[2]!, gateway, 1);
   }
@@ -103,8 +88,7 @@ test('one of three controllers is killed under changes: none is lost, and gatewa
     }
     await applied(living[0]!, gateway, 1 + wanted.length);
     assert.deepEqual((await gateway.api.peers()).map((peer) => peer.publicKey).sort(), wanted);
-    const log = readFileSync(gateway.logPath, 'utf8');
-    assert.ok(!log.includes('poll failed'), log);
+    assert.ok(!gateway.log.includes('poll failed'), gateway.log);
     assert.equal((await gateway.api.status()).controller.state, 'connected');
   }
   assert.ok(waiting > 0, 'or nobody would have had anything to notice');
@@ -113,8 +97,9 @@ test('one of three controllers is killed under changes: none is lost, and gatewa
   assert.ok(made <= 2 * waiting, `of those that lost one, once each: ${made} for ${waiting}`);
 
   // It comes back on the same ports and knows what happened meanwhile.
-  const ports = [Number(new URL(victim.rest).port), portOf(victim)] as const;
-  const again = await ControllerProcess.start(join(folder, `c${controllers.indexOf(victim)}`), ports, ['--store', url]);
+  const own = [Number(new URL(victim.rest).port), portOf(victim)] as const;
+  const more = ['--store', url, ...told];
+  const again = await ControllerProcess.start(join(folder, `c${controllers.indexOf(victim)}`), own, more);
   undo.defer(async () => void (await again.end('SIGKILL')));
   const status = await ok<VrouterStatus>(again.call('GET', '/v1/vrouters/north/status'));
   assert.equal(status.version, 1 + said.get('north')!.length);
@@ -135,19 +120,13 @@ test('one of three controllers is killed under changes: none is lost, and gatewa
   assert.ok(ms < 2000, `well below the gateway's own pace of 5 s: ${ms} ms`);
 });
 
-function startGateway(folder: string, name: string, join_: string): RealGateway {
-  const data = join(folder, name);
-  const logPath = join(folder, `${name}.log`);
-  const args = [VROUTERD, '--bootstrap', '--data', data, '--join', join_];
-  const child = new Child({ name, command: process.execPath, args, logPath });
-  return { name, child, logPath, api: new GatewayApi(join(data, 'vrouterd.sock')) };
+/** Where it listens for gateways, which is not where they are sent. */
+function portOf(controller: ControllerProcess): number {
+  return controller.agentsPort;
 }
 
 async function applied(controller: ControllerProcess, gateway: RealGateway, version: number): Promise<void> {
-  await waitFor(`version ${version} on ${gateway.name}`, 20_000, async () => {
-    if (gateway.child.hasEnded) throw gateway.child.failure('ended');
-    return (await gateway.api.status()).appliedVersion === version ? true : null;
-  });
+  await gateway.until(`version ${version}`, ({ appliedVersion }) => appliedVersion === version);
   // Where it does not poll it is known within one look more.
   await waitFor(`the controllers to know of ${gateway.name}`, 20_000, async () => {
     const status = await ok<VrouterStatus>(controller.call('GET', `/v1/vrouters/${gateway.name}/status`));
@@ -155,20 +134,6 @@ async function applied(controller: ControllerProcess, gateway: RealGateway, vers
   });
 }
 
-async function ok<T>(call: Promise<{ status: number; json: unknown }>): Promise<T> {
-  const { status, json } = await call;
-  assert.ok(status < 300, JSON.stringify(json));
-  return json as T;
-}
-
 function sum(counts: ReadonlyMap<number, number>): number {
   return [...counts.values()].reduce((total, count) => total + count, 0);
-}
-
-async function freeUdpPort(): Promise<number> {
-  const socket = createSocket('udp4').bind(0, '127.0.0.1');
-  await once(socket, 'listening');
-  const { port } = socket.address();
-  socket.close();
-  return port;
 }

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 
 export class Balancer {
+  /** More may be added while it runs. */
   readonly #ports: readonly number[];
   readonly #server: Server;
   readonly #open = new Set<Socket>();

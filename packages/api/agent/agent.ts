@@ -9,6 +9,9 @@ export const AGENT_PROTOCOL_VERSION = 1;
 const base64Key = z.string().regex(/^[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]=$/, 'a key is 32 bytes in base64');
 const hex32 = z.string().regex(/^[0-9a-f]{64}$/);
 
+/** Where all controllers are that share a store, `https://host:port` each. Told with each answer, since it may change at any time. */
+const controllers = z.array(z.string().max(300)).max(64).optional();
+
 /** GET /vrouter/discover: no authentication; nothing in it is trusted before the root's fingerprint matches. */
 export const discoverReply = z.object({
   controllerId: z.string(),
@@ -25,12 +28,15 @@ export type DiscoverReply = z.infer<typeof discoverReply>;
 /** POST /vrouter/register: TLS verified against the pinned root. */
 export const registerRequest = z.object({
   token: z.string().max(256),
-  protocolVersion: z.number().int(),
-  /** PKCS #10, PEM. The key never leaves the gateway. */
-  csr: z.string().max(16_384),
+  protocolVersion: z.number().int().default(AGENT_PROTOCOL_VERSION),
+  /**
+   * PKCS #10, PEM. The key never leaves the gateway. The original sends none, nor anything below but its WireGuard key, and wants the key
+   * made for it: that is refused unless the controller was told to (`--allow-controller-made-keys`).
+   */
+  csr: z.string().max(16_384).optional(),
   wireguardPublicKey: base64Key,
-  hostname: z.string().max(253),
-  version: z.string().max(64),
+  hostname: z.string().max(253).default('unknown'),
+  version: z.string().max(64).default('unknown'),
 });
 export type RegisterRequest = z.infer<typeof registerRequest>;
 
@@ -40,10 +46,13 @@ export const registerReply = z.object({
   controllerId: z.string(),
   /** Leaf first, then the intermediates, PEM each. */
   certificateChain: z.array(z.string()).min(1),
+  /** PKCS #8, PEM: only in answer to a request without `csr`. */
+  clientKey: z.string().optional(),
   /** All roots to trust from now on, PEM, the pinned one first; an older controller does not say, and then it is that one. */
   roots: z.array(z.string()).min(1).max(16).optional(),
   /** The gateway's own address in its first network, as `controller_state` keeps it. */
   assignedIp: z.string().nullable(),
+  controllers,
   pollAfterMs: z.number(),
   serverTimeUnixMs: z.number(),
 });
@@ -147,6 +156,8 @@ export const pollReply = z.object({
   serverTimeUnixMs: z.number(),
   /** How long the request was held, ms: take it away before the round trip says anything about the clocks. */
   heldMs: z.number().nonnegative().optional(),
+  /** The gateway keeps them, beside what its file and its join string name; an empty list says nothing. */
+  controllers,
 });
 export type PollReply = z.infer<typeof pollReply>;
 

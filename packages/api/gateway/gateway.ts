@@ -156,6 +156,45 @@ export const statsReply = z.object({
 });
 export type StatsReply = z.infer<typeof statsReply>;
 
+/** How a gateway stands with its controller, as words for people and fields for programs. Times are by this host's clock. */
+export const outlook = z.object({
+  condition: z.enum([
+    'standalone',
+    'joining',
+    'joinFailing',
+    'joinRefused',
+    'starting',
+    'connected',
+    'held',
+    'clockOff',
+    'clockWrong',
+    'certificateLate',
+    'away',
+    'troubled',
+    'untrusted',
+    'replayed',
+    'grace',
+    'certificateRefused',
+    'lockedOut',
+    'notKnown',
+    'deleted',
+  ]),
+  severity: z.enum(['good', 'warning', 'critical']),
+  /** Since when it is so; null where that says nothing. */
+  sinceUnixMs: z.number().nullable(),
+  /** What is the matter. */
+  summary: z.string(),
+  /** What goes on all the same. */
+  works: z.string(),
+  /** What does not; null: nothing. */
+  stopped: z.string().nullable(),
+  /** What comes next if nothing is done. */
+  worsens: z.object({ atUnixMs: z.number(), what: z.string() }).nullable(),
+  /** What to do; null: nothing. */
+  advice: z.string().nullable(),
+});
+export type Outlook = z.infer<typeof outlook>;
+
 export const planStep = z.object({
   op: z.enum(['create', 'update', 'delete']),
   key: z.string(),
@@ -166,8 +205,43 @@ export const planStep = z.object({
 export const planReply = z.object({
   steps: z.array(planStep),
   held: heldChange.nullable(),
+  /** How it stands with the controller, whose latest changes the plan may not know; an older daemon does not say. */
+  controller: outlook.optional(),
 });
 export type PlanReply = z.infer<typeof planReply>;
+
+/** One address at which controllers of this gateway are reached. */
+export const controllerAddress = z.object({
+  url: z.string(),
+  /** Who named it: the configuration file, the join string, or the controllers themselves. */
+  source: z.enum(['file', 'join', 'learnt']),
+  /** `untried` since this daemon started; `failing`: left alone until `retryInMs` is over, then tried once. */
+  state: z.enum(['untried', 'working', 'failing']),
+  /** The one that is asked. */
+  isCurrent: z.boolean(),
+  lastAnswerUnixMs: z.number().nullable(),
+  lastError: z.string().nullable(),
+  lastErrorUnixMs: z.number().nullable(),
+  retryInMs: z.number().nullable(),
+});
+export type ControllerAddress = z.infer<typeof controllerAddress>;
+
+/** How it stands with the controller, and where that is. */
+export const controllerStatus = z.object({
+  /** The address that is asked. */
+  url: z.string().nullable(),
+  state: z.enum(['none', 'joining', 'connecting', 'connected', 'unreachable', 'refused', 'deleted']),
+  lastPollUnixMs: z.number().nullable(),
+  lastError: z.string().nullable(),
+  certificateExpiresUnixMs: z.number().nullable(),
+  /** By the controller's clock; null before the first poll. */
+  certificateState: certificateState.nullable().optional(),
+  clockOffsetMs: z.number().nullable(),
+  /** Every address that is known; an older daemon has one and does not say. */
+  addresses: z.array(controllerAddress).optional(),
+  outlook: outlook.optional(),
+});
+export type ControllerStatus = z.infer<typeof controllerStatus>;
 
 export const statusReply = z.object({
   version: z.string(),
@@ -183,16 +257,7 @@ export const statusReply = z.object({
     .nullable(),
   gatewayId: z.string().nullable(),
   name: z.string().nullable(),
-  controller: z.object({
-    url: z.string().nullable(),
-    state: z.enum(['none', 'joining', 'connecting', 'connected', 'unreachable', 'refused']),
-    lastPollUnixMs: z.number().nullable(),
-    lastError: z.string().nullable(),
-    certificateExpiresUnixMs: z.number().nullable(),
-    /** By the controller's clock; null before the first poll. */
-    certificateState: certificateState.nullable().optional(),
-    clockOffsetMs: z.number().nullable(),
-  }),
+  controller: controllerStatus,
   held: heldChange.nullable(),
   storedVersion: z.number(),
   appliedVersion: z.number(),

@@ -32,6 +32,7 @@ export const eventTypes = [
   'gateway.revoked',
   'certificate.renewed',
   'certificate.late',
+  'controller.removed',
   'ca.failing',
   'ca.working',
   'ca.rotated',

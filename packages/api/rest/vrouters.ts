@@ -109,6 +109,13 @@ export const vrouterStatus = z.object({
     .nullable()
     .optional()
     .describe("The gateway's latest certificate; older controllers do not say"),
+  keyMadeBy: z
+    .enum(['gateway', 'controller'])
+    .nullable()
+    .optional()
+    .describe(
+      'Who made the key of its certificate: `controller` only with --allow-controller-made-keys, until it renews with one of its own',
+    ),
   clockOffsetMs: z
     .number()
     .nullable()

@@ -39,7 +39,7 @@ function caText(ca: CaReply, nowUnixMs: number): string {
     ['listener', `its certificate ends ${whenText(ca.serverCertificateExpiresUnixMs, nowUnixMs)}`],
   ]);
   const rows = ca.issuers.map((issuer) => [
-    issuer.active ? 'issues' : 'retired',
+    issuer.active ? 'issues' : issuer.trustedUntilUnixMs >= issuer.notAfterUnixMs ? 'issues elsewhere' : 'retired',
     issuer.subject,
     issuer.serial,
     whenText(issuer.notAfterUnixMs, nowUnixMs),

@@ -1,5 +1,6 @@
 /** `vrouterctl show ...`: what a gateway has and does, as vrouterd on this host tells it. */
 import {
+  controllerStatus,
   natReply,
   neighboursReply,
   type PlanReply,
@@ -15,6 +16,7 @@ import type { Command } from 'commander';
 import { daemonVersion } from '../clients/acts.ts';
 import type { Schema } from '../clients/reply.ts';
 import { sessionOf, type World } from '../session.ts';
+import { addressRows, controllerText, outlookRows } from './controller.ts';
 import { interfacesReply, interfacesText } from './interfaces.ts';
 import { natText } from './nat.ts';
 import { neighboursText } from './neighbours.ts';
@@ -43,6 +45,12 @@ export function addShow(program: Command, world: World): void {
   view('neighbours', 'Ethernet ports, and who is on their links', neighboursReply, neighboursText);
   view('stats', 'counters: drops by reason, packets by node, what keeps failing', statsReply, statsText);
   view('plan', 'what a reconcile would do now, and what is held back', planReply, planText);
+  view(
+    'controller',
+    'the controller: how it stands with it, what to do, and every address',
+    controllerStatus,
+    controllerText,
+  );
   view('status', 'the daemon: plane, engine, controller, versions', statusReply, statusText);
   view('version', 'versions of vrouterd and its Node', daemonVersion, (data) =>
     pairs([
@@ -88,9 +96,15 @@ function planText(plan: PlanReply, _nowUnixMs: number): string {
     rows,
     'nothing to do: the plane is as it should be',
   );
-  if (plan.held === null) return steps;
+  const { controller } = plan;
+  // With a controller that is away the plan is right all the same, but not of what was changed there meanwhile.
+  const unheard =
+    controller === undefined || controller.stopped === null || controller.condition === 'held'
+      ? ''
+      : `\n\nthis does not know what the controller may have changed: ${plain(controller.summary)} (vrouterctl show controller)`;
+  if (plan.held === null) return `${steps}${unheard}`;
   const { reason, removes, version } = plan.held;
-  return `${steps}\n\nheld: version ${version} would remove ${removes} (${plain(reason)})\nif that is right: vrouterctl plan confirm`;
+  return `${steps}${unheard}\n\nheld: version ${version} would remove ${removes} (${plain(reason)})\nif that is right: vrouterctl plan confirm`;
 }
 
 /** How packets come in and who seals them, with a word where a slower way had to do. */
@@ -132,6 +146,8 @@ function statusText(status: StatusReply, nowUnixMs: number): string {
         : `${isWorry(controller.certificateState) ? `${controller.certificateState}: ` : ''}${controller.certificateExpiresUnixMs > nowUnixMs ? 'ends' : 'ended'} ${whenText(controller.certificateExpiresUnixMs, nowUnixMs)}`,
     ],
     ['  clock', controller.clockOffsetMs === null ? null : clockText(controller.clockOffsetMs)],
+    ...outlookRows(controller.outlook, nowUnixMs, '  '),
+    ...addressRows(controller.addresses ?? [], nowUnixMs),
   ]);
 }
 

@@ -196,6 +196,7 @@ function vrouterText(row: Vrouter, nowUnixMs: number): string {
     ['vrouterd', status.softwareVersion],
     ['last poll', whenText(status.lastPollUnixMs, nowUnixMs)],
     ['certificate', certificateText(status, nowUnixMs)],
+    ['its key', status.keyMadeBy === 'controller' ? 'made by the controller, which has seen it' : null],
     ['created', whenText(row.createdUnixMs, nowUnixMs)],
     ['etag', row.etag ?? null],
   ]);

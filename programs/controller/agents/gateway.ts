@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
 import { type CertificateState, type CertificateTimes, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
+import { MADE_HERE } from './made-keys.ts';
 import { PollSessions } from './sessions.ts';
 import type { HeldPoll } from './waiting.ts';
 
@@ -75,7 +76,8 @@ export class Gateway {
   }
 
   /** Takes in what another controller has heard later than we. */
-  heardElsewhere(row: Pick<GatewayRow, Exclude<keyof GatewaySeen, 'id'>>): void {
+  heardElsewhere(row: Pick<GatewayRow, Exclude<keyof GatewaySeen, 'id'> | 'csrFingerprint'>): void {
+    this.row.csrFingerprint = row.csrFingerprint;
     const { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion } = row;
     if (this.dirty || (lastPollUnixMs ?? 0) <= (this.row.lastPollUnixMs ?? 0)) return;
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
@@ -103,6 +105,11 @@ export class Gateway {
   /** Until when it can renew its certificate, ended or not; then it must join anew. Unix ms. */
   get lockoutUnixMs(): number | null {
     return this.certificate === null ? null : this.certificate.notAfterUnixMs + this.graceMs;
+  }
+
+  /** Its key was made by a controller, and it has not renewed since. */
+  get hasMadeKey(): boolean {
+    return this.row.csrFingerprint === MADE_HERE;
   }
 
   /** Its certificate's state when that is worse than what was told of it; null when there is nothing new to tell. */

@@ -9,7 +9,7 @@ import type { CertificateProvider } from '../ca/provider.ts';
 import { type CertificateRequest, readRequest } from '../ca/request.ts';
 import type { Desired } from '../desired/desired.ts';
 import type { EventBus } from '../events/bus.ts';
-import { secretMatches } from '../identity/token.ts';
+import { secretMatches, type TokenParts } from '../identity/token.ts';
 import { parseToken } from '../join/token.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import { writeAudit } from '../store/audit.ts';
@@ -21,6 +21,7 @@ import type { Db } from '../store/schema.ts';
 import { consumeToken, findToken, type TokenRow } from '../store/tokens.ts';
 import { networksOf } from '../store/vrouters.ts';
 import { Limiter } from './limiter.ts';
+import { keptReply, type MadeKey, makeKey, readKeptReply } from './made-keys.ts';
 import type { Roster } from './roster.ts';
 
 const RETRY_MS = 10 * 60_000;
@@ -38,6 +39,9 @@ export class JoinService {
   readonly #events: EventBus;
   readonly #metrics: Metrics;
   readonly #controllerId: string;
+  readonly #controllers: () => readonly string[];
+  /** Who brings no request gets a key that is made here. */
+  readonly #makesKeys: boolean;
   readonly #unixMs: () => number;
   /** Failures alone count, so a site of many gateways behind one address joins as fast as it likes. */
   readonly #bySource: Limiter;
@@ -52,7 +56,11 @@ export class JoinService {
     metrics: Metrics,
     controllerId: string,
     unixMs: () => number,
+    controllers: () => readonly string[],
+    makesKeys = false,
   ) {
+    this.#makesKeys = makesKeys;
+    this.#controllers = controllers;
     this.#db = db;
     this.#desired = desired;
     this.#roster = roster;
@@ -76,14 +84,25 @@ export class JoinService {
       const hint = `this controller speaks protocol ${AGENT_PROTOCOL_VERSION}; update the older of the two`;
       throw new ProblemError(problem('input.invalid', hint, 'protocolVersion'));
     }
+    if (request.csr === undefined && !this.#makesKeys) {
+      // The token is neither judged nor burnt: it was not the trouble.
+      await this.#refuse(
+        'noRequest: it wants a key that the controller makes, which is off',
+        source,
+        token?.id ?? null,
+      );
+      const hint =
+        'send a certificate request; this controller makes no keys for gateways (--allow-controller-made-keys)';
+      throw new ProblemError(problem('input.invalid', hint, 'csr'));
+    }
     try {
       if (token === null) throw new Refused('malformed');
       const row = await findToken(this.#db, token.id);
       if (!secretMatches(token.secret, row?.secretHash ?? null) || row === undefined)
         throw new Refused(row === undefined ? 'unknown' : 'wrongSecret');
-      const csr = await readRequest(request.csr);
-      if (!csr.ok) throw new ProblemError(csr.error);
-      return (await this.#repeated(row, request, csr.value)) ?? (await this.#admit(row, request, csr.value, source));
+      const { made, csr } = await this.#requestOf(request);
+      const again = await this.#repeated(row, request, csr, token);
+      return again ?? (await this.#admit(row, request, csr, made, token, source));
     } catch (thrown) {
       if (!(thrown instanceof Refused)) throw thrown;
       await this.#refuse(thrown.message, source, token?.id ?? null);
@@ -91,14 +110,30 @@ export class JoinService {
     }
   }
 
+  /** What the gateway asks a certificate for; a key and a request made here when it brings none. */
+  async #requestOf({ csr: pem }: RegisterRequest): Promise<{ made: MadeKey | null; csr: CertificateRequest }> {
+    if (pem === undefined) {
+      const made = await makeKey();
+      return { made, csr: made.request };
+    }
+    const csr = await readRequest(pem);
+    if (!csr.ok) throw new ProblemError(csr.error);
+    return { made: null, csr: csr.value };
+  }
+
   /** The answer that the same request was given before, if it was. */
-  async #repeated(token: TokenRow, request: RegisterRequest, csr: CertificateRequest): Promise<RegisterReply | null> {
+  async #repeated(
+    token: TokenRow,
+    request: RegisterRequest,
+    csr: CertificateRequest,
+    shown: TokenParts,
+  ): Promise<RegisterReply | null> {
     const now = this.#unixMs();
     for (const row of await gatewaysOfToken(this.#db, token.id)) {
       const same = row.csrFingerprint === csr.fingerprint && row.wireguardPublicKey === request.wireguardPublicKey;
       if (!same || row.revokedUnixMs !== null || now - row.registeredUnixMs > RETRY_MS) continue;
       this.#metrics.joins.inc({ result: 'retry' });
-      return { ...(JSON.parse(row.joinReply) as RegisterReply), serverTimeUnixMs: now };
+      return { ...readKeptReply(row.joinReply, shown), serverTimeUnixMs: now };
     }
     return null;
   }
@@ -107,6 +142,8 @@ export class JoinService {
     token: TokenRow,
     request: RegisterRequest,
     csr: CertificateRequest,
+    made: MadeKey | null,
+    shown: TokenParts,
     source: string,
   ): Promise<RegisterReply> {
     const now = this.#unixMs();
@@ -133,7 +170,9 @@ export class JoinService {
           name: head.row.name,
           controllerId: this.#controllerId,
           certificateChain: [...certificate.chain],
+          ...(made === null ? {} : { clientKey: made.privateKeyPem }),
           roots: [...this.#provider.roots()],
+          controllers: [...this.#controllers()],
           assignedIp: first?.gatewayAddress.split('/')[0] ?? null,
           pollAfterMs: 0,
           serverTimeUnixMs: now,
@@ -153,14 +192,18 @@ export class JoinService {
           told: null,
           tokenId: token.id,
           csrFingerprint: csr.fingerprint,
-          joinReply: JSON.stringify(reply),
+          joinReply: keptReply(reply, shown),
         };
         await insertGateway(tx, row);
         const { serial, notBeforeUnixMs, notAfterUnixMs } = certificate;
         await insertCertificate(tx, { serial, gatewayId, notBeforeUnixMs, notAfterUnixMs });
         await count(tx, 'joinsDone');
         await count(tx, 'certificatesIssued');
-        const reason = replaced.length === 0 ? null : `replaces ${replaced.join(', ')}`;
+        const reasons = [
+          ...(made === null ? [] : ['its key was made by the controller']),
+          ...(replaced.length === 0 ? [] : [`replaces ${replaced.join(', ')}`]),
+        ];
+        const reason = reasons.length === 0 ? null : reasons.join('; ');
         const entry = { actor: gatewayId, tokenId: null, source, action: 'gateway.join', subject: vrouter, reason };
         await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
         return { row, reply };
@@ -168,7 +211,8 @@ export class JoinService {
     );
     this.#roster.add(value.row, certificate);
     this.#metrics.joins.inc({ result: 'done' });
-    const text = `${hostname} has joined as the gateway of ${vrouter}`;
+    const how = made === null ? '' : ', with a key that this controller has made';
+    const text = `${hostname} has joined as the gateway of ${vrouter}${how}`;
     this.#events.emit({ type: 'gateway.registered', vrouter, subject: gatewayId, version: null, text });
     return value.reply;
   }

@@ -18,7 +18,7 @@ import { lastAudit } from '../store/audit.ts';
 import { type Answer, makeRequest, prepareJoin, register, TestGateway } from '../testing/gateway.ts';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
 import { JoinService } from './join.ts';
-import { type AgentListener, agentListener, sourceOf } from './listener.ts';
+import { type AgentListener, agentListener, deletion, sourceOf } from './listener.ts';
 import { PollService } from './poll.ts';
 import { RenewService } from './renew.ts';
 
@@ -36,15 +36,18 @@ before(async () => {
   const opened = await openDesk(join(folder, 'store.db'), clock);
   const { db, desired, roster, events } = opened;
   const metrics = new Metrics();
-  const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs);
+  const joins = new JoinService(db, desired, roster, authority, events, metrics, 'controller', unixMs, () => []);
   const rotations = new RotationWatch(opened, pino({ level: 'silent' }));
-  const poll = new PollService(desired, new History(db, unixMs), events, metrics, rotations, unixMs);
+  const poll = new PollService(desired, new History(db, unixMs), events, metrics, rotations, unixMs, {
+    controllers: () => [],
+    deleted: (id) => deletion(db, id),
+  });
   const renew = new RenewService(db, desired, authority, events, unixMs);
   const services = { db, provider: authority, roster, join: joins, poll, renew, controllerId: 'controller', unixMs };
   listener = await agentListener(services, await authority.server(['127.0.0.1'], null, 0), pino({ level: 'silent' }));
   await listener.listen({ host: '127.0.0.1', port: 0 });
   const { port } = listener.server.address() as AddressInfo;
-  desk = { ...opened, agentsUrl: () => `https://127.0.0.1:${port}`, rootFingerprint: authority.rootFingerprint };
+  desk = { ...opened, agentsUrls: () => [`https://127.0.0.1:${port}`], rootFingerprint: authority.rootFingerprint };
 });
 
 after(async () => {

@@ -1,4 +1,5 @@
 /** The gateways' listener: TLS, client certificates asked for and judged per route. README.md has the four calls. */
+import { setTimeout as delay } from 'node:timers/promises';
 import type { SecureContextOptions, TLSSocket } from 'node:tls';
 import swagger from '@fastify/swagger';
 import {
@@ -28,6 +29,7 @@ import {
 import type { CertificateProvider, ServerCredentials } from '../ca/provider.ts';
 import { answerErrors } from '../rest/errors.ts';
 import { findCertificate } from '../store/certificates.ts';
+import { deletedGateway } from '../store/deleted-gateways.ts';
 import type { Db } from '../store/schema.ts';
 import { VERSION } from '../version.ts';
 import { adoptLost } from './adopt.ts';
@@ -41,6 +43,8 @@ import type { Roster } from './roster.ts';
 /** Clocks may differ by this much before anybody is told, ms. */
 const SKEW_MS = 5 * 60_000;
 const DAY_MS = 24 * 3_600_000;
+/** Between two looks into the store for an intermediate that is not known, ms. */
+const FOLLOW_MS = 250;
 const POLL_BODY_MAX = 2 * 1024 * 1024;
 const JOIN_BODY_MAX = 64 * 1024;
 const CONNECTIONS_MAX = 20_000;
@@ -106,14 +110,33 @@ export async function agentListener(services: AgentServices, credentials: Server
     const socket = request.raw.socket as TLSSocket;
     const known = certificates.get(socket);
     if (known !== undefined) return known;
-    const read = clientCertificate(socket, provider.issuers());
+    let read = clientCertificate(socket, provider.issuers());
+    if (read === null && socket.getPeerX509Certificate() !== undefined) {
+      // Another controller may have begun to issue with another intermediate.
+      await followOften();
+      read = clientCertificate(socket, provider.issuers());
+    }
     const row = read === null ? undefined : await findCertificate(services.db, read.serial);
     if (read !== null && row?.gatewayId !== read.gatewayId) {
       const adopted = row === undefined && (await adoptLost(services.db, roster, read, sourceOf(request), unixMs()));
-      if (!adopted) throw stranger();
+      if (!adopted) throw (await deletion(services.db, read.gatewayId)) ?? stranger();
     }
-    certificates.set(socket, read);
+    // One that shows a certificate which is not known yet is looked at again with its next request.
+    if (read !== null || socket.getPeerX509Certificate() === undefined) certificates.set(socket, read);
     return read;
+  }
+
+  let lookedMs = Number.NEGATIVE_INFINITY;
+  let upcoming: Promise<void> | null = null;
+  /** A look that begins after this call, but not one for each stranger: those who come meanwhile share it. */
+  function followOften(): Promise<void> {
+    upcoming ??= (async () => {
+      await delay(Math.max(0, lookedMs + FOLLOW_MS - performance.now()));
+      lookedMs = performance.now();
+      upcoming = null;
+      await provider.follow();
+    })();
+    return upcoming;
   }
 
   const callers = new WeakMap<FastifyRequest['raw'], Caller>();
@@ -122,7 +145,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     const now = unixMs();
     if (certificate === null) throw needed('this call needs a client certificate that this controller has issued');
     const gateway = await roster.find(certificate.gatewayId);
-    if (gateway === undefined) throw stranger();
+    if (gateway === undefined) throw (await deletion(services.db, certificate.gatewayId)) ?? stranger();
     // The store knows that we issued it, so one from the future says that our clock was put back, and shuts nobody out.
     if (now + SKEW_MS < certificate.notBeforeUnixMs) tellOfClock(certificate.notBeforeUnixMs - now);
     const endedMs = now - certificate.notAfterUnixMs;
@@ -229,6 +252,16 @@ function daysText(ms: number): string {
 function stranger(): ProblemError {
   const message = 'this gateway is not known here any more; join again with a new join string';
   return new ProblemError(problem('poll.identity', message));
+}
+
+/** What a gateway is told whose vrouter was deleted; null when it was not. */
+export async function deletion(db: Db, gatewayId: string): Promise<ProblemError | null> {
+  const row = await deletedGateway(db, gatewayId);
+  if (row === undefined) return null;
+  const at = new Date(row.deletedUnixMs).toISOString();
+  return new ProblemError(
+    problem('gateway.deleted', `the vrouter of this gateway (${row.vrouter}) was deleted at ${at}`),
+  );
 }
 
 function needed(message: string): ProblemError {

@@ -28,6 +28,14 @@ export class ReplayError extends ProblemError {
   }
 }
 
+/** What a poll is answered besides its gateway's own. */
+export interface PollWords {
+  /** Where gateways find controllers: `https://host:port` each. */
+  controllers(): readonly string[];
+  /** That the vrouter of this gateway was deleted, as an error; null when it was not. */
+  deleted(gatewayId: string): Promise<ProblemError | null>;
+}
+
 export class PollService {
   readonly #desired: Desired;
   readonly #history: History;
@@ -35,6 +43,7 @@ export class PollService {
   readonly #metrics: Metrics;
   readonly #rotations: RotationWatch;
   readonly #unixMs: () => number;
+  readonly #words: PollWords;
   #stopping = false;
 
   constructor(
@@ -44,8 +53,10 @@ export class PollService {
     metrics: Metrics,
     rotations: RotationWatch,
     unixMs: () => number,
+    words: PollWords,
   ) {
     this.#rotations = rotations;
+    this.#words = words;
     this.#history = history;
     this.#desired = desired;
     this.#events = events;
@@ -58,7 +69,8 @@ export class PollService {
    */
   async poll(gateway: Gateway, request: PollRequest): Promise<string> {
     const head = await this.#desired.find(gateway.vrouterId);
-    if (request.gatewayId !== gateway.id || head === undefined) throw notYou();
+    if (request.gatewayId !== gateway.id) throw notYou();
+    if (head === undefined) throw (await this.#words.deleted(gateway.id)) ?? notYou();
     const digest = createHash('sha256').update(JSON.stringify(request)).digest('base64');
     const admission = gateway.sessions.admit({ ...request, digest });
     switch (admission.kind) {
@@ -152,7 +164,7 @@ export class PollService {
         gateway.held.delete(held);
       }
     }
-    if (gateway.revoked || head.gone) throw notYou();
+    if (gateway.revoked || head.gone) throw (await this.#words.deleted(gateway.id)) ?? notYou();
     if (boot.reply === held) boot.answered = true;
     // Who waited here was there all the time.
     gateway.row.lastPollUnixMs = this.#unixMs();
@@ -164,7 +176,8 @@ export class PollService {
       this.#metrics.polls.inc({ result: 'nothing' });
       const pollAfterMs = this.#pollAfterMs(request, true);
       const reply = { ops: [], ...keepWhatYouHave(request), nextNonce, pollAfterMs };
-      return JSON.stringify({ ...reply, serverTimeUnixMs: this.#unixMs(), heldMs: Math.round(heldMs) });
+      const controllers = this.#words.controllers();
+      return JSON.stringify({ ...reply, serverTimeUnixMs: this.#unixMs(), heldMs: Math.round(heldMs), controllers });
     }
     const ops = wantsAll(head, request) ? null : head.opsSince(request.storedVersion, request.storedHash);
     const kind = ops === null ? 'full' : ops.length === 0 ? 'nothing' : 'delta';
@@ -179,6 +192,7 @@ export class PollService {
       confirmShrink: ops === null && isConfirmed(head),
       serverTimeUnixMs: this.#unixMs(),
       heldMs: Math.round(heldMs),
+      controllers: [...this.#words.controllers()],
     };
     const said = ops ?? [...head.bodies].map(([key, body]): StoredOp => ({ key, body }));
     // The intents are JSON text already; parsing them only to write them again would be most of the work.

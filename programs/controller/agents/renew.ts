@@ -8,6 +8,7 @@ import type { EventBus } from '../events/bus.ts';
 import { writeAudit } from '../store/audit.ts';
 import { insertCertificate } from '../store/certificates.ts';
 import { count } from '../store/counters.ts';
+import { setRequestFingerprint } from '../store/gateways.ts';
 import type { Db } from '../store/schema.ts';
 import type { Gateway } from './gateway.ts';
 import { Limiter } from './limiter.ts';
@@ -45,11 +46,14 @@ export class RenewService {
     await this.#db.transaction().execute(async (tx) => {
       await insertCertificate(tx, { serial, gatewayId: gateway.id, notBeforeUnixMs, notAfterUnixMs });
       await count(tx, 'certificatesIssued');
+      // From now on it is the gateway's own.
+      if (gateway.hasMadeKey) await setRequestFingerprint(tx, gateway.id, csr.value.fingerprint);
       const reason = grace ? 'the certificate shown had ended' : null;
       const entry = { actor: gateway.id, tokenId: null, source, action: 'certificate.renew', subject: serial, reason };
       await writeAudit(tx, { ...entry, atUnixMs: now, outcome: 'done' });
     });
     gateway.certificate = certificate;
+    if (gateway.hasMadeKey) gateway.row.csrFingerprint = csr.value.fingerprint;
     const text = `the gateway of ${vrouter} has a new certificate`;
     this.#events.emit({ type: 'certificate.renewed', vrouter, subject: gateway.id, version: null, text });
     return { certificateChain: [...certificate.chain], roots: [...this.#provider.roots()], serverTimeUnixMs: now };

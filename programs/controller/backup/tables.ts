@@ -23,6 +23,9 @@ const keys: { readonly [T in keyof Tables]: readonly (keyof Tables[T] & string)[
   answers: ['scope'],
   rotations: ['id'],
   rotationPeers: ['rotationId', 'ordinal'],
+  controllers: ['id'],
+  issuers: ['fingerprint'],
+  deletedGateways: ['id'],
 };
 
 export type TableName = keyof Tables;

@@ -12,6 +12,7 @@ import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import { Intermediates } from './intermediates.ts';
 import { type Issuer, issueGateway, issueRoot, issueServer, readIssuer } from './issue.ts';
+import type { IssuerBook } from './issuer-book.ts';
 import { generateKeyPair, pemOf, sha256Hex } from './keys.ts';
 import {
   type CertificateProvider,
@@ -33,9 +34,11 @@ export class Authority implements CertificateProvider {
   readonly rootPem: string;
   readonly rootFingerprint: string;
   readonly #intermediates: Intermediates;
+  readonly #book: IssuerBook | null;
   readonly #unixMs: () => number;
 
-  private constructor(root: Issuer, intermediates: Intermediates, unixMs: () => number) {
+  private constructor(root: Issuer, intermediates: Intermediates, book: IssuerBook | null, unixMs: () => number) {
+    this.#book = book;
     this.#intermediates = intermediates;
     this.#unixMs = unixMs;
     this.rootPem = pemOf(root.certificate);
@@ -44,18 +47,26 @@ export class Authority implements CertificateProvider {
 
   /**
    * Opens the authority in `folder`, or makes one. `knownFingerprint` is that of the root which certificates were issued under; when
-   * that root is gone, a new one would lock out every gateway, so this throws `data.corrupt` instead.
+   * that root is gone, a new one would lock out every gateway, so this throws `data.corrupt` instead. `book`: where controllers that
+   * share a store tell each other of their intermediates.
    */
-  static async open(folder: string, knownFingerprint: string | null, unixMs: () => number): Promise<Authority> {
+  static async open(
+    folder: string,
+    knownFingerprint: string | null,
+    unixMs: () => number,
+    book: IssuerBook | null = null,
+  ): Promise<Authority> {
     ensurePrivateFolder(folder);
     const path = join(folder, 'root.pem');
     let root = existsSync(path) ? await readIssuer(path, readFileSync(path, 'utf8')) : null;
     if (knownFingerprint !== null && (root === null || fingerprintOf(root.certificate) !== knownFingerprint)) {
-      const hint = `${path} is missing or is not the root that the gateways know; restore it from a backup`;
+      const hint = `${path} is missing or is not the root that the gateways know; restore it from a backup. A further controller on the same store gets it by --ca-key-file, with the key file of the others, or by a copy of their folder ca/`;
       throw new ProblemError(problem('data.corrupt', hint));
     }
     root ??= await makeRoot(path, unixMs());
-    return new Authority(root, await Intermediates.open(folder, root, unixMs), unixMs);
+    const authority = new Authority(root, await Intermediates.open(folder, root, unixMs, book), book, unixMs);
+    await book?.look(authority.rootPem);
+    return authority;
   }
 
   roots(): readonly string[] {
@@ -63,7 +74,8 @@ export class Authority implements CertificateProvider {
   }
 
   issuers(): readonly TrustedIssuer[] {
-    return this.#intermediates.trusted();
+    const own = this.#intermediates.trusted();
+    return [...own, ...(this.#book?.others(own) ?? [])];
   }
 
   async issue(gatewayId: string, { publicKey }: Pick<CertificateRequest, 'publicKey'>): Promise<IssuedCertificate> {
@@ -104,8 +116,19 @@ export class Authority implements CertificateProvider {
 
   async check(): Promise<void> {}
 
-  rotate(): Promise<void> {
-    return this.#intermediates.rotate();
+  async follow(): Promise<void> {
+    if (this.#book === null) return;
+    await this.#book.look(this.rootPem);
+    if (!this.#book.isOld(this.#intermediates.trusted()[0]!.pem)) return;
+    await this.#intermediates.rotate();
+    await this.#book.look(this.rootPem);
+  }
+
+  async rotate(): Promise<void> {
+    // Whoever is cut off after this rotates at its next start, as the others do.
+    await this.#book?.nextRound();
+    await this.#intermediates.rotate();
+    await this.#book?.look(this.rootPem);
   }
 
   #subject(commonName: string, publicKey: PublicKey | CryptoKey, lifetimeMs: number) {
@@ -114,11 +137,21 @@ export class Authority implements CertificateProvider {
 }
 
 async function makeRoot(path: string, nowUnixMs: number): Promise<Issuer> {
+  const text = await newRoot(nowUnixMs);
+  await writeFileDurably(path, text, 0o600);
+  return readIssuer(path, text);
+}
+
+/** Key and certificate of a new root, PEM, as `root.pem` has them. */
+export async function newRoot(nowUnixMs: number): Promise<string> {
   const pair = await generateKeyPair();
-  const subject = { commonName: 'vrouter root', lifetimeMs: ROOT_MS, nowUnixMs };
-  const certificate = await issueRoot(subject, pair.keys);
-  await writeFileDurably(path, pair.privateKeyPem + pemOf(certificate), 0o600);
-  return { certificate, privateKey: pair.keys.privateKey };
+  const certificate = await issueRoot({ commonName: 'vrouter root', lifetimeMs: ROOT_MS, nowUnixMs }, pair.keys);
+  return pair.privateKeyPem + pemOf(certificate);
+}
+
+/** SHA-256 of the certificate in such a text, lower-case hex. Throws `data.corrupt`, naming `path`. */
+export async function rootFingerprintOf(path: string, text: string): Promise<string> {
+  return fingerprintOf((await readIssuer(path, text)).certificate);
 }
 
 function fingerprintOf(certificate: X509Certificate): string {

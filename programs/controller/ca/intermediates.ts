@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { X509Certificate } from '@peculiar/x509';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import { type Issuer, issueIntermediate, readIssuer } from './issue.ts';
+import type { IssuerBook } from './issuer-book.ts';
 import { corrupt, generateKeyPair, pemBlock, pemOf } from './keys.ts';
 import { GATEWAY_MS, GRACE_MS, type TrustedIssuer } from './provider.ts';
 
@@ -28,15 +29,20 @@ interface Retired {
   readonly untilUnixMs: number;
 }
 
+/** Where other controllers look for intermediates that they should believe. */
+type Publishing = Pick<IssuerBook, 'publish'>;
+
 export class Intermediates {
   readonly #folder: string;
   readonly #root: Issuer;
   readonly #unixMs: () => number;
+  readonly #book: Publishing | null;
   #active: Issuer;
   #retired: Retired[];
   #turn: Promise<void> = Promise.resolve();
 
-  private constructor(folder: string, root: Issuer, active: Issuer, unixMs: () => number) {
+  private constructor(folder: string, root: Issuer, active: Issuer, unixMs: () => number, book: Publishing | null) {
+    this.#book = book;
     this.#folder = folder;
     this.#root = root;
     this.#active = active;
@@ -45,11 +51,17 @@ export class Intermediates {
   }
 
   /** Opens them, makes the first one, and finishes a rotation that was cut off. Throws ProblemError `data.corrupt`. */
-  static async open(folder: string, root: Issuer, unixMs: () => number): Promise<Intermediates> {
+  static async open(
+    folder: string,
+    root: Issuer,
+    unixMs: () => number,
+    book: Publishing | null = null,
+  ): Promise<Intermediates> {
     const path = join(folder, 'intermediate.pem');
     if (!existsSync(path)) await writeIssuer(path, root, unixMs());
     const active = await readIssuer(path, readFileSync(path, 'utf8'));
-    const intermediates = new Intermediates(folder, root, active, unixMs);
+    const intermediates = new Intermediates(folder, root, active, unixMs, book);
+    for (const { pem, trustedUntilUnixMs } of intermediates.trusted()) await book?.publish(pem, trustedUntilUnixMs);
     if (existsSync(intermediates.#nextPath)) await intermediates.#finish();
     return intermediates;
   }
@@ -89,6 +101,8 @@ export class Intermediates {
 
   async #finish(): Promise<void> {
     const next = await readIssuer(this.#nextPath, readFileSync(this.#nextPath, 'utf8'));
+    // Before it issues anything, all that may be shown it know it.
+    await this.#book?.publish(pemOf(next.certificate), next.certificate.notAfter.getTime());
     const pem = pemOf(this.#active.certificate);
     // Cut off between the two, it is there already.
     if (!this.#retired.some((one) => one.pem === pem)) {
@@ -99,6 +113,7 @@ export class Intermediates {
     await syncFolder(this.#folder);
     this.#active = next;
     this.#retired = readRetired(this.#folder);
+    for (const one of this.#retired) await this.#book?.publish(one.pem, one.untilUnixMs);
     await this.#forget();
   }
 

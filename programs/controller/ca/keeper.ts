@@ -107,6 +107,7 @@ export class CertificateKeeper {
     try {
       if (this.#serverIsDue())
         await this.#attempt('the certificate of the listener was not renewed', () => this.#renewServer());
+      await this.#attempt('what other controllers issue with was not looked up', () => this.#follow());
       await this.#parts.provider.check();
       await this.#passOn();
       this.#tellHealth();
@@ -129,6 +130,19 @@ export class CertificateKeeper {
     this.#server = await provider.server(hosts, this.#server, await latestBegin(db));
     this.#serverMadeUnixMs = this.#parts.unixMs();
     this.#use(this.#server);
+  }
+
+  /** Another controller was told to rotate, and so were all. */
+  async #follow(): Promise<void> {
+    const { provider, events } = this.#parts;
+    const before = provider.issuers()[0]?.pem;
+    await provider.follow();
+    const now = provider.issuers()[0];
+    if (now === undefined || now.pem === before || provider.kind !== 'embedded') return;
+    await this.#renewServer();
+    const subject = describeIssuer(now).serial;
+    const text = 'a new intermediate issues here, since another controller was told to rotate';
+    events.emit({ type: 'ca.rotated', vrouter: '', subject, version: null, text });
   }
 
   #passOn(): Promise<void> {

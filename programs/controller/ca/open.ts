@@ -1,6 +1,7 @@
 /** The authority that the options name, in its folder. */
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { Authority } from './authority.ts';
+import type { IssuerBook } from './issuer-book.ts';
 import type { CertificateProvider } from './provider.ts';
 import { StepCa, type StepCaOptions } from './step/step-ca.ts';
 
@@ -13,8 +14,9 @@ export async function openProvider(
   stepCa: StepCaOptions | null,
   knownFingerprint: string | null,
   unixMs: () => number,
+  book: IssuerBook,
 ): Promise<CertificateProvider> {
-  if (stepCa === null) return Authority.open(folder, knownFingerprint, unixMs);
+  if (stepCa === null) return Authority.open(folder, knownFingerprint, unixMs, book);
   if (knownFingerprint !== null && knownFingerprint !== stepCa.fingerprint) {
     const hint = `the gateways of this controller know the root ${knownFingerprint}; with another one they would have to join anew, on a new data folder`;
     throw new ProblemError(problem('config.invalid', hint, '--step-ca-fingerprint'));

@@ -61,6 +61,11 @@ export interface CertificateProvider {
   health(): ProviderHealth;
   /** Looks whether the authority is there, for `health`. Never rejects. */
   check(): Promise<void>;
+  /**
+   * Takes over what other controllers on the same store have done: intermediates that they issue with, and a rotation that one of them
+   * was told of. Throws `store.unavailable`.
+   */
+  follow(): Promise<void>;
   /** Issues with a new intermediate from now on. Throws ProblemError `intent.unsupported` when that is not ours to do. */
   rotate(): Promise<void>;
 }

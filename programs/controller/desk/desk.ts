@@ -12,8 +12,8 @@ export interface Desk {
   readonly roster: Roster;
   readonly events: EventBus;
   readonly unixMs: () => number;
-  /** `https://host:port` that join strings name. */
-  readonly agentsUrl: () => string;
+  /** `https://host:port` of all controllers, as join strings name them: this one first. */
+  readonly agentsUrls: () => readonly string[];
   readonly rootFingerprint: string;
 }
 

@@ -41,6 +41,7 @@ export function statusOfVrouter(head: HeadView, gateway: Gateway | undefined, no
     softwareVersion: row?.softwareVersion ?? null,
     plane: row?.plane ?? null,
     publicKey: row?.wireguardPublicKey ?? null,
+    keyMadeBy: gateway === undefined ? null : gateway.hasMadeKey ? 'controller' : 'gateway',
     version: head.version,
     storedVersion: row?.storedVersion ?? null,
     appliedVersion: row?.appliedVersion ?? null,

@@ -16,6 +16,7 @@ import type { Draft } from '../desired/draft.ts';
 import { joinString, newToken } from '../join/token.ts';
 import { nobody, rotatingOf } from '../rotation/counts.ts';
 import { claim, GATEWAY_OWNER } from '../store/claims.ts';
+import { noteDeletedGateways } from '../store/deleted-gateways.ts';
 import { revokeGatewaysOf } from '../store/gateways.ts';
 import { peerCounts } from '../store/peers.ts';
 import type { Tx } from '../store/schema.ts';
@@ -113,7 +114,7 @@ export async function removeVrouter(desk: Desk, actor: Actor, name: string): Pro
   let gone = '';
   await desk.desired.remove(name, actor, 'vrouter.delete', async (tx, head) => {
     requireMatch(actor, vrouterTag(head, await networksOf(tx, head.row.id), INTERFACE_KEY));
-    await revokeGatewaysOf(tx, head.row.id, desk.unixMs());
+    await noteDeletedGateways(tx, head.row, desk.unixMs());
     await deleteVrouter(tx, head.row.id);
     await note(tx, desk, actor, 'vrouter.delete', name);
     gone = head.row.id;
@@ -185,7 +186,7 @@ async function addToken(
   const { id, secretHash } = token;
   await insertToken(tx, { id, vrouterId, secretHash, createdUnixMs: now, expiresUnixMs, usesLeft: 1 });
   await note(tx, desk, actor, 'token.create', `${name} ${id}`);
-  return { string: joinString(desk.agentsUrl(), token.text, desk.rootFingerprint), expiresUnixMs };
+  return { string: joinString(desk.agentsUrls(), token.text, desk.rootFingerprint), expiresUnixMs };
 }
 
 function draftGateway(

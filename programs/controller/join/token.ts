@@ -10,7 +10,12 @@ export function parseToken(text: string): TokenParts | null {
   return parseTokenText('vrj', text);
 }
 
-/** All that a gateway needs: where the controller is, the token, and how to know the controller for the right one. */
-export function joinString(agentsUrl: string, token: string, rootFingerprint: string): string {
-  return `${agentsUrl}/#${token}~${rootFingerprint}`;
+/** Most controllers that a join string names: it is copied by hand, and a gateway learns of the others. */
+const CONTROLLERS_MAX = 6;
+
+/** All that a gateway needs: where the controllers are, the token, and how to know them for the right ones. */
+export function joinString(agentsUrls: readonly string[], token: string, rootFingerprint: string): string {
+  const [first, ...others] = agentsUrls.slice(0, CONTROLLERS_MAX);
+  const also = others.map((url) => url.slice('https://'.length)).join(',');
+  return `${first}/${also === '' ? '' : `?also=${also}`}#${token}~${rootFingerprint}`;
 }

@@ -1,5 +1,6 @@
 /** What GET /metrics tells (Prometheus). Names and labels carry no addresses and no keys. */
 import { type CertificateState, certificateState } from '@vrouter/api/agent/lifetime.ts';
+import { type Controller, controller } from '@vrouter/api/rest/controllers.ts';
 import type { Rotating } from '@vrouter/api/rest/vrouters.ts';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import { describeIssuer } from '../ca/describe.ts';
@@ -16,11 +17,14 @@ export interface CertificateMetric {
 /** Numbers that are looked up when someone asks. */
 export interface MetricSources {
   gateways(): { registered: number; connected: number; held: number };
+  /** Gateways whose key a controller has made. */
+  madeKeys(): number;
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
   certificates(): Iterable<CertificateMetric>;
   /** By name of the vrouter. */
   rotating(): Promise<ReadonlyMap<string, Rotating>>;
+  controllers(): readonly Controller[];
   authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
@@ -76,12 +80,28 @@ export class Metrics {
         for (const [state, number] of Object.entries(sources.gateways())) gateways.set({ state }, number);
       },
     });
+    const madeKeys: Gauge = new Gauge({
+      name: 'vrouter_controller_made_keys',
+      help: 'Gateways whose key a controller has made (--allow-controller-made-keys), and that have not renewed since',
+      registers: [this.registry],
+      collect: () => madeKeys.set(sources.madeKeys()),
+    });
     const vrouters: Gauge = new Gauge({
       name: 'vrouter_controller_vrouters',
       help: 'Virtual routers',
       registers: [this.registry],
       collect: () => {
         vrouters.set(sources.vrouters());
+      },
+    });
+    const controllers = new Gauge({
+      name: 'vrouter_controller_controllers',
+      help: 'Controllers that share this store, by state: running, stopped, lost',
+      labelNames: ['state'],
+      registers: [this.registry],
+      collect: () => {
+        for (const state of controller.shape.state.options) controllers.set({ state }, 0);
+        for (const { state } of sources.controllers()) controllers.inc({ state });
       },
     });
     const lifetime = new Gauge({

@@ -6,6 +6,10 @@ import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 import { ReplayError } from '../agents/poll.ts';
 
+/** What is asked of whom a limit has met, and of whom something met that is away and may be back any moment; seconds. */
+const RETRY_LIMITED_S = 30;
+const RETRY_AWAY_S = 2;
+
 /** Hears of every refusal; for the audit. */
 export type OnRefusal = (request: FastifyRequest, why: Problem) => void;
 
@@ -36,8 +40,11 @@ function send(reply: FastifyReply, why: Problem, more: { readonly nextNonce?: st
   const body: ErrorReply & typeof more = { error: why, ...more };
   // RFC 9110, section 11.6.1
   if (why.code === 'request.unauthenticated') reply.header('www-authenticate', 'Bearer realm="vrouter-controller"');
-  if (why.code === 'request.limited') reply.header('retry-after', '30');
-  reply.code(statusOf(why.code).http).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body);
+  const { http } = statusOf(why.code);
+  // RFC 9110, section 10.2.3
+  if (http === 429) reply.header('retry-after', String(RETRY_LIMITED_S));
+  if (http === 503) reply.header('retry-after', String(RETRY_AWAY_S));
+  reply.code(http).type('application/json; charset=utf-8').serializer(JSON.stringify).send(body);
 }
 
 function problemOf(thrown: FastifyError): Problem {

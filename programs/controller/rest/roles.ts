@@ -26,6 +26,9 @@ export const needs: { readonly [route: string]: Need } = {
   'POST /v1/login/device': 'open',
   'DELETE /v1/login': 'viewer',
 
+  'GET /v1/controllers': 'viewer',
+  'DELETE /v1/controllers/:id': 'admin',
+
   'GET /v1/ca': 'viewer',
   'POST /v1/ca/rotate': 'admin',
 

@@ -13,6 +13,7 @@ import {
 import { Limiter } from '../agents/limiter.ts';
 import type { CertificateKeeper } from '../ca/keeper.ts';
 import type { Desk } from '../desk/desk.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { Identity } from '../identity/identity.ts';
 import type { Login } from '../login/login.ts';
 import type { Metrics } from '../metrics/metrics.ts';
@@ -23,6 +24,7 @@ import { caRoutes } from './ca.ts';
 import { callerOf, requireCallers } from './callers.ts';
 import type { RestCertificate } from './certificate.ts';
 import { documentConditions } from './conditions.ts';
+import { controllerRoutes } from './controllers.ts';
 import { isDryRun, previewing } from './dry-run.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
@@ -69,6 +71,7 @@ export async function restServer(
   desk: Desk,
   identity: Identity,
   keeper: CertificateKeeper,
+  fleet: Fleet,
   metrics: Metrics,
   words: ControllerWords,
   { bound, metricsOpen, login, certificate }: RestOptions,
@@ -172,6 +175,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   identityRoutes(app, identity);
   loginRoutes(app, login);
   caRoutes(app, keeper);
+  controllerRoutes(app, fleet);
   const endStreams = eventRoutes(app, desk.events, identity);
   systemRoutes(app, desk, metrics, words);
   return { app, endStreams };

@@ -14,12 +14,15 @@ export async function activeGateways(db: Reader): Promise<GatewayRow[]> {
 }
 
 /** What polls have told of all that may poll: less than their rows, which hold certificates. */
-export async function activeGatewaysSeen(db: Reader): Promise<Pick<GatewayRow, keyof GatewaySeen | 'vrouterId'>[]> {
+export async function activeGatewaysSeen(
+  db: Reader,
+): Promise<Pick<GatewayRow, keyof GatewaySeen | 'vrouterId' | 'csrFingerprint'>[]> {
   return db
     .selectFrom('gateways')
     .select([
       'id',
       'vrouterId',
+      'csrFingerprint',
       'lastPollUnixMs',
       'storedVersion',
       'appliedVersion',
@@ -52,6 +55,11 @@ export async function activeGatewayOf(db: Reader, vrouterId: string): Promise<Ga
 /** The gateways that a token made: more than none means that this may be a retry. */
 export async function gatewaysOfToken(db: Reader, tokenId: string): Promise<GatewayRow[]> {
   return db.selectFrom('gateways').selectAll().where('tokenId', '=', tokenId).execute();
+}
+
+/** What tells the request that its certificate was last made for. */
+export async function setRequestFingerprint(tx: Tx, id: string, csrFingerprint: string): Promise<void> {
+  await tx.updateTable('gateways').set({ csrFingerprint }).where('id', '=', id).execute();
 }
 
 /** Revokes whichever gateway a vrouter has. Returns their ids. */

@@ -5,13 +5,24 @@
 import type { Kysely } from 'kysely';
 import { answers } from './steps/answers.ts';
 import { authors } from './steps/authors.ts';
+import { controllers } from './steps/controllers.ts';
 import { identity } from './steps/identity.ts';
 import { login } from './steps/login.ts';
 import { rotations } from './steps/rotations.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, authors, rotations, login];
+export const migrations: readonly Migration[] = [
+  first,
+  history,
+  identity,
+  answers,
+  fleet,
+  authors,
+  rotations,
+  login,
+  controllers,
+];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;

@@ -164,6 +164,32 @@ export interface Tables {
     forced: number;
     reason: string | null;
   };
+  /** Those that share this store. */
+  controllers: {
+    /** Of its data folder. */
+    id: string;
+    host: string;
+    version: string;
+    /** JSON: `https://host:port` at which gateways reach it. */
+    urls: string;
+    startedUnixMs: number;
+    /** When it was last known to be alive, by its own clock. */
+    seenUnixMs: number;
+    /** When it stopped in good order; null while it runs, or died. */
+    stoppedUnixMs: number | null;
+  };
+  /** Intermediates of the embedded authority, of all controllers; certificates alone, no keys. */
+  issuers: {
+    /** SHA-256 of the certificate, lower-case hex. */
+    fingerprint: string;
+    pem: string;
+    /** The round of rotations that it was made in. */
+    round: number;
+    /** Until when certificates that it has signed are believed. */
+    trustedUntilUnixMs: number;
+  };
+  /** Gateways whose vrouter was deleted, so that they can be told. */
+  deletedGateways: { id: string; vrouter: string; deletedUnixMs: number };
   /** Numbers that only grow and outlive a restart, for the metrics. */
   counters: { name: string; value: number };
   users: {

@@ -26,7 +26,7 @@ export interface KeyAndRequest {
 }
 
 export function parseJoin(join: string): { url: string; token: string; fingerprint: string } {
-  const match = /^(https:\/\/[^/]+)\/#(vrj_[^~]+)~([0-9a-f]{64})$/.exec(join);
+  const match = /^(https:\/\/[^/]+)\/(?:\?[^#]*)?#(vrj_[^~]+)~([0-9a-f]{64})$/.exec(join);
   if (match === null) throw new Error(`not a join string: ${join}`);
   return { url: match[1]!, token: match[2]!, fingerprint: match[3]! };
 }
@@ -87,6 +87,17 @@ export async function register(joining: Joining): Promise<Answer> {
       wireguardPublicKey,
       ...rest,
     });
+  } finally {
+    agent.destroy();
+  }
+}
+
+/** As the original joins: the token and the WireGuard key, and nothing else. */
+export async function registerAsOriginal(joining: Joining): Promise<Answer> {
+  const agent = new Agent({ ca: joining.root });
+  const { token, wireguardPublicKey } = joining;
+  try {
+    return await ask(agent, 'POST', `${joining.url}/vrouter/register`, { token, wireguardPublicKey });
   } finally {
     agent.destroy();
   }

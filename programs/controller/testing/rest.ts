@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { Authority } from '../ca/authority.ts';
 import { CertificateKeeper } from '../ca/keeper.ts';
+import { Fleet } from '../fleet/fleet.ts';
 import { putToken } from '../identity/api-tokens.ts';
 import { Identity } from '../identity/identity.ts';
 import { newTokenText } from '../identity/token.ts';
@@ -47,9 +48,16 @@ export class Rest {
     const folder = mkdtempSync(join(tmpdir(), 'vrouter-ca-'));
     const provider = await Authority.open(folder, null, desk.unixMs);
     const keeper = await CertificateKeeper.start({ ...desk, provider, hosts: ['127.0.0.1'], log });
+    const fleet = await Fleet.enter({
+      ...desk,
+      shared: false,
+      dataFolder: folder,
+      urls: ['https://127.0.0.1:8443'],
+      log,
+    });
     // All of it is read and made; the tests do not renew anything.
     rmSync(folder, { recursive: true });
-    const { app } = await restServer(desk, identity, keeper, metrics, words, options, log);
+    const { app } = await restServer(desk, identity, keeper, fleet, metrics, words, options, log);
     await app.ready();
     return new Rest(app, await testerToken(desk, identity));
   }

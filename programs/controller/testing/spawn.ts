@@ -14,6 +14,7 @@ export class ControllerProcess {
   readonly child: ChildProcess;
   readonly rest: string;
   readonly agents: string;
+  readonly agentsPort: number;
   readonly rootFingerprint: string;
   /** The administrator's; '' where it was moved away. */
   token: string;
@@ -24,13 +25,14 @@ export class ControllerProcess {
     child: ChildProcess,
     log: () => string,
     token: string,
-    where: { rest: string; agents: string; rootFingerprint: string },
+    where: { rest: string; agents: string; agentsPort: number; rootFingerprint: string },
   ) {
     this.child = child;
     this.log = log;
     this.token = token;
     this.rest = where.rest;
     this.agents = where.agents;
+    this.agentsPort = where.agentsPort;
     this.rootFingerprint = where.rootFingerprint;
   }
 

@@ -31,7 +31,7 @@ export async function openDesk(path: string, clock = { unixMs: 1_800_000_000_000
   const roster = new Roster(db, GRACE_MS, backend.feed.shared);
   await roster.load();
   const events = new EventBus(unixMs);
-  const agentsUrl = () => 'https://127.0.0.1:8443';
+  const agentsUrls = () => ['https://127.0.0.1:8443'];
   const { feed } = backend;
-  return { clock, feed, db, desired, roster, events, unixMs, agentsUrl, rootFingerprint: 'ab'.repeat(32) };
+  return { clock, feed, db, desired, roster, events, unixMs, agentsUrls, rootFingerprint: 'ab'.repeat(32) };
 }

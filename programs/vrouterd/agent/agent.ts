@@ -6,24 +6,30 @@ import { createHash, randomBytes } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PollReply, Succession } from '@vrouter/api/agent/agent.ts';
 import type { CertificateState, CertificateTimes } from '@vrouter/api/agent/lifetime.ts';
-import type { PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
+import type { Outlook, PlanReply, StatusReply } from '@vrouter/api/gateway/gateway.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
-import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import type { Events } from '../events.ts';
 import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
-import { Backoff } from './backoff.ts';
+import { Addresses, validUrls } from './addresses.ts';
+import { CallFailed } from './client.ts';
 import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
-import { Poller, type PollHost, type PollReport, type PollState } from './poll.ts';
+import { outlookOf } from './outlook.ts';
+import { FIRST_POLL_MS, Poller, type PollHost, type PollReport, type PollState } from './poll.ts';
 import { ControllerState, type SyncChange } from './sync.ts';
 
 export interface AgentParts {
   readonly store: Store;
   readonly identity: Identity;
   readonly join: JoinString | null;
+  /** Addresses that the configuration file names besides. */
+  readonly controllers: readonly string[];
+  /** What becomes of what the controller has said when it says that this gateway was deleted. */
+  readonly onDeleted: 'keep' | 'flush';
   readonly events: Events;
   readonly log: Logger;
   /** Makes a stored change true; resolves when it has been tried. */
@@ -40,9 +46,12 @@ const PASSING: readonly ProblemCode[] = [
   'request.limited',
   'timeout',
   'internal',
+  'store.unavailable',
   'ca.unreachable',
   'ca.refused',
 ];
+/** Longest wait between two tries to join, ms: somebody waits for it. */
+const JOIN_CAP_MS = 15_000;
 /** Between two notes of the last poll in the store, ms. */
 const NOTE_POLL_MS = 60_000;
 
@@ -56,10 +65,17 @@ export class ControllerAgent implements PollHost {
   readonly #stop = new AbortController();
   #running: Promise<void> = Promise.resolve();
   #poller: Poller | null = null;
+  #addresses: Addresses;
+  #learnt: readonly string[] = [];
+  /** As the configuration file names them now. */
+  #said: readonly string[];
+  /** When a controller said that this gateway was deleted, Unix ms. */
+  #deletedUnixMs: number | null;
   #enrolment: Enrolment | null;
   #pollState: ControllerStatus['state'] = 'none';
-  #lastError: string | null = null;
+  #lastError: Problem | null = null;
   #lastPollUnixMs: number | null;
+  #stateSinceUnixMs = Date.now();
   #notedPollUnixMs = 0;
   #clockOffsetMs: number | null = null;
   readonly #clock = new ControllerClock(Date.now, () => performance.now());
@@ -71,6 +87,9 @@ export class ControllerAgent implements PollHost {
   constructor(parts: AgentParts, stored: readonly StoredIntent[]) {
     this.#parts = parts;
     this.#enrolment = parts.store.enrolment();
+    this.#said = parts.controllers;
+    this.#deletedUnixMs = parts.store.deletedUnixMs();
+    this.#addresses = this.#known();
     const sync = parts.store.syncState();
     const bodies = stored.filter(({ source }) => source === 'controller');
     this.#state = new ControllerState(
@@ -106,16 +125,46 @@ export class ControllerAgent implements PollHost {
     return this.#held;
   }
 
+  /** The addresses that the configuration file names, from now on. */
+  sayControllers(urls: readonly string[]): void {
+    this.#said = urls;
+    this.#addresses.say('file', urls);
+  }
+
   status(): ControllerStatus {
+    const addresses = this.#addresses.states(performance.now());
+    const { url = null } = addresses[0] ?? {};
+    const why = this.#lastError;
     return {
-      url: this.#enrolment?.controllerUrl ?? this.#parts.join?.controllerUrl ?? null,
+      url,
       state: this.#pollState,
       lastPollUnixMs: this.#lastPollUnixMs,
-      lastError: this.#lastError,
-      certificateExpiresUnixMs: this.#poller?.certificateExpiresUnixMs() ?? null,
+      lastError: why === null ? null : `${why.message} (${why.code})`,
+      certificateExpiresUnixMs: this.#poller?.certificateTimes().notAfterUnixMs ?? null,
       certificateState: this.#certificateState,
       clockOffsetMs: this.#clockOffsetMs,
+      addresses,
+      outlook: this.outlook(addresses),
     };
+  }
+
+  /** How it stands with the controller, in words. */
+  outlook(addresses = this.#addresses.states(performance.now())): Outlook {
+    return outlookOf({
+      state: this.#pollState,
+      hasJoined: this.#poller !== null,
+      why: this.#lastError,
+      addresses,
+      lastPollUnixMs: this.#lastPollUnixMs,
+      stateSinceUnixMs: this.#stateSinceUnixMs,
+      certificate: this.#poller?.certificateTimes() ?? null,
+      clockOffsetMs: this.#clockOffsetMs,
+      deletedUnixMs: this.#deletedUnixMs,
+      onDeleted: this.#parts.onDeleted,
+      held: this.#held,
+      storedVersion: this.#state.version,
+      nowUnixMs: Date.now(),
+    });
   }
 
   /** Asks for another certificate with the next poll. Throws ProblemError `certificate.required` when there is none to renew. */
@@ -123,12 +172,17 @@ export class ControllerAgent implements PollHost {
     if (this.#poller === null)
       throw new ProblemError(problem('certificate.required', 'this gateway has not joined a controller yet'));
     this.#poller.renewSoon();
-    return { expiresUnixMs: this.#poller.certificateExpiresUnixMs() };
+    return { expiresUnixMs: this.#poller.certificateTimes().notAfterUnixMs };
   }
 
   /** Agrees to the very version that is held; the poll that takes it goes out at once. Throws ProblemError `intent.notFound` when nothing is. */
   confirmHeld(): { readonly version: number } {
-    if (this.#held === null) throw new ProblemError(problem('intent.notFound', 'nothing is held back'));
+    if (this.#held === null) {
+      const { condition, summary } = this.outlook();
+      const unheard =
+        this.#pollState === 'connected' || condition === 'standalone' ? '' : `, as far as is known here: ${summary}`;
+      throw new ProblemError(problem('intent.notFound', `nothing is held back${unheard}`));
+    }
     const { version } = this.#held;
     this.#confirmedVersion = version;
     this.#poller?.hurry();
@@ -156,6 +210,8 @@ export class ControllerAgent implements PollHost {
 
   async take(reply: PollReply): Promise<boolean> {
     this.#lastPollUnixMs = Date.now();
+    this.#noteDeleted(null);
+    this.#learn(reply.controllers ?? []);
     const outcome = this.#state.judge(
       reply,
       this.#confirmedVersion !== null && reply.version >= this.#confirmedVersion,
@@ -170,7 +226,7 @@ export class ControllerAgent implements PollHost {
         this.#parts.log.warn({ why: outcome.why }, 'asking for the whole state');
         // A whole state that does not fit either is a fault that asking again at once will not mend.
         if (reply.baseVersion === null)
-          this.state('unreachable', `the controller's state is not what it says: ${outcome.why}`);
+          this.state('unreachable', problem('internal', `the controller's state is not what it says: ${outcome.why}`));
         this.#full = true;
         return reply.baseVersion !== null;
       case 'held':
@@ -196,10 +252,59 @@ export class ControllerAgent implements PollHost {
     }
   }
 
-  state(state: PollState, error: string | null): void {
-    if (state !== this.#pollState) this.#parts.events.emit('poll', error === null ? state : `${state}: ${error}`);
+  state(state: PollState | 'joining' | 'deleted', why: Problem | null): void {
+    if (state !== this.#pollState)
+      this.#parts.events.emit('poll', why === null ? state : `${state}: ${why.message} (${why.code})`);
+    this.#enter(state);
+    this.#lastError = why;
+  }
+
+  #enter(state: ControllerStatus['state']): void {
+    if (state !== this.#pollState) this.#stateSinceUnixMs = Date.now();
     this.#pollState = state;
-    this.#lastError = error;
+  }
+
+  /** Keeps what is on the plane, or takes it away, as this host's own file says; its own intents stay in any case. */
+  async deleted(why: Problem): Promise<void> {
+    const { store, log, onDeleted } = this.#parts;
+    this.#noteDeleted(this.#deletedUnixMs ?? Date.now());
+    const change = this.#state.emptying();
+    const what = onDeleted === 'keep' ? 'what it said last stays on the plane' : 'what it has said is taken away';
+    log.error({ why: why.message, onDeleted }, `this gateway was deleted at its controller; ${what}`);
+    if (onDeleted === 'flush' && change.remove.length > 0) {
+      store.commit('controller', change, { version: 0, hash: null, lastPollUnixMs: this.#lastPollUnixMs });
+      this.#state.accept(change);
+      await this.#parts.apply(change);
+    }
+    this.state('deleted', why);
+  }
+
+  /** Null: a controller has answered again, since it was restored, or this gateway has joined anew. */
+  #noteDeleted(unixMs: number | null): void {
+    if (unixMs === this.#deletedUnixMs) return;
+    this.#deletedUnixMs = unixMs;
+    this.#parts.store.noteDeleted(unixMs);
+  }
+
+  /** What the controllers say of where they are is kept; an empty list says nothing. */
+  #learn(controllers: readonly string[]): void {
+    const urls = validUrls(controllers);
+    const { store, log } = this.#parts;
+    if (urls.length === 0 || urls.join() === this.#learnt.join()) return;
+    this.#learnt = urls;
+    store.saveControllerAddresses('learnt', urls);
+    this.#addresses.say('learnt', urls);
+    log.info({ controllers: urls }, 'addresses of controllers learnt');
+  }
+
+  /** All addresses that this gateway knows, whoever named them. */
+  #known(): Addresses {
+    const { store, join } = this.#parts;
+    this.#learnt = store.controllerAddresses('learnt');
+    const isTheirs = join !== null && this.#enrolment?.joinTokenHash === tokenHash(join);
+    const joined = isTheirs ? join.controllerUrls : [];
+    const named = [...new Set([...joined, ...store.controllerAddresses('join')])];
+    return new Addresses({ file: this.#said, join: named, learnt: this.#learnt });
   }
 
   clockOffset(ms: number): void {
@@ -245,10 +350,12 @@ export class ControllerAgent implements PollHost {
       this.#parts.log.info('no controller: neither enrolled nor given a join string');
       return;
     }
+    let hasJoined = false;
     // The string that this gateway joined with may stay in its configuration; another one is a wish to join anew.
     if (join !== null && (!enrolled || this.#enrolment?.joinTokenHash !== tokenHash(join))) {
       try {
         await this.#join(join, signal);
+        hasJoined = true;
       } catch (thrown) {
         if (!enrolled || signal.aborted) throw thrown;
         this.#parts.log.error(
@@ -259,46 +366,58 @@ export class ControllerAgent implements PollHost {
     }
     const credentials = identity.credentials();
     if (credentials === null || this.#enrolment === null) return;
-    const { controllerUrl, gatewayId } = this.#enrolment;
-    this.#pollState = 'connecting';
-    const bootId = randomBytes(16).toString('hex');
-    this.#poller = new Poller(
-      controllerUrl,
-      gatewayId,
-      bootId,
+    this.#addresses = this.#known();
+    if (hasJoined) this.#noteDeleted(null);
+    this.#enter(this.#deletedUnixMs === null ? 'connecting' : 'deleted');
+    this.#poller = new Poller({
+      addresses: this.#addresses,
+      gatewayId: this.#enrolment.gatewayId,
+      bootId: randomBytes(16).toString('hex'),
       credentials,
       identity,
-      this,
-      this.#clock,
-      this.#parts.log,
-    );
-    await this.#poller.run(signal);
+      host: this,
+      clock: this.#clock,
+      log: this.#parts.log,
+    });
+    await this.#poller.run(signal, hasJoined ? 0 : Math.random() * FIRST_POLL_MS);
   }
 
   /** Tries until it works, or until the controller's answer can only be mended by a person. */
   async #join(join: JoinString, signal: AbortSignal): Promise<void> {
     const { identity, store, events, log } = this.#parts;
-    const backoff = new Backoff(500, 30_000);
-    this.#pollState = 'joining';
+    const addresses = new Addresses({ file: [], join: join.controllerUrls, learnt: [] });
+    const nowMs = () => performance.now();
+    this.#addresses = addresses;
+    this.#enter('joining');
     while (!signal.aborted) {
+      const url = addresses.pick(nowMs());
+      if (url === null) {
+        await delay(addresses.waitMs(nowMs()), undefined, { signal }).catch(() => {});
+        continue;
+      }
       try {
-        this.#enrolment = await enrol(join, identity, store, this.#clock, signal);
-        events.emit('poll', `joined ${join.controllerUrl} as ${this.#enrolment.name}`);
+        this.#enrolment = await enrol(join, url, identity, store, this.#clock, signal);
+        events.emit('poll', `joined ${url} as ${this.#enrolment.name}`);
         this.#state.forget();
-        log.info({ vrouter: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId }, 'joined');
+        log.info({ vrouter: this.#enrolment.name, gatewayId: this.#enrolment.gatewayId, controller: url }, 'joined');
         return;
       } catch (thrown) {
         if (signal.aborted) return;
-        if (!PASSING.includes(toProblem(thrown).code)) throw thrown;
-        this.#fail('unreachable', thrown);
-        await delay(backoff.nextMs(), undefined, { signal }).catch(() => {});
+        const why = toProblem(thrown);
+        const retryAfterMs = thrown instanceof CallFailed ? thrown.retryAfterMs : null;
+        const waits = retryAfterMs === null ? {} : { waitMs: retryAfterMs + Math.random() * JOIN_CAP_MS };
+        addresses.failed(url, nowMs(), { why, isAway: true, capMs: JOIN_CAP_MS, ...waits });
+        // One of several that is another controller than was meant is left alone; any other refusal is meant for us.
+        const isElsewhere = why.code === 'tls.fingerprint' && !addresses.areAllOpen(nowMs());
+        if (!PASSING.includes(why.code) && !isElsewhere) throw thrown;
+        this.#fail('joining', thrown);
       }
     }
   }
 
-  #fail(state: PollState, thrown: unknown): void {
+  #fail(state: 'joining' | 'refused', thrown: unknown): void {
     const why = toProblem(thrown);
-    this.state(state, `${why.message} (${why.code})`);
+    this.state(state, why);
     this.#parts.log.error({ code: why.code, why: why.message }, 'controller');
   }
 }

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Backoff } from './backoff.ts';
+import { Backoff, LASTING_MS } from './backoff.ts';
 
 /** The longest of many waits after `failures` failures. */
 function longest(failures: number, capMs?: number): number {
   let most = 0;
   for (let round = 0; round < 500; round++) {
     const backoff = new Backoff(1000, 15_000);
-    for (let i = 1; i < failures; i++) backoff.nextMs();
-    most = Math.max(most, backoff.nextMs(capMs));
+    for (let i = 1; i < failures; i++) backoff.failed(0);
+    most = Math.max(most, backoff.failed(0, capMs));
   }
   return most;
 }
@@ -28,9 +28,24 @@ test('waits double up to the cap, and spread over all of it', () => {
   }
 });
 
-test('a success begins anew', () => {
+test('a success that has lasted begins anew, a short one does not', () => {
+  let most = 0;
+  for (let round = 0; round < 500; round++) {
+    const backoff = new Backoff(1000, 15_000);
+    for (let i = 0; i < 20; i++) backoff.failed(i);
+    backoff.succeeded(1000);
+    backoff.succeeded(1000 + LASTING_MS - 1);
+    most = Math.max(most, backoff.failed(1000 + LASTING_MS - 1));
+    backoff.succeeded(50_000);
+    backoff.succeeded(60_000);
+    assert.ok(backoff.failed(50_000 + LASTING_MS) <= 1000);
+  }
+  assert.ok(most > 10_000, `after a short success the waits are as long as before: ${most}`);
+});
+
+test('reset begins anew at once', () => {
   const backoff = new Backoff(1000, 15_000);
-  for (let i = 0; i < 20; i++) backoff.nextMs();
+  for (let i = 0; i < 20; i++) backoff.failed(0);
   backoff.reset();
-  assert.ok(backoff.nextMs() <= 1000);
+  assert.ok(backoff.failed(0) <= 1000);
 });

@@ -20,6 +20,60 @@ export class PollRefused extends ProblemError {
   }
 }
 
+/** A call that failed, with what says when to make the next one. */
+export class CallFailed extends ProblemError {
+  /** Nobody took the connection, or not whom we mean: nothing was asked. */
+  readonly isAway: boolean;
+  /** What `Retry-After` asked for, ms; null when it did not. */
+  readonly retryAfterMs: number | null;
+
+  constructor(
+    code: ProblemCode,
+    message: string,
+    { isAway = false, retryAfterMs = null }: { readonly isAway?: boolean; readonly retryAfterMs?: number | null } = {},
+  ) {
+    super(problem(code, message));
+    this.isAway = isAway;
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+/** How a connection that never was ends: errno of connect(2), of the resolver, and undici's own. */
+const NO_CONNECTION = [
+  'ECONNREFUSED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EADDRNOTAVAIL',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'UND_ERR_CONNECT_TIMEOUT',
+];
+/** Longest `Retry-After` that is obeyed, ms: who says more is not asked to be waited for. */
+const RETRY_AFTER_MAX_MS = 3_600_000;
+
+/** Time that a connection may take, and an answer once it was asked, ms. Short ones where somebody else can be asked instead. */
+export interface Patience {
+  readonly connectMs: number;
+  readonly answerMs: number;
+}
+
+export const PATIENT: Patience = { connectMs: 10_000, answerMs: 40_000 };
+/** Of two that vanish without a word no gateway notices more than this. An answer may be held for five seconds. */
+export const BRISK: Patience = { connectMs: 4000, answerMs: 15_000 };
+
+/** What OpenSSL and Node say of certificates that do not lead to our root, or are for another name. */
+const STRANGER_CODES = [
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'CERT_SIGNATURE_FAILURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+];
+
 /** What OpenSSL says of certificates that are fine but for the time of our clock. */
 const TIME_CODES = ['CERT_HAS_EXPIRED', 'CERT_NOT_YET_VALID'];
 
@@ -30,6 +84,7 @@ export class ControllerClient {
   readonly #tls: { readonly key?: string; readonly cert?: string };
   /** Time that an honest controller is never before, Unix ms. */
   readonly #floorUnixMs: number;
+  readonly #patience: Patience;
   #agent: Agent;
   /** Certificates are judged by the controller's clock, since ours is wrong. */
   #isByTheirs: boolean;
@@ -40,8 +95,10 @@ export class ControllerClient {
     roots: string,
     credentials: Pick<AgentCredentials, 'key' | 'chain'> | null,
     clock: ControllerClock,
+    patience: Patience = PATIENT,
   ) {
     this.#url = url;
+    this.#patience = patience;
     this.#roots = roots;
     this.#clock = clock;
     this.#tls = credentials === null ? {} : { key: credentials.key, cert: credentials.chain };
@@ -56,7 +113,23 @@ export class ControllerClient {
    * certificate look bad, its clock is asked for and the question repeated.
    */
   async post<S extends z.ZodType>(path: string, body: unknown, reply: S, signal: AbortSignal): Promise<z.infer<S>> {
-    const ask = () => call(this.#agent, 'POST', this.#url + path, body, reply, signal);
+    return this.#ask('POST', path, body, reply, signal);
+  }
+
+  /** As `post`, for what is only looked at. */
+  async get<S extends z.ZodType>(path: string, reply: S, signal: AbortSignal): Promise<z.infer<S>> {
+    return this.#ask('GET', path, undefined, reply, signal);
+  }
+
+  async #ask<S extends z.ZodType>(
+    method: 'GET' | 'POST',
+    path: string,
+    body: unknown,
+    reply: S,
+    signal: AbortSignal,
+  ): Promise<z.infer<S>> {
+    const { answerMs } = this.#patience;
+    const ask = () => call(this.#agent, method, this.#url + path, body, reply, signal, answerMs);
     if (this.#isByTheirs !== this.#clock.isOursWrong) await this.#reconnect();
     try {
       return await ask();
@@ -76,7 +149,7 @@ export class ControllerClient {
   }
 
   #connected(): Agent {
-    const options = { ...this.#tls, ca: this.#roots, timeout: 10_000 };
+    const options = { ...this.#tls, ca: this.#roots, timeout: this.#patience.connectMs };
     // Good by either clock: by ours it would be anyway, and it may be the controller's that is wrong.
     const judge = (chain: X509Certificate[], host: string) =>
       distrust(chain, this.#roots, host, this.#clock.ourUnixMs()) === null
@@ -179,41 +252,55 @@ async function call<S extends z.ZodType>(
   body: unknown,
   reply: S,
   signal: AbortSignal,
+  answerMs: number = PATIENT.answerMs,
 ): Promise<z.infer<S>> {
   let status: number;
   let text: string;
+  let retryAfterMs: number | null;
   try {
     const response = await request(url, {
       dispatcher,
       method,
       signal,
-      headersTimeout: 40_000,
-      bodyTimeout: 40_000,
+      headersTimeout: answerMs,
+      bodyTimeout: answerMs,
       ...(body === undefined ? {} : { body: JSON.stringify(body), headers: { 'content-type': 'application/json' } }),
     });
     status = response.statusCode;
+    retryAfterMs = readRetryAfter(response.headers['retry-after'], Date.now());
     text = await response.body.text();
   } catch (thrown) {
     if (signal.aborted) throw thrown;
     const message = `${url}: ${describe(thrown)}`;
-    throw isTime(thrown) ? new ClockTrouble(message) : new ProblemError(problem('controller.unreachable', message));
+    if (isTime(thrown)) throw new ClockTrouble(message);
+    if (isStranger(thrown)) throw new CallFailed('tls.fingerprint', message, { isAway: true });
+    throw new CallFailed('controller.unreachable', message, { isAway: isAway(thrown) });
   }
-  return readReply(url, status, text, reply);
+  return readReply(url, status, text, reply, retryAfterMs);
 }
 
 /**
  * What an answer says. Throws ProblemError: `controller.unreachable` for what nobody can read, `PollRefused`, or the problem that it tells.
  */
-export function readReply<S extends z.ZodType>(url: string, status: number, text: string, reply: S): z.infer<S> {
+export function readReply<S extends z.ZodType>(
+  url: string,
+  status: number,
+  text: string,
+  reply: S,
+  retryAfterMs: number | null = null,
+): z.infer<S> {
   let json: unknown;
   try {
     json = JSON.parse(text);
   } catch {
-    throw new ProblemError(problem('controller.unreachable', `${url} answered ${status} without JSON`));
+    throw new CallFailed('controller.unreachable', `${url} answered ${status} without JSON`, { retryAfterMs });
   }
   const refusal = pollRefusal.safeParse(json);
   if (refusal.success) throw new PollRefused(refusal.data.error.message, refusal.data.nextNonce);
-  if (status >= 400) throw new ProblemError(theirProblem(json, status));
+  if (status >= 400) {
+    const { code, message } = theirProblem(json, status);
+    throw new CallFailed(code, message, { retryAfterMs });
+  }
   const parsed = reply.safeParse(json);
   if (parsed.success) return parsed.data;
   const issue = parsed.error.issues[0];
@@ -229,11 +316,30 @@ function theirProblem(json: unknown, status: number): { code: ProblemCode; messa
   return { code, message: typeof error?.message === 'string' ? error.message : `the controller answered ${status}` };
 }
 
+/** RFC 9110 section 10.2.3: seconds, or a date. ms from `nowUnixMs` on; null when it is neither. */
+export function readRetryAfter(header: string | string[] | undefined, nowUnixMs: number): number | null {
+  const text = (Array.isArray(header) ? header[0] : header)?.trim() ?? '';
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : Date.parse(text) - nowUnixMs;
+  return text === '' || Number.isNaN(ms) ? null : Math.min(RETRY_AFTER_MAX_MS, Math.max(0, ms));
+}
+
 /** The server's certificate is bad by our clock, or by what we took for its own. */
-class ClockTrouble extends ProblemError {
+class ClockTrouble extends CallFailed {
   constructor(message: string) {
-    super(problem('controller.unreachable', message));
+    super('controller.unreachable', message, { isAway: true });
   }
+}
+
+/** Nobody took the connection. */
+function isAway(thrown: unknown): boolean {
+  return thrown instanceof Error && 'code' in thrown && NO_CONNECTION.includes(String(thrown.code));
+}
+
+/** Whoever took it has another authority, or another name: not a controller of ours. */
+function isStranger(thrown: unknown): boolean {
+  if (thrown instanceof Distrust) return true;
+  if (!(thrown instanceof Error) || !('code' in thrown)) return false;
+  return STRANGER_CODES.includes(String(thrown.code));
 }
 
 function isTime(thrown: unknown): boolean {

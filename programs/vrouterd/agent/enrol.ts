@@ -1,4 +1,4 @@
-/** From a join string to a certificate: discover, compare the root, make key and request, register, keep what was given. */
+/** From a join string to a certificate at one controller: discover, compare the root, make key and request, register, keep what was given. */
 import { hostname } from 'node:os';
 import { AGENT_PROTOCOL_VERSION, registerReply } from '@vrouter/api/agent/agent.ts';
 import { formatKey } from '@vrouter/core/bytes.ts';
@@ -6,6 +6,7 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { systemCrypto } from '@vrouter/host/crypto/system.ts';
 import type { Enrolment, Store } from '../store/store.ts';
 import { VERSION } from '../version.ts';
+import { validUrls } from './addresses.ts';
 import { ControllerClient, discover } from './client.ts';
 import type { ControllerClock } from './clock.ts';
 import type { Identity } from './identity.ts';
@@ -19,12 +20,13 @@ import { makeKeyAndRequest } from './request.ts';
  */
 export async function enrol(
   joining: JoinString,
+  controllerUrl: string,
   identity: Identity,
   store: Store,
   clock: ControllerClock,
   signal: AbortSignal,
 ): Promise<Enrolment> {
-  const found = await discover(joining.controllerUrl, joining.rootFingerprint, signal);
+  const found = await discover(controllerUrl, joining.rootFingerprint, signal);
   if (!found.protocolVersions.includes(AGENT_PROTOCOL_VERSION)) {
     const theirs = found.protocolVersions.join(', ');
     const message = `the controller speaks protocol ${theirs}, this vrouterd ${AGENT_PROTOCOL_VERSION}: update the older one`;
@@ -32,7 +34,7 @@ export async function enrol(
   }
   const pending = await identity.pending(() => makeKeyAndRequest(''));
   const wireguardPublicKey = formatKey(systemCrypto().publicKey(await identity.wireguardKey()));
-  const client = new ControllerClient(joining.controllerUrl, found.rootCertificate, null, clock);
+  const client = new ControllerClient(controllerUrl, found.rootCertificate, null, clock);
   try {
     const body = {
       token: joining.token,
@@ -48,13 +50,13 @@ export async function enrol(
       name: reply.name,
       assignedIp: reply.assignedIp,
       wireguardPublicKey,
-      controllerUrl: joining.controllerUrl,
+      controllerUrl,
       controllerId: reply.controllerId,
       rootFingerprint: joining.rootFingerprint,
       joinTokenHash: tokenHash(joining),
     };
     // The certificate goes last: without it a restart simply joins again.
-    store.saveEnrolment(enrolment);
+    store.saveEnrolment(enrolment, { join: joining.controllerUrls, learnt: validUrls(reply.controllers ?? []) });
     const root = reply.roots?.join('') ?? found.rootCertificate;
     await identity.save({ key: pending.key, chain: reply.certificateChain.join(''), root });
     return enrolment;

@@ -9,8 +9,20 @@ test('a join string gives the controller, the token and the fingerprint', () => 
   const parsed = parseJoinString(` https://router.example:8443/#${token}~${fingerprint}\n`);
   assert.deepEqual(parsed, {
     ok: true,
-    value: { controllerUrl: 'https://router.example:8443', token, rootFingerprint: fingerprint },
+    value: { controllerUrls: ['https://router.example:8443'], token, rootFingerprint: fingerprint },
   });
+});
+
+test('a join string names several controllers, each once', () => {
+  const parsed = parseJoinString(
+    `https://a.example:8443/?also=b.example:8443,[2001:db8::1]:9443,A.example:8443#${token}~${fingerprint}`,
+  );
+  assert.ok(parsed.ok);
+  assert.deepEqual(parsed.value.controllerUrls, [
+    'https://a.example:8443',
+    'https://b.example:8443',
+    'https://[2001:db8::1]:9443',
+  ]);
 });
 
 for (const [name, text] of [
@@ -20,6 +32,12 @@ for (const [name, text] of [
   ['no fingerprint', `https://h:8443/#${token}`],
   ['short fingerprint', `https://h:8443/#${token}~abcd`],
   ['upper-case fingerprint', `https://h:8443/#${token}~${fingerprint.toUpperCase()}`],
+  ['another controller with a path', `https://h:8443/?also=i:8443/x#${token}~${fingerprint}`],
+  ['another controller that is no host', `https://h:8443/?also=i:port#${token}~${fingerprint}`],
+  [
+    'too many controllers',
+    `https://h:8443/?also=${Array.from({ length: 16 }, (_, i) => `h${i}:1`)}#${token}~${fingerprint}`,
+  ],
   ['another kind of token', `https://h:8443/#abc~${fingerprint}`],
 ] as const)
   test(`refused without repeating the token: ${name}`, () => {

@@ -99,6 +99,11 @@ export class ControllerState {
     this.#version = 0;
   }
 
+  /** The change that takes away everything that the controller has said; the version begins anew. */
+  emptying(): SyncChange {
+    return { version: 0, hash: new StateHash(this.#sha256).hex(), put: [], remove: [...this.#bodies.keys()] };
+  }
+
   #drop(key: IntentKey): void {
     const old = this.#bodies.get(key);
     if (old === undefined) return;

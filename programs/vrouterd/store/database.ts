@@ -34,6 +34,10 @@ const migrations: readonly string[] = [
   `CREATE TABLE successions (
      link TEXT NOT NULL, public_key TEXT NOT NULL, rotation TEXT NOT NULL, PRIMARY KEY (link, public_key)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE controller_addresses (
+     url TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (source, url)
+   ) STRICT, WITHOUT ROWID;
+   ALTER TABLE controller_state ADD COLUMN deleted_unix_ms INTEGER;`,
 ];
 
 /** A database that ends with the process, for tests. */

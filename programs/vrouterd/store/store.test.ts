@@ -32,7 +32,7 @@ test('what was stored is there after the file is opened again, in the order in w
   const path = temporaryPath(t);
   {
     using store = new Store(openDatabase(path));
-    store.saveEnrolment(enrolment);
+    store.saveEnrolment(enrolment, { join: [enrolment.controllerUrl], learnt: [] });
     store.commit('controller', { put: [{ key: key('vrf/b'), body: { n: 1 } }], remove: [] }, sync(1));
     store.commit('controller', { put: [{ key: key('vrf/a'), body: { n: 2 } }], remove: [] }, sync(2));
     store.commit('controller', { put: [{ key: key('vrf/b'), body: { n: 3 } }], remove: [] }, sync(3));
@@ -53,7 +53,7 @@ test('sources do not touch each other, and a new enrolment forgets the version, 
   store.commit('cli', { put: [{ key: key('vrf/a'), body: 2 }], remove: [] }, null);
   store.commit('cli', { put: [], remove: [key('vrf/zzz')] }, null);
   assert.equal(store.intents().length, 2);
-  store.saveEnrolment(enrolment);
+  store.saveEnrolment(enrolment, { join: [enrolment.controllerUrl], learnt: [] });
   assert.equal(store.intents().length, 2);
   assert.deepEqual(store.syncState(), { version: 0, hash: null, lastPollUnixMs: null });
 });

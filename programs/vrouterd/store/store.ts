@@ -17,6 +17,9 @@ export interface Enrolment {
   readonly joinTokenHash: string;
 }
 
+/** Who named an address of a controller: the join string that was used, or the controllers. */
+export type StoredAddressSource = 'join' | 'learnt';
+
 export interface SyncState {
   readonly version: number;
   readonly hash: string | null;
@@ -97,8 +100,41 @@ export class Store implements Disposable {
     };
   }
 
-  /** A new enrolment is at no version; what an earlier controller said stays until the new one's whole state takes its place. */
-  saveEnrolment(e: Enrolment): void {
+  /** Addresses of controllers as `source` has named them. The one that was joined is always among those of the join string. */
+  controllerAddresses(source: StoredAddressSource): string[] {
+    const rows = this.#db.prepare('SELECT url FROM controller_addresses WHERE source = ? ORDER BY url').all(source);
+    const urls = rows.map((row) => String(row.url));
+    const joined = source === 'join' ? this.enrolment()?.controllerUrl : undefined;
+    return joined === undefined || urls.includes(joined) ? urls : [joined, ...urls];
+  }
+
+  /** Replaces them. */
+  saveControllerAddresses(source: StoredAddressSource, urls: readonly string[]): void {
+    transaction(this.#db, () => this.#putAddresses(source, urls));
+  }
+
+  #putAddresses(source: StoredAddressSource, urls: readonly string[]): void {
+    this.#db.prepare('DELETE FROM controller_addresses WHERE source = ?').run(source);
+    const insert = this.#db.prepare('INSERT OR IGNORE INTO controller_addresses (url, source) VALUES (?, ?)');
+    for (const url of urls) insert.run(url, source);
+  }
+
+  /** When a controller said that this gateway was deleted, Unix ms; null: none did, or it has joined anew. */
+  deletedUnixMs(): number | null {
+    const at = this.#db.prepare('SELECT deleted_unix_ms FROM controller_state WHERE id = 1').get()?.deleted_unix_ms;
+    return at == null ? null : Number(at);
+  }
+
+  /** Null takes it back. */
+  noteDeleted(unixMs: number | null): void {
+    this.#db.prepare('UPDATE controller_state SET deleted_unix_ms = ? WHERE id = 1').run(unixMs);
+  }
+
+  /**
+   * A new enrolment is at no version; what an earlier controller said stays until the new one's whole state takes its place. `addresses`:
+   * where the join string and the answer to it say that controllers are.
+   */
+  saveEnrolment(e: Enrolment, addresses: { readonly [S in StoredAddressSource]: readonly string[] }): void {
     transaction(this.#db, () => {
       this.#db
         .prepare(
@@ -116,6 +152,7 @@ export class Store implements Disposable {
           e.joinTokenHash,
         );
       this.#db.prepare('DELETE FROM sync_state').run();
+      for (const source of ['join', 'learnt'] as const) this.#putAddresses(source, addresses[source]);
     });
   }
 

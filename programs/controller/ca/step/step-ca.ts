@@ -160,6 +160,9 @@ export class StepCa implements CertificateProvider {
     return { state: 'failing', sinceUnixMs, why };
   }
 
+  /** Each controller hears of the authority's intermediates from the authority. */
+  async follow(): Promise<void> {}
+
   async check(): Promise<void> {
     try {
       await this.#client.health();

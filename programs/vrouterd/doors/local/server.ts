@@ -37,6 +37,7 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
   });
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));
+  server.get('/v1/controller', () => daemon.agent.status());
   server.get('/v1/interfaces', async () => ({ interfaces: await interfaceRows(daemon, wgPlace) }));
   server.get('/v1/peers', async () => ({ peers: await peerRows(daemon) }));
   server.get('/v1/routes', () => ({ routes: routeRows(daemon) }));

@@ -135,6 +135,7 @@ export async function planReply(daemon: Daemon): Promise<PlanReply> {
       effect: step.effect,
     })),
     held: daemon.agent.held,
+    controller: daemon.agent.outlook(),
   };
 }
 
