@@ -38,6 +38,8 @@ const SILENT_CAP_MS = 15_000;
 export const FIRST_POLL_MS = 5000;
 /** After a failure, or at another controller, the first answer comes soon, ms; a question that is held less makes us deaf for a while. */
 const ANEW_MS = 1000;
+/** So many refusals for the nonce, in a row, are no change of controllers any more. */
+const REPLAYS_MAX = 4;
 /** Added by chance to what `Retry-After` asks for, ms, so that those who were told alike do not come back together. */
 const RETRY_JITTER_MS = 10_000;
 /** Nobody of ours has answered. */
@@ -233,7 +235,11 @@ export class Poller {
     if (thrown instanceof PollRefused) {
       // The controller was restarted or restored, and has another idea of what comes next. Once, that costs nothing.
       this.#nonce = thrown.nextNonce;
-      if (this.#replays++ === 0) return 0;
+      this.#replays++;
+      if (this.#replays === 1) return 0;
+      // Behind a balancer each of our connections may lead to another controller, and none of them knows us yet.
+      if (this.#replays < REPLAYS_MAX) return Math.random() * 1000 * 2 ** (this.#replays - 2);
+      this.#log.warn({ controller: url, code: why.code, why: why.message }, 'poll failed');
       this.#addresses.failed(url, nowMs(), { why, isAway: true });
       return this.#tell(why, 'unreachable');
     }
