@@ -29,6 +29,7 @@ import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
+import { Keeping } from './store/keeping.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
@@ -62,6 +63,7 @@ export class Daemon implements ReconcileObserver {
   readonly agent: ControllerAgent;
   readonly startedUnixMs = Date.now();
   readonly badIntents = new BadIntents();
+  readonly keeping: Keeping;
   appliedVersion = 0;
   readonly #driver: CountingDriver;
   readonly #log: Logger;
@@ -70,6 +72,8 @@ export class Daemon implements ReconcileObserver {
   readonly #duplicates: Duplicates;
   #allow: Allow;
   #statsFrom = 0;
+  /** Nobody has said yet what should be: what a running engine has is left as it is. */
+  #knowsNothing: boolean;
   #learning: NodeJS.Timeout | undefined;
   #tellDevices: (names: readonly string[]) => void = () => {};
   #devicesTold: string | null = null;
@@ -81,6 +85,7 @@ export class Daemon implements ReconcileObserver {
     this.engine = engine;
     this.#driver = driver;
     this.#log = log;
+    this.keeping = new Keeping(log, this.events);
     this.#lastHeard = new LastHeard(store);
     const outside = {
       tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, FIRST_TABLE)),
@@ -96,24 +101,36 @@ export class Daemon implements ReconcileObserver {
     this.desired.replaceSource('file', fileIntents(config.intents));
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
-    const parts = { store, identity, join: join?.value ?? null, events: this.events, log };
+    const parts = { store, keeping: this.keeping, identity, join: join?.value ?? null, events: this.events, log };
     this.agent = new ControllerAgent(
       { ...parts, apply: (change) => this.#apply(change), report: () => this.#report() },
       stored,
     );
+    this.#knowsNothing = stored.length === 0 && config.intents.length === 0 && this.agent.awaitsFirstState;
   }
 
-  /** First the last good configuration, then the controller. */
+  /**
+   * First the last good configuration, then the controller. With a database that is new there is none, and an empty one would sweep
+   * away what an engine that runs already forwards: so nothing is touched before the controller has spoken.
+   */
   async start(): Promise<void> {
-    this.reconciler.start();
+    if (!this.#knowsNothing) this.reconciler.start();
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
       void this.learn();
       void this.#lookAtLinks();
       this.#lookForDevices();
     }, LEARN_MS);
-    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
+    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS)))
+      this.appliedVersion = this.agent.storedVersion;
     this.agent.start();
+  }
+
+  /** Somebody has said what should be. Idempotent. */
+  #begin(): void {
+    if (this.#knowsNothing) this.reconciler.start();
+    this.#knowsNothing = false;
+    this.reconciler.kick();
   }
 
   /** Makes the file's intents what it says now, and obeys the controller as far as it now says. Throws ProblemError on the first that is wrong; then nothing has changed. */
@@ -122,7 +139,7 @@ export class Daemon implements ReconcileObserver {
     this.#allow = config.allow;
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
-    this.reconciler.kick();
+    this.#begin();
   }
 
   /** The engine goes on forwarding. */
@@ -130,7 +147,7 @@ export class Daemon implements ReconcileObserver {
     clearInterval(this.#learning);
     await this.agent.stop();
     await this.reconciler.stop();
-    this.#lastHeard.save(this.reconciler.observed().values());
+    this.#keep(this.reconciler.observed().values());
     this.store[Symbol.dispose]();
   }
 
@@ -147,8 +164,13 @@ export class Daemon implements ReconcileObserver {
       return { ...row, learned: { ...row.learned, ...learned } };
     });
     this.reconciler.refresh(rows);
-    this.#lastHeard.save(rows);
+    this.#keep(rows);
     return rows;
+  }
+
+  /** Where peers are is kept as soon as it can be; that it cannot now holds back nothing else. */
+  #keep(rows: Iterable<Observed>): void {
+    this.keeping.attempt(() => this.#lastHeard.save(rows));
   }
 
   /** Fresh facts about every peer; what was known before when the plane is away. */
@@ -237,14 +259,14 @@ export class Daemon implements ReconcileObserver {
   /** Starts the engine again and fills it. */
   async startEngine(): Promise<{ readonly started: boolean }> {
     this.engine.allow();
-    this.reconciler.kick();
+    this.#begin();
     return { started: await this.reconciler.settled(10_000) };
   }
 
   applied(steps: readonly Step[], results: readonly Applied[]): void {
-    this.#lastHeard.applied(results, steps);
+    this.keeping.attempt(() => this.#lastHeard.applied(results, steps));
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
-    this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
+    this.#keep(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     this.#tellCovered(steps);
     this.#tellLoud(results);
     for (const [index, step] of steps.entries()) {
@@ -295,7 +317,7 @@ export class Daemon implements ReconcileObserver {
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
-    this.reconciler.kick();
+    this.#begin();
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = change.version;
   }
 
@@ -341,7 +363,9 @@ export class Daemon implements ReconcileObserver {
       ...this.reconciler.failing(),
       ...this.#duplicates.all(),
     ];
-    return all.map(({ key, problem: { code, message } }) => ({ key, code, message }));
+    const { problem: trouble } = this.keeping;
+    const store = trouble === null ? [] : [{ key: 'store', problem: trouble }];
+    return [...store, ...all].map(({ key, problem: { code, message } }) => ({ key, code, message }));
   }
 
   async #stats(): Promise<GatewayStats | null> {
@@ -375,7 +399,7 @@ export class Daemon implements ReconcileObserver {
       const keys = peers.map((peer) => peer.key);
       const rows = await this.#driver.observe(keys, AbortSignal.timeout(2000));
       this.reconciler.refresh(rows);
-      this.#lastHeard.save(rows);
+      this.#keep(rows);
       return peersOf(rows);
     } catch {
       return peers;

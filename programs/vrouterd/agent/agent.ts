@@ -11,6 +11,7 @@ import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import type { Events } from '../events.ts';
+import type { Keeping } from '../store/keeping.ts';
 import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
 import { Backoff } from './backoff.ts';
 import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
@@ -22,6 +23,7 @@ import { ControllerState, type SyncChange } from './sync.ts';
 
 export interface AgentParts {
   readonly store: Store;
+  readonly keeping: Keeping;
   readonly identity: Identity;
   readonly join: JoinString | null;
   readonly events: Events;
@@ -40,6 +42,8 @@ const PASSING: readonly ProblemCode[] = [
   'internal',
   'ca.unreachable',
   'ca.refused',
+  'store.unavailable',
+  'data.unwritable',
 ];
 /** Between two notes of the last poll in the store, ms. */
 const NOTE_POLL_MS = 60_000;
@@ -94,6 +98,11 @@ export class ControllerAgent implements PollHost {
 
   get enrolment(): Enrolment | null {
     return this.#enrolment;
+  }
+
+  /** There is a controller, and it has not said yet what should be. */
+  get awaitsFirstState(): boolean {
+    return this.#state.version === 0 && (this.#parts.join !== null || this.#enrolment !== null);
   }
 
   get storedVersion(): number {
@@ -169,7 +178,8 @@ export class ControllerAgent implements PollHost {
       case 'change': {
         const { change } = outcome;
         const sync = { version: change.version, hash: change.hash, lastPollUnixMs: this.#lastPollUnixMs };
-        this.#parts.store.commit('controller', change, sync);
+        // What is not stored is not made true: the controller would take it for done, and a restart would undo it.
+        if (!this.#parts.keeping.attempt(() => this.#parts.store.commit('controller', change, sync))) return false;
         this.#state.accept(change);
         this.#full = false;
         this.#held = null;
@@ -215,8 +225,7 @@ export class ControllerAgent implements PollHost {
   #notePoll(notMoreOftenMs: number): void {
     const at = this.#lastPollUnixMs;
     if (at === null || at - this.#notedPollUnixMs < notMoreOftenMs) return;
-    this.#parts.store.notePoll(at);
-    this.#notedPollUnixMs = at;
+    if (this.#parts.keeping.attempt(() => this.#parts.store.notePoll(at))) this.#notedPollUnixMs = at;
   }
 
   #hold(outcome: { version: number; removes: number; reason: string }): void {
