@@ -46,6 +46,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'pool.exhausted': { http: 409, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
   'network.overlap': invalid,
   'join.refused': denied,
+  'joinToken.notFound': notFound,
   'join.malformed': invalid,
   'tls.fingerprint': denied,
   'certificate.required': { http: 401, grpc: 'UNAUTHENTICATED', exit: 1 },

@@ -35,6 +35,7 @@ export const problemCodes = [
   'pool.exhausted',
   'network.overlap',
   'join.refused',
+  'joinToken.notFound',
   'join.malformed',
   'tls.fingerprint',
   'certificate.required',

@@ -12,6 +12,7 @@ import { Failure } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
+import { addJoinToken } from './join-token/join-token.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addNatSettings } from './nat-settings/nat-settings.ts';
 import { addPeer } from './peer/peer.ts';
@@ -31,7 +32,7 @@ import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
+The controller (over REST): vrouter, join-token, peer, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
 nat-settings, user, api-token, whoami, audit, ca, history, version.
 
 Examples:
@@ -65,6 +66,7 @@ export function buildProgram(world: World): Command {
   addEngine(program, world);
   addCertificate(program, world);
   addVrouter(program, world);
+  addJoinToken(program, world);
   addPeer(program, world);
   addCa(program, world);
   addRoute(program, world);

@@ -1,5 +1,6 @@
 /** What tests of bad days ask of a network. */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { exchange } from '../../programs/demo/traffic/exchange.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
@@ -20,7 +21,12 @@ export async function passes(network: Network): Promise<void> {
 
 /** A peer of that name is on the gateway's plane. */
 export async function isOnThePlane(network: Network, name: string, ms = 20_000): Promise<void> {
-  await waitFor(`peer ${name} on the plane`, ms, async () =>
-    (await network.gateway.peers()).some((peer) => peer.name === name) ? true : null,
-  );
+  try {
+    await waitFor(`peer ${name} on the plane`, ms, async () =>
+      (await network.gateway.peers()).some((peer) => peer.name === name) ? true : null,
+    );
+  } catch (thrown) {
+    const logs = ['controller', 'gateway'].map((who) => readFileSync(network.path('logs', `${who}.log`), 'utf8'));
+    throw new Error(`${String(thrown)}\n${logs.map((log) => log.slice(-4000)).join('\n')}`);
+  }
 }

@@ -28,6 +28,7 @@ import { judgeRequest } from './guard.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
+import { joinTokenRoutes } from './join-tokens.ts';
 import { natRoutes } from './nat.ts';
 import { natSettingsRoutes } from './nat-settings.ts';
 import { creatingOnce } from './once.ts';
@@ -138,6 +139,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig: { urls } as FastifySwaggerUiConfigOptions });
 
   vrouterRoutes(app, desk);
+  joinTokenRoutes(app, desk);
   peerRoutes(app, desk);
   routeRoutes(app, desk);
   hostInterfaceRoutes(app, desk);

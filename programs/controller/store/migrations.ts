@@ -5,10 +5,11 @@
 import type { Kysely } from 'kysely';
 import { answers } from './steps/answers.ts';
 import { identity } from './steps/identity.ts';
+import { joinTokens } from './steps/join-tokens.ts';
 
 type Migration = (db: Kysely<unknown>) => Promise<void>;
 
-export const migrations: readonly Migration[] = [first, history, identity, answers, fleet];
+export const migrations: readonly Migration[] = [first, history, identity, answers, fleet, joinTokens];
 
 async function first(db: Kysely<unknown>): Promise<void> {
   const { schema } = db;
