@@ -99,6 +99,7 @@ export async function startController(
     vrouters: () => desired.all().length,
     lifetime: () => readCounters(db),
     certificates: () => certificatesOf(roster, desired, unixMs()),
+    clockOffsets: () => clockOffsetsOf(roster, desired),
     authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
@@ -259,6 +260,11 @@ function gatewayCounts(roster: Roster): { registered: number; connected: number;
     counts.held += gateway.held.size;
   }
   return counts;
+}
+
+function* clockOffsetsOf(roster: Roster, desired: Desired): Generator<readonly [string, number]> {
+  for (const { clockOffsetMs, vrouterId } of roster.all())
+    if (clockOffsetMs !== null) yield [desired.byId(vrouterId)?.row.name ?? vrouterId, clockOffsetMs / 1000];
 }
 
 /** What the metrics tell of each gateway's certificate. */

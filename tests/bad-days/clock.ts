@@ -10,10 +10,11 @@ export class Clock {
   readonly #path: string;
   readonly #preload: string;
 
-  constructor(folder: string) {
+  /** `hours`: how far ahead they begin. */
+  constructor(folder: string, hours = 0) {
     this.#path = join(folder, 'clock');
     this.#preload = /^LD_PRELOAD=(.+)$/m.exec(execFileSync('faketime', ['-f', '+0', 'env'], { encoding: 'utf8' }))![1]!;
-    this.#write(0);
+    this.#write(hours);
   }
 
   /** Sets them so many hours ahead, and waits until programs that run have seen it. */

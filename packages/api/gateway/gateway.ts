@@ -169,6 +169,10 @@ export const planReply = z.object({
 });
 export type PlanReply = z.infer<typeof planReply>;
 
+/** This host's clock beside the controller's: `off` by more than 30 s, `critical` by more than 5 min. */
+export const clockState = z.enum(['good', 'off', 'critical']);
+export type ClockState = z.infer<typeof clockState>;
+
 export const statusReply = z.object({
   version: z.string(),
   pid: z.number(),
@@ -192,6 +196,7 @@ export const statusReply = z.object({
     /** By the controller's clock; null before the first poll. */
     certificateState: certificateState.nullable().optional(),
     clockOffsetMs: z.number().nullable(),
+    clockState: clockState.nullable().optional(),
   }),
   held: heldChange.nullable(),
   storedVersion: z.number(),

@@ -1,6 +1,6 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
-import { heldChange, objectError } from '../agent/agent.ts';
+import { capabilities, heldChange, linkStats, objectError } from '../agent/agent.ts';
 import { certificateState } from '../agent/lifetime.ts';
 import { etag, mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
 import { join } from './join-tokens.ts';
@@ -127,9 +127,24 @@ export const vrouterStatus = z.object({
       objects: z.number(),
       reconciles: z.number(),
       driftRepaired: z.number(),
-      drops: z.record(z.string(), z.number()),
+      drops: z.record(z.string(), z.number()).describe('Packets by why they were dropped'),
+      links: z.array(linkStats).optional().describe('Counters of its interfaces; older gateways do not say them'),
+      routes: z
+        .record(z.string(), z.object({ programmed: z.number(), failed: z.number() }))
+        .optional()
+        .describe('Routes by VRF: on the plane, and not to be put there'),
+      natSessions: z.number().nullable().optional(),
+      steps: z.number().optional().describe('Steps of reconcile runs'),
+      stepsFailed: z.number().optional(),
+      lastReconcileMs: z.number().nullable().optional(),
     })
     .nullable(),
+  capabilities: capabilities
+    .nullable()
+    .optional()
+    .describe(
+      "What its plane can hold, and its machine's MAC address, by which nothing is decided; as it was told last",
+    ),
 });
 export type VrouterStatus = z.infer<typeof vrouterStatus>;
 

@@ -1,6 +1,6 @@
 /** One gateway as it is now: who it is, what its last polls told, who waits for it. In memory; the store gets the gist in batches. */
 import { randomBytes } from 'node:crypto';
-import type { GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
+import type { Capabilities, GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
 import { type CertificateState, type CertificateTimes, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
 import { PollSessions } from './sessions.ts';
@@ -15,7 +15,7 @@ export interface PeerHeard {
 }
 
 /** What of a gateway the other controllers are told; what its peers have passed is only known where it polls. */
-type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats'>;
+type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats' | 'capabilities'>;
 
 export class Gateway {
   readonly id: string;
@@ -34,6 +34,8 @@ export class Gateway {
   /** It has a state that the store has lost (lost-state.ts). */
   lost = false;
   clockOffsetMs: number | null = null;
+  /** As it was told last; gateways tell it when it is new. */
+  capabilities: Capabilities | null = null;
   /** The latest that it was given. */
   certificate: CertificateTimes | null;
   /** What was told of it last, so that it is told once. */
@@ -62,6 +64,7 @@ export class Gateway {
     this.errors = poll.errors;
     this.holding = poll.held ?? null;
     if (poll.clockOffsetMs !== undefined) this.clockOffsetMs = poll.clockOffsetMs;
+    if (poll.capabilities !== undefined) this.capabilities = poll.capabilities;
     this.dirty = true;
     if (poll.stats === null) return;
     const { peers, ...stats } = poll.stats;
@@ -78,14 +81,14 @@ export class Gateway {
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
     this.connected = true;
     if (row.told === null) return;
-    const { errors, holding, clockOffsetMs, stats } = JSON.parse(row.told) as Told;
-    Object.assign(this, { errors, holding, clockOffsetMs, stats });
+    const { errors, holding, clockOffsetMs, stats, capabilities = null } = JSON.parse(row.told) as Told;
+    Object.assign(this, { errors, holding, clockOffsetMs, stats, capabilities });
   }
 
   /** `forOthers`: there are controllers that it does not poll at. */
   seen(forOthers: boolean): GatewaySeen {
-    const { errors, holding, clockOffsetMs, stats } = this;
-    const told: Told = { errors, holding, clockOffsetMs, stats };
+    const { errors, holding, clockOffsetMs, stats, capabilities } = this;
+    const told: Told = { errors, holding, clockOffsetMs, stats, capabilities };
     return {
       id: this.id,
       lastPollUnixMs: this.row.lastPollUnixMs ?? 0,

@@ -18,6 +18,8 @@ export interface MetricSources {
   vrouters(): number;
   lifetime(): Promise<ReadonlyMap<string, number>>;
   certificates(): Iterable<CertificateMetric>;
+  /** By vrouter: the controller's clock minus its gateway's, s. */
+  clockOffsets(): Iterable<readonly [vrouter: string, seconds: number]>;
   authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
@@ -81,6 +83,16 @@ export class Metrics {
       registers: [this.registry],
       collect: async () => {
         for (const [what, number] of await sources.lifetime()) lifetime.set({ what }, number);
+      },
+    });
+    const offsets: Gauge<'vrouter'> = new Gauge({
+      name: 'vrouter_controller_clock_offset_seconds',
+      help: "This clock minus the gateway's, by vrouter, as the gateway measured it",
+      labelNames: ['vrouter'],
+      registers: [this.registry],
+      collect: () => {
+        offsets.reset();
+        for (const [vrouter, seconds] of sources.clockOffsets()) offsets.set({ vrouter }, seconds);
       },
     });
     this.#watchCertificates(sources);

@@ -14,7 +14,7 @@ import type { Events } from '../events.ts';
 import type { Keeping } from '../store/keeping.ts';
 import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
 import { Backoff } from './backoff.ts';
-import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
+import { ControllerClock, clockStateOf, offsetText, WRONG_MS } from './clock.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
@@ -29,9 +29,11 @@ export interface AgentParts {
   readonly events: Events;
   readonly log: Logger;
   /** Makes a stored change true; resolves when it has been tried. */
-  apply(change: SyncChange): Promise<void>;
+  apply(change: SyncChange, committedUnixMs: number | null): Promise<void>;
   /** How the gateway is, but for versions. */
   report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'held' | 'clockOffsetMs'>>;
+  /** The last report was answered; or the controller is another, or was started anew, and knows none of them. */
+  heard(controller: 'answered' | 'new'): void;
 }
 
 /** What may be otherwise in a moment, and is no reason to give up joining. */
@@ -109,6 +111,16 @@ export class ControllerAgent implements PollHost {
     return this.#state.version;
   }
 
+  /** Of the stored version; null before the first. */
+  get storedHash(): string | null {
+    return this.#state.hash();
+  }
+
+  /** What the controller's clock says, as far as we know. */
+  get controllerUnixMs(): number {
+    return this.#clock.unixMs();
+  }
+
   get held(): PlanReply['held'] {
     return this.#held;
   }
@@ -122,6 +134,7 @@ export class ControllerAgent implements PollHost {
       certificateExpiresUnixMs: this.#poller?.certificateExpiresUnixMs() ?? null,
       certificateState: this.#certificateState,
       clockOffsetMs: this.#clockOffsetMs,
+      clockState: this.#clockOffsetMs === null ? null : clockStateOf(this.#clockOffsetMs),
     };
   }
 
@@ -153,7 +166,12 @@ export class ControllerAgent implements PollHost {
     };
   }
 
+  forgotten(): void {
+    this.#parts.heard('new');
+  }
+
   async take(reply: PollReply): Promise<boolean> {
+    this.#parts.heard('answered');
     this.#lastPollUnixMs = Date.now();
     const outcome = this.#state.judge(
       reply,
@@ -190,7 +208,7 @@ export class ControllerAgent implements PollHost {
           { version: change.version, put: change.put.length, removed: change.remove.length },
           'stored',
         );
-        await this.#parts.apply(change);
+        await this.#parts.apply(change, reply.committedUnixMs ?? null);
         return true;
       }
     }
@@ -203,12 +221,15 @@ export class ControllerAgent implements PollHost {
   }
 
   clockOffset(ms: number): void {
-    const before = this.#clockOffsetMs;
+    const before = clockStateOf(this.#clockOffsetMs ?? 0);
     this.#clockOffsetMs = ms;
-    if (Math.abs(ms) <= WARN_MS || (before !== null && Math.abs(before) > WARN_MS)) return;
-    const text = `this host's clock is ${offsetText(ms)}; set it (NTP). Certificates are judged by the controller's until then`;
-    this.#parts.log.warn({ offsetMs: Math.round(ms) }, `${text}; WireGuard needs ours to go forward`);
-    this.#parts.events.emit('poll', text);
+    const state = clockStateOf(ms);
+    if (state === 'good' || state === before) return;
+    const judged = Math.abs(ms) > WRONG_MS ? ' Certificates are judged by the controller’s until then.' : '';
+    const text = `this host's clock is ${offsetText(ms)}; set it (NTP).${judged}`;
+    const level = state === 'critical' ? 'error' : 'warn';
+    this.#parts.log[level]({ offsetMs: Math.round(ms), state }, `${text} WireGuard needs ours to go forward`);
+    this.#parts.events.emit('problem', text);
   }
 
   certificate(state: CertificateState, { notAfterUnixMs }: CertificateTimes): void {

@@ -45,6 +45,8 @@ export interface PollHost {
   report(): Promise<PollReport>;
   /** Stores and applies a reply; resolves when it has been tried. False: ask again no sooner than the floor. */
   take(reply: PollReply): Promise<boolean>;
+  /** The controller does not know our last poll: nor what was told before it. */
+  forgotten(): void;
   state(state: PollState, error: string | null): void;
   clockOffset(ms: number): void;
   /** Told before each poll: how the certificate stands by the controller's clock. */
@@ -170,6 +172,7 @@ export class Poller {
     if (thrown instanceof PollRefused) {
       // The controller was restarted or restored, and has another idea of what comes next. Once, that costs nothing.
       this.#nonce = thrown.nextNonce;
+      this.#host.forgotten();
       return this.#backoff.nextMs() / 10;
     }
     const refused =
