@@ -50,6 +50,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'pool.exhausted': { http: 409, grpc: 'RESOURCE_EXHAUSTED', exit: 1 },
   'network.overlap': invalid,
   'join.refused': denied,
+  'joinToken.notFound': notFound,
   'join.malformed': invalid,
   'tls.fingerprint': denied,
   'tls.untrusted': denied,

@@ -39,6 +39,7 @@ export const problemCodes = [
   'pool.exhausted',
   'network.overlap',
   'join.refused',
+  'joinToken.notFound',
   'join.malformed',
   'tls.fingerprint',
   'tls.untrusted',

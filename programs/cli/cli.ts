@@ -17,6 +17,7 @@ import { Failure, Verdict } from './failure.ts';
 import { addFloatingIp } from './floating-ip/floating-ip.ts';
 import { addHistory } from './history/history.ts';
 import { addHostInterface } from './host-interface/host-interface.ts';
+import { addJoinToken } from './join-token/join-token.ts';
 import { addLogin, addLogout } from './login/login.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addNatSettings } from './nat-settings/nat-settings.ts';
@@ -39,7 +40,7 @@ import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
 The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
-The controller (over REST): vrouter, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
+The controller (over REST): vrouter, join-token, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
 nat-settings, apply, export, versions, diff, login, logout, user, api-token, whoami, audit, ca, controller, history, version.
 
 Examples:
@@ -76,6 +77,7 @@ export function buildProgram(world: World): Command {
   addEngine(program, world);
   addCertificate(program, world);
   addVrouter(program, world);
+  addJoinToken(program, world);
   addPeer(program, world);
   addCa(program, world);
   addRotation(program, world);

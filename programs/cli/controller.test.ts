@@ -6,13 +6,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { after } from 'node:test';
 import { caReply } from '@vrouter/api/rest/ca.ts';
+import { createTokenReply, joinTokenList } from '@vrouter/api/rest/join-tokens.ts';
 import { createPeerReply, createPeerRequest, peerList } from '@vrouter/api/rest/peers.ts';
 import { createRouteReply, createRouteRequest, routeList } from '@vrouter/api/rest/routes.ts';
 import { versionReply } from '@vrouter/api/rest/system.ts';
 import {
   changeVrouterReply,
   changeVrouterRequest,
-  createTokenReply,
   createVrouterReply,
   createVrouterRequest,
   deletedReply,
@@ -161,6 +161,19 @@ function controller({ method, url, body }: Seen): Answering {
       return { body: deletedReply.parse({ deleted: '../edge', version: null }) };
     case 'POST /v1/vrouters/edge-1/tokens':
       return { status: 201, body: createTokenReply.parse({ join: join1 }) };
+    case 'GET /v1/vrouters/edge-1/tokens': {
+      const one = { id: 'k3x9q2ab', state: 'good', creator: 'kim', createdUnixMs: nowUnixMs - 300_000 } as const;
+      const terms = { expiresUnixMs: nowUnixMs + 7_200_000, uses: 3, usesLeft: 2, sourcePrefix: '192.0.2.0/24' };
+      const good = { ...one, ...terms, revokedUnixMs: null, etag: 'e1' };
+      const others = [
+        { ...good, id: 'b', state: 'used', usesLeft: 0, sourcePrefix: null },
+        { ...good, id: 'c', state: 'expired', expiresUnixMs: nowUnixMs - 300_000 },
+        { ...good, id: 'd', state: 'revoked', revokedUnixMs: nowUnixMs - 300_000, creator: '' },
+      ];
+      return { body: joinTokenList.parse({ tokens: [good, ...others], next: null }) };
+    }
+    case 'DELETE /v1/vrouters/edge-1/tokens/k3x9q2ab':
+      return { body: deletedReply.parse({ deleted: 'k3x9q2ab', version: null }) };
     case 'POST /v1/vrouters/edge-1/confirm-shrink':
       return { body: { version: 9 } };
     case 'POST /v1/vrouters/edge-1/peers': {
@@ -243,6 +256,16 @@ const said: readonly (readonly [command: string, out: RegExp, body?: unknown])[]
   ],
   ['vrouter delete ../edge', /^deleted \.\.\/edge\n$/],
   ['vrouter token edge-1 --ttl 600', /^join string .*\nhttps:/, { ttlSeconds: 600 }],
+  [
+    'vrouter token edge-1 --uses 3 --from 192.0.2.0/24',
+    /^join string .*\nhttps:/,
+    { uses: 3, sourcePrefix: '192.0.2.0/24' },
+  ],
+  [
+    'join-token list edge-1',
+    /k3x9q2ab +good, ends in 2 h +2\/3 +192\.0\.2\.0\/24 +kim +5 min ago\nb +used +0\/3 +anywhere +kim .*\nc +ended 5 min ago .*\nd +revoked 5 min ago +2\/3 +192\.0\.2\.0\/24 +- +5 min ago\n$/,
+  ],
+  ['join-token revoke edge-1 k3x9q2ab', /^revoked k3x9q2ab\n$/],
   ['vrouter show edge-late', /certificate: +late: ends in 2 h, can be renewed until in 7 d\n/],
   ['vrouter revoke edge-1', /^revoked gateway g1\n$/],
   [

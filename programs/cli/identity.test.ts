@@ -57,7 +57,7 @@ function controller({ method, url, body }: Seen): Answering {
       const { name, role } = createUserRequest.parse(body);
       return { status: 201, body: userReply.parse({ user: { ...kim, name, role, apiTokens: 0 } }) };
     }
-    case 'GET /v1/users':
+    case 'GET /v1/users?limit=1000':
       return { body: userList.parse({ users: [kim, { ...lee, disabledUnixMs: ago }] }) };
     case 'GET /v1/users/kim':
       return { body: userReply.parse({ user: kim }) };
@@ -79,8 +79,8 @@ function controller({ method, url, body }: Seen): Answering {
         return { status: 404, body: { error: { code: 'user.notFound', message: 'no such user' } } };
       return { status: 201, body: createApiTokenReply.parse({ apiToken: { ...laptop, user, name, role }, token }) };
     }
-    case 'GET /v1/api-tokens':
-    case 'GET /v1/api-tokens?user=kim': {
+    case 'GET /v1/api-tokens?limit=1000':
+    case 'GET /v1/api-tokens?user=kim&limit=1000': {
       const rows = [
         laptop,
         { ...laptop, id: 'b', expiresUnixMs: ago },

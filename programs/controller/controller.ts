@@ -126,6 +126,7 @@ export async function startController(
     },
     certificates: () => certificatesOf(roster, desired, unixMs()),
     controllers: () => fleet?.list() ?? [],
+    clockOffsets: () => clockOffsetsOf(roster, desired),
     authority: () => ({ working: provider.health().state === 'working', issuers: provider.issuers() }),
   });
 
@@ -372,6 +373,11 @@ function gatewayCounts(roster: Roster): { registered: number; connected: number;
     counts.held += gateway.held.size;
   }
   return counts;
+}
+
+function* clockOffsetsOf(roster: Roster, desired: Desired): Generator<readonly [string, number]> {
+  for (const { clockOffsetMs, vrouterId } of roster.all())
+    if (clockOffsetMs !== null) yield [desired.byId(vrouterId)?.row.name ?? vrouterId, clockOffsetMs / 1000];
 }
 
 /** What the metrics tell of each gateway's certificate. */

@@ -2,8 +2,8 @@
  * The daemon: what people said on one side, a driver on the other, between them the store, the index and the reconcile loop. This
  * file introduces them to each other; what each does is in its own folder.
  */
-import { type GatewayStats, PEER_SUCCESSOR, type PeerStats } from '@vrouter/api/agent/agent.ts';
-import { ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
+import { PEER_SUCCESSOR } from '@vrouter/api/agent/agent.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
@@ -22,8 +22,11 @@ import { readIntent, type SyncChange } from './agent/sync.ts';
 import { BadIntents } from './bad-intents.ts';
 import type { EngineSupervisor } from './children/engine.ts';
 import type { Allow, Config } from './config.ts';
+import { Convergence } from './convergence.ts';
+import { routeCounts } from './counts.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
+import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
 import { coveredAddresses } from './reconcile/covered.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
@@ -31,13 +34,15 @@ import { Links } from './reconcile/links.ts';
 import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import { Successions } from './reconcile/successions.ts';
+import { Reporter } from './report.ts';
+import { Keeping } from './store/keeping.ts';
 import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 /** How long a poll waits for what it brought to be tried, ms; the rest is reported by a later poll. */
 const APPLY_WAIT_MS = 2000;
-/** Most peers whose statistics go up with one poll; the others have their turn with the next. */
-const STATS_PEERS = 2000;
+/** How long an engine may take to be there, ms. */
+const ENGINE_START_MS = 15_000;
 /** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
 /** Numbers of tables other than `default`'s, which is 0. */
@@ -64,7 +69,11 @@ export class Daemon implements ReconcileObserver {
   readonly agent: ControllerAgent;
   readonly startedUnixMs = Date.now();
   readonly badIntents = new BadIntents();
+  readonly keeping: Keeping;
+  readonly convergence = new Convergence();
   appliedVersion = 0;
+  /** Of the state that the plane was seen to have. */
+  #appliedHash: string | null = null;
   readonly #driver: CountingDriver;
   readonly #log: Logger;
   readonly #lastHeard: LastHeard;
@@ -72,7 +81,10 @@ export class Daemon implements ReconcileObserver {
   readonly #duplicates: Duplicates;
   readonly #successions: Successions;
   #allow: Allow;
-  #statsFrom = 0;
+  readonly #reporter: Reporter;
+  readonly #clockSteps = new ClockSteps(Date.now, () => performance.now());
+  /** Nobody has said yet what should be: what a running engine has is left as it is. */
+  #knowsNothing: boolean;
   #learning: NodeJS.Timeout | undefined;
   #tellDevices: (names: readonly string[]) => void = () => {};
   #devicesTold: string | null = null;
@@ -84,6 +96,7 @@ export class Daemon implements ReconcileObserver {
     this.engine = engine;
     this.#driver = driver;
     this.#log = log;
+    this.keeping = new Keeping(log, this.events);
     this.#lastHeard = new LastHeard(store);
     const outside = {
       tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, FIRST_TABLE)),
@@ -100,6 +113,7 @@ export class Daemon implements ReconcileObserver {
     });
     this.desired = new Desired(outside, driver.capabilities().kinds);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
+    this.#reporter = new Reporter(this, driver, log);
     this.#links = new Links(this.desired, driver, this.reconciler);
     this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     const stored = store.intents();
@@ -109,26 +123,46 @@ export class Daemon implements ReconcileObserver {
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
     const { controllers, onDeleted } = config;
-    const parts = { store, identity, join: join?.value ?? null, controllers, onDeleted, events: this.events, log };
-    const succeeded = () => this.#successions.told();
+    const said = { join: join?.value ?? null, controllers, onDeleted };
+    const parts = { store, keeping: this.keeping, identity, ...said, events: this.events, log };
     this.agent = new ControllerAgent(
-      { ...parts, apply: (change) => this.#apply(change), report: () => this.#report(), succeeded },
+      {
+        ...parts,
+        apply: (change, committedUnixMs) => this.#apply(change, committedUnixMs),
+        report: () => this.#report(),
+        heard: (controller) => this.#reporter.heard(controller),
+        succeeded: () => this.#successions.told(),
+      },
       stored,
     );
+    this.#knowsNothing = stored.length === 0 && config.intents.length === 0 && this.agent.awaitsFirstState;
   }
 
-  /** First the last good configuration, then the controller. */
+  /**
+   * First the last good configuration, then the controller. With a database that is new there is none, and an empty one would sweep
+   * away what an engine that runs already forwards: so nothing is touched before the controller has spoken.
+   */
   async start(): Promise<void> {
-    this.reconciler.start();
+    if (!this.#knowsNothing) this.reconciler.start();
+    // An engine is started, or found, meanwhile; looking changes nothing.
+    else void this.#driver.observe('all', AbortSignal.timeout(ENGINE_START_MS)).catch(() => {});
     // Also while no controller asks for statistics: where peers are must be known before it is needed.
     this.#learning = setInterval(() => {
       void this.learn();
       void this.#lookAtLinks();
       this.#lookForDevices();
+      void this.#lookAtClock();
     }, LEARN_MS);
-    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = this.agent.storedVersion;
+    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) this.#isApplied();
     this.#successions.watch();
     this.agent.start();
+  }
+
+  /** Somebody has said what should be. Idempotent. */
+  #begin(): void {
+    if (this.#knowsNothing) this.reconciler.start();
+    this.#knowsNothing = false;
+    this.reconciler.kick();
   }
 
   /** Makes the file's intents what it says now, and obeys the controller as far as it now says. Throws ProblemError on the first that is wrong; then nothing has changed. */
@@ -138,7 +172,7 @@ export class Daemon implements ReconcileObserver {
     this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
-    this.reconciler.kick();
+    this.#begin();
   }
 
   /** The engine goes on forwarding. */
@@ -147,7 +181,7 @@ export class Daemon implements ReconcileObserver {
     await this.agent.stop();
     await this.#successions.stop();
     await this.reconciler.stop();
-    this.#lastHeard.save(this.reconciler.observed().values());
+    this.#keep(this.reconciler.observed().values());
     this.store[Symbol.dispose]();
   }
 
@@ -164,8 +198,13 @@ export class Daemon implements ReconcileObserver {
       return { ...row, learned: { ...row.learned, ...learned } };
     });
     this.reconciler.refresh(rows);
-    this.#lastHeard.save(rows);
+    this.#keep(rows);
     return rows;
+  }
+
+  /** Where peers are is kept as soon as it can be; that it cannot now holds back nothing else. */
+  #keep(rows: Iterable<Observed>): void {
+    this.keeping.attempt(() => this.#lastHeard.save(rows));
   }
 
   /** Fresh facts about every peer; what was known before when the plane is away. */
@@ -188,6 +227,22 @@ export class Daemon implements ReconcileObserver {
   move(link: string, publicKey: string, endpoint: string): void {
     this.#lastHeard.said(link, publicKey, endpoint);
     this.reconciler.sayAnew(`wireguardPeer/${link}/${publicKey}` as ObjectKey, 'endpoint');
+  }
+
+  async #lookAtClock(): Promise<void> {
+    const backMs = this.#clockSteps.look();
+    if (backMs === 0) return;
+    const peers = (await this.learn()).map(({ key, object, learned }) => {
+      const intent = this.desired.intentsOf(key)[0]?.intent;
+      const { lastHandshakeUnixMs: at } = learned;
+      return {
+        name: intent?.kind === 'peer' ? intent.name : object.publicKey,
+        lastHandshakeUnixMs: typeof at === 'number' ? at : null,
+      };
+    });
+    const text = stepText(backMs, peers, Date.now());
+    this.#log.warn({ backMs: Math.round(backMs) }, text);
+    this.events.emit('problem', text);
   }
 
   async #lookAtLinks(): Promise<void> {
@@ -254,14 +309,14 @@ export class Daemon implements ReconcileObserver {
   /** Starts the engine again and fills it. */
   async startEngine(): Promise<{ readonly started: boolean }> {
     this.engine.allow();
-    this.reconciler.kick();
+    this.#begin();
     return { started: await this.reconciler.settled(10_000) };
   }
 
   applied(steps: readonly Step[], results: readonly Applied[]): void {
-    this.#lastHeard.applied(results, steps);
+    this.keeping.attempt(() => this.#lastHeard.applied(results, steps));
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
-    this.#lastHeard.save(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
+    this.#keep(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     this.#tellCovered(steps);
     this.#tellLoud(results);
     for (const [index, step] of steps.entries()) {
@@ -306,16 +361,24 @@ export class Daemon implements ReconcileObserver {
     this.events.emit('engine', `away: ${why.message}`);
   }
 
-  async #apply(change: SyncChange): Promise<void> {
+  async #apply(change: SyncChange, committedUnixMs: number | null): Promise<void> {
+    this.convergence.begins(change.version, committedUnixMs);
     for (const key of change.remove) {
       this.badIntents.delete('controller', key);
       this.#successions.gone(key);
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
-    this.reconciler.kick();
+    this.#begin();
     this.#successions.watch();
-    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.appliedVersion = change.version;
+    if (await this.reconciler.settled(APPLY_WAIT_MS)) this.#isApplied();
+  }
+
+  /** What is stored has been tried on the plane. */
+  #isApplied(): void {
+    this.appliedVersion = this.agent.storedVersion;
+    this.#appliedHash = this.agent.storedHash;
+    this.convergence.applied(this.appliedVersion, this.agent.controllerUnixMs);
   }
 
   /** One intent that cannot be read holds back no other; what it said before is taken back. */
@@ -374,10 +437,11 @@ export class Daemon implements ReconcileObserver {
 
   async #report() {
     const late = this.appliedVersion < this.agent.storedVersion;
-    if (late && (await this.reconciler.settled(0))) this.appliedVersion = this.agent.storedVersion;
+    if (late && (await this.reconciler.settled(0))) this.#isApplied();
     return {
       appliedVersion: this.appliedVersion,
-      stats: await this.#stats(),
+      appliedHash: this.#appliedHash,
+      ...(await this.#reporter.report()),
       errors: this.problems().slice(0, 100),
       plane: this.#driver.capabilities().plane,
       version: VERSION,
@@ -393,32 +457,24 @@ export class Daemon implements ReconcileObserver {
       ...this.reconciler.failing(),
       ...this.#duplicates.all(),
     ];
-    return all.map(({ key, problem: { code, message } }) => ({ key, code, message }));
+    const { problem: trouble } = this.keeping;
+    const store = trouble === null ? [] : [{ key: 'store', problem: trouble }];
+    return [...store, ...all].map(({ key, problem: { code, message } }) => ({ key, code, message }));
   }
 
-  async #stats(): Promise<GatewayStats | null> {
-    try {
-      const counters = await this.counters();
-      const peers = await this.learn();
-      const rows = peers.length <= STATS_PEERS ? peers : this.#nextTurn(peers);
-      return {
-        epoch: counters.epoch,
-        peers: rows.map(toPeerStats),
-        drops: counters.drops,
-        objects: this.desired.size,
-        reconciles: this.reconciler.stats.reconciles,
-        driftRepaired: this.reconciler.stats.driftRepaired,
-      };
-    } catch (thrown) {
-      this.#log.debug({ why: toProblem(thrown).message }, 'no statistics for this poll');
-      return null;
-    }
+  /** Routes by VRF: those that the plane has, and those that it could not take. */
+  routeCounts(): { [vrf: string]: { programmed: number; failed: number } } {
+    return routeCounts(
+      this.reconciler.observed().keys(),
+      this.reconciler.failing().map(({ key }) => key),
+    );
   }
 
-  #nextTurn<T>(all: readonly T[]): readonly T[] {
-    const from = this.#statsFrom % all.length;
-    this.#statsFrom = from + STATS_PEERS;
-    return [...all, ...all].slice(from, from + STATS_PEERS);
+  /** Translations that are alive; null where nothing is translated. */
+  async natSessionCount(): Promise<number | null> {
+    for (const key of this.reconciler.observed().keys())
+      if (key.startsWith('nat')) return (await this.#driver.natSessions(1, AbortSignal.timeout(2000))).total;
+    return null;
   }
 
   async #refresh(peers: readonly Observed<WireguardPeerObject>[]): Promise<readonly Observed<WireguardPeerObject>[]> {
@@ -427,7 +483,7 @@ export class Daemon implements ReconcileObserver {
       const keys = peers.map((peer) => peer.key);
       const rows = await this.#driver.observe(keys, AbortSignal.timeout(2000));
       this.reconciler.refresh(rows);
-      this.#lastHeard.save(rows);
+      this.#keep(rows);
       return peersOf(rows);
     } catch {
       return peers;
@@ -444,18 +500,4 @@ function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {
   const peers: Observed<WireguardPeerObject>[] = [];
   for (const row of rows) if (row.object.kind === 'wireguardPeer') peers.push(row as Observed<WireguardPeerObject>);
   return peers;
-}
-
-function toPeerStats({ object, learned }: Observed<WireguardPeerObject>): PeerStats {
-  const count = (name: string): number => Number(learned[name] ?? 0);
-  return {
-    interface: object.link,
-    publicKey: object.publicKey,
-    endpoint: typeof learned.endpoint === 'string' ? learned.endpoint : null,
-    lastHandshakeUnixMs: typeof learned.lastHandshakeUnixMs === 'number' ? learned.lastHandshakeUnixMs : null,
-    rxBytes: count('rxBytes'),
-    txBytes: count('txBytes'),
-    rxPackets: count('rxPackets'),
-    txPackets: count('txPackets'),
-  };
 }

@@ -17,7 +17,7 @@ import { Daemon } from './daemon.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
-import { corruption, openDatabase } from './store/database.ts';
+import { databaseProblem, openDatabase } from './store/database.ts';
 import { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
@@ -106,7 +106,7 @@ try {
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? 0 : 2;
   else {
-    const { code, message, field } = toProblem(corruption('the database of the data folder', thrown) ?? thrown);
+    const { code, message, field } = toProblem(databaseProblem('the database of the data folder', thrown) ?? thrown);
     process.stderr.write(`vrouterd: ${message} (${code}${field === undefined ? '' : `, ${field}`})\n`);
     process.exitCode = statusOf(code).exit;
   }

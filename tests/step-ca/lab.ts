@@ -15,13 +15,42 @@ import { generateKeyPair, pemOf, sha256Hex } from '../../programs/controller/ca/
 const cache = fileURLToPath(new URL('../../.cache/step-ca/', import.meta.url));
 const source = fileURLToPath(new URL('./', import.meta.url));
 const DAY_MS = 86_400_000;
+/** The environment variable by which the CA's clock is off, s. */
+const CLOCK = 'STEP_CA_CLOCK_SECONDS';
 export const PASSWORD = 'correct horse';
 export const PROVISIONER = 'vrouter';
+
+/**
+ * Go asks the kernel for the time past every library, so nothing that is preloaded moves its clock. Here one line of its own package `time`
+ * is built in otherwise: it adds what the environment says. Returns the arguments of `go build`.
+ */
+function movableClock(folder: string): string[] {
+  const root = execFileSync('go', ['env', 'GOROOT'], { encoding: 'utf8' }).trim();
+  const path = join(root, 'src/time/time.go');
+  const line = 'sec, nsec, mono := now()\n';
+  const before = readFileSync(path, 'utf8');
+  if (before.split(line).length !== 2) throw new Error(`${path} reads the clock otherwise than this test knows`);
+  const offset = `
+var clockOff = func() (seconds int64) {
+	text, _ := syscall.Getenv("${CLOCK}")
+	for _, digit := range text {
+		seconds = seconds*10 + int64(digit-'0')
+	}
+	return
+}()
+`;
+  const moved = `${before.replace(line, `${line}\tsec += clockOff\n`)}${offset}`;
+  const withImport = moved.includes('"syscall"') ? moved : moved.replace('import (', 'import (\n\t"syscall"');
+  writeFileSync(join(folder, 'time.go'), withImport);
+  writeFileSync(join(folder, 'overlay.json'), JSON.stringify({ Replace: { [path]: join(folder, 'time.go') } }));
+  return ['-overlay', join(folder, 'overlay.json')];
+}
 
 /** The binary, built when it is not there or its source is another. */
 function stepCa(): string {
   const version = createHash('sha256')
     .update(readFileSync(join(source, 'main.go')))
+    .update(movableClock.toString())
     .digest('hex')
     .slice(0, 16);
   const path = join(cache, `step-ca-${version}`);
@@ -35,7 +64,7 @@ function stepCa(): string {
     CGO_ENABLED: '0',
     GOCACHE: join(cache, 'go'),
   };
-  const built = spawnSync('go', ['build', '-o', making, join(source, 'main.go')], {
+  const built = spawnSync('go', ['build', ...movableClock(cache), '-o', making, join(source, 'main.go')], {
     env,
     encoding: 'utf8',
     timeout: 300_000,
@@ -59,6 +88,8 @@ export class StepLab implements AsyncDisposable {
   #provisioner: unknown = null;
   #child: ChildProcess | null = null;
   #log = '';
+  /** How far its clock is ahead from the next `up` on, s. */
+  clockSeconds = 0;
 
   private constructor(program: string, port: number) {
     this.#program = program;
@@ -125,7 +156,10 @@ export class StepLab implements AsyncDisposable {
 
   async up(): Promise<void> {
     this.#log = '';
-    const child = spawn(this.#program, ['start', join(this.folder, 'ca.json')], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(this.#program, ['start', join(this.folder, 'ca.json')], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { ...process.env, [CLOCK]: String(this.clockSeconds) },
+    });
     for (const stream of [child.stdout, child.stderr])
       stream.on('data', (chunk: Buffer) => {
         this.#log += chunk.toString();

@@ -4,12 +4,14 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Leftovers } from '../../programs/demo/world/leftovers.ts';
-import { Network } from '../../programs/demo/world/network.ts';
+import { Network, type NetworkOptions } from '../../programs/demo/world/network.ts';
 import { checkPortsFree, demoPorts } from '../../programs/demo/world/ports.ts';
 
 /** `wireguardGo`: let one peer be wireguard-go where that can be had; a test of our own programs need not depend on it. */
 export interface TestNetworkOptions {
   readonly wireguardGo: boolean;
+  /** How controller and gateway are run, when not as they stand; told the network's folder. */
+  readonly launch?: (folder: string) => NonNullable<NetworkOptions['launch']>;
 }
 
 /** Brings a network up, runs the body, and takes it down whatever happens. */
@@ -25,6 +27,7 @@ export async function withNetwork(
     leftovers: new Leftovers(folder),
     progress: () => {},
     wireguardGo: options.wireguardGo,
+    ...(options.launch === undefined ? {} : { launch: options.launch(folder) }),
   });
   try {
     await network.start();

@@ -7,10 +7,13 @@ import { accessSync, constants, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 /** A property of the machine, what step-ca is built from, or the name of a program that must be on PATH. */
-export type Need = 'root' | 'netns' | 'userns' | 'tun' | 'step-ca' | (string & {});
+export type Need = 'root' | 'netns' | 'userns' | 'mountns' | 'tun' | 'step-ca' | (string & {});
 
 /** Sources of step-ca, as Debian has them. */
 export const STEP_CA_SOURCES = '/usr/share/gocode/src/github.com/smallstep/certificates/commands/app.go';
+
+/** Arguments of unshare for a program with mounts of its own: root needs no more than that, others become root of their own world. */
+export const MOUNT_NAMESPACE: readonly string[] = process.getuid?.() === 0 ? ['-m'] : ['-Urm'];
 
 const known = new Map<string, string | null>();
 
@@ -49,6 +52,10 @@ function lookUp(need: Need): string | null {
       return worked('unshare', '-n', 'true') ? null : 'no network namespaces (unshare -n fails)';
     case 'userns':
       return worked('unshare', '-Urn', 'true') ? null : 'no user namespaces (unshare -Urn fails)';
+    case 'mountns':
+      return worked('unshare', ...MOUNT_NAMESPACE, 'mount', '-t', 'tmpfs', 'none', '/mnt')
+        ? null
+        : 'no mount namespaces (unshare -m and a tmpfs fail)';
     case 'tun':
       return can('/dev/net/tun', constants.R_OK | constants.W_OK) ? null : 'no /dev/net/tun';
     case 'step-ca':

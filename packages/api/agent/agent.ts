@@ -70,7 +70,19 @@ export const peerStats = z.object({
 });
 export type PeerStats = z.infer<typeof peerStats>;
 
-/** Absolute values; another epoch means that counting began anew. */
+export const linkStats = z.object({
+  name: z.string().max(64),
+  rxPackets: z.number(),
+  rxBytes: z.number(),
+  txPackets: z.number(),
+  txBytes: z.number(),
+  drops: z.number(),
+});
+
+/**
+ * Absolute values; another epoch means that counting began anew. `peers` are those that have changed since they were told last, and all of
+ * them every five minutes; at most 2000 and 256 KiB of them.
+ */
 export const gatewayStats = z.object({
   epoch: z.string(),
   peers: z.array(peerStats).max(2000),
@@ -78,6 +90,15 @@ export const gatewayStats = z.object({
   objects: z.number(),
   reconciles: z.number(),
   driftRepaired: z.number(),
+  /** Older gateways do not say what follows. */
+  links: z.array(linkStats).max(256).optional(),
+  /** By VRF: on the plane, and not to be put there. */
+  routes: z.record(z.string(), z.object({ programmed: z.number(), failed: z.number() })).optional(),
+  natSessions: z.number().nullable().optional(),
+  /** Steps that were tried, and those that failed. */
+  steps: z.number().optional(),
+  stepsFailed: z.number().optional(),
+  lastReconcileMs: z.number().nullable().optional(),
 });
 export type GatewayStats = z.infer<typeof gatewayStats>;
 
@@ -88,6 +109,15 @@ export const heldChange = z.object({
   reason: z.string().max(1000),
 });
 export type HeldChange = z.infer<typeof heldChange>;
+
+/** What the gateway can hold, and what of its machine may help people to find it. */
+export const capabilities = z.object({
+  /** Kinds of objects that its plane can have. */
+  kinds: z.array(z.string().max(64)).max(256),
+  /** Of the machine's first interface. A hint for people: anybody can say any, so nothing is decided by it. */
+  mac: z.string().max(32).nullable(),
+});
+export type Capabilities = z.infer<typeof capabilities>;
 
 export const objectError = z.object({ key: z.string(), code: z.string(), message: z.string() });
 
@@ -114,6 +144,8 @@ export const pollRequest = z.object({
   storedHash: hex32.nullable(),
   /** The last version whose objects the plane was seen to have. */
   appliedVersion: z.number().int().nonnegative(),
+  /** Hash of the state whose objects these were; older gateways do not say it. */
+  appliedHash: hex32.nullable().optional(),
   /** How long the controller may hold the reply when it has nothing new, ms. */
   waitMs: z.number().int().min(0).max(25_000),
   /** True asks for the whole state. */
@@ -128,6 +160,8 @@ export const pollRequest = z.object({
   features: z.array(z.string().max(64)).max(64).optional(),
   /** Of the state at `storedVersion`: whoever is not told of here was not heard before it was stored. */
   succeeded: z.array(succession).max(SUCCEEDED_MAX).optional(),
+  /** Left out when it is as it was told before. */
+  capabilities: capabilities.optional(),
   /** Controller's clock minus ours, as last measured, ms. */
   clockOffsetMs: z.number().nullable().optional(),
 });
@@ -146,6 +180,8 @@ export const pollReply = z.object({
   /** The version that the ops start from; null when they are the whole state and what is not named goes. */
   baseVersion: z.number().int().nonnegative().nullable(),
   ops: z.array(intentOp),
+  /** When the version was committed, by the controller's clock; null when that is long ago. Older controllers do not say it. */
+  committedUnixMs: z.number().nullable().optional(),
   /** Hash of the state at `version`: see intent/version/hash.ts. */
   hash: hex32,
   nextNonce: z.string(),

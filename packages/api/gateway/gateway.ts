@@ -210,6 +210,10 @@ export const planReply = z.object({
 });
 export type PlanReply = z.infer<typeof planReply>;
 
+/** This host's clock beside the controller's: `off` by more than 30 s, `critical` by more than 5 min. */
+export const clockState = z.enum(['good', 'off', 'critical']);
+export type ClockState = z.infer<typeof clockState>;
+
 /** One address at which controllers of this gateway are reached. */
 export const controllerAddress = z.object({
   url: z.string(),
@@ -237,6 +241,7 @@ export const controllerStatus = z.object({
   /** By the controller's clock; null before the first poll. */
   certificateState: certificateState.nullable().optional(),
   clockOffsetMs: z.number().nullable(),
+  clockState: clockState.nullable().optional(),
   /** Every address that is known; an older daemon has one and does not say. */
   addresses: z.array(controllerAddress).optional(),
   outlook: outlook.optional(),

@@ -1,6 +1,7 @@
 /** `/v1/whoami`, `/v1/users`, `/v1/api-tokens`: who may do what on REST. */
 import { z } from 'zod';
 import { etag, name, unixMs } from './common.ts';
+import { next, pageQuery } from './paging.ts';
 
 /** From the least to the most: each may do what those before it may. */
 export const roles = ['viewer', 'operator', 'admin'] as const;
@@ -49,8 +50,8 @@ export type ChangeUserRequest = z.input<typeof changeUserRequest>;
 export const userReply = z.object({ user });
 export type UserReply = z.infer<typeof userReply>;
 
-/** GET /v1/users */
-export const userList = z.object({ users: z.array(user) });
+/** GET /v1/users, by name */
+export const userList = z.object({ users: z.array(user), next });
 export type UserList = z.infer<typeof userList>;
 
 /** DELETE /v1/api-tokens/:id and /v1/login */
@@ -116,10 +117,10 @@ export const apiTokenReply = z.object({ apiToken });
 export type ApiTokenReply = z.infer<typeof apiTokenReply>;
 
 /** GET /v1/api-tokens?user= */
-export const apiTokenQuery = z.strictObject({ user: z.string().optional().describe('Only those of this user') });
+export const apiTokenQuery = pageQuery.extend({ user: z.string().optional().describe('Only those of this user') });
 
-/** GET /v1/api-tokens */
-export const apiTokenList = z.object({ apiTokens: z.array(apiToken) });
+/** GET /v1/api-tokens, in the order in which they were made */
+export const apiTokenList = z.object({ apiTokens: z.array(apiToken), next });
 export type ApiTokenList = z.infer<typeof apiTokenList>;
 
 /** GET /v1/whoami */

@@ -24,6 +24,7 @@ export const eventTypes = [
   'vrouter.changed',
   'vrouter.deleted',
   'token.created',
+  'token.revoked',
   'gateway.registered',
   'gateway.connected',
   'gateway.lost',

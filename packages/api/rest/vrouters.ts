@@ -1,8 +1,9 @@
 /** `/v1/vrouters`: the virtual routers, their join strings and how their gateways are. */
 import { z } from 'zod';
-import { heldChange, objectError } from '../agent/agent.ts';
+import { capabilities, heldChange, linkStats, objectError } from '../agent/agent.ts';
 import { certificateState } from '../agent/lifetime.ts';
 import { etag, mssClamp, name, prefix, publicKey, sourceCheck, unixMs, version } from './common.ts';
+import { join } from './join-tokens.ts';
 import { next } from './paging.ts';
 
 /** POST /v1/vrouters */
@@ -133,9 +134,24 @@ export const vrouterStatus = z.object({
       objects: z.number(),
       reconciles: z.number(),
       driftRepaired: z.number(),
-      drops: z.record(z.string(), z.number()),
+      drops: z.record(z.string(), z.number()).describe('Packets by why they were dropped'),
+      links: z.array(linkStats).optional().describe('Counters of its interfaces; older gateways do not say them'),
+      routes: z
+        .record(z.string(), z.object({ programmed: z.number(), failed: z.number() }))
+        .optional()
+        .describe('Routes by VRF: on the plane, and not to be put there'),
+      natSessions: z.number().nullable().optional(),
+      steps: z.number().optional().describe('Steps of reconcile runs'),
+      stepsFailed: z.number().optional(),
+      lastReconcileMs: z.number().nullable().optional(),
     })
     .nullable(),
+  capabilities: capabilities
+    .nullable()
+    .optional()
+    .describe(
+      "What its plane can hold, and its machine's MAC address, by which nothing is decided; as it was told last",
+    ),
 });
 export type VrouterStatus = z.infer<typeof vrouterStatus>;
 
@@ -167,15 +183,6 @@ export const vrouter = z.object({
 });
 export type Vrouter = z.infer<typeof vrouter>;
 
-export const join = z.object({
-  string: z
-    .string()
-    .describe('https://host:port/#token~root-fingerprint. Shown once: the controller keeps only a hash of it')
-    .meta({ examples: ['https://192.0.2.1:8443/#vrj_k3x9q2ab_...~5f0c...'] }),
-  expiresUnixMs: unixMs,
-});
-export type Join = z.infer<typeof join>;
-
 /** 201 of POST /v1/vrouters */
 export const createVrouterReply = z.object({ vrouter, join });
 export type CreateVrouterReply = z.infer<typeof createVrouterReply>;
@@ -187,18 +194,6 @@ export type ChangeVrouterReply = z.infer<typeof changeVrouterReply>;
 /** GET /v1/vrouters */
 export const vrouterList = z.object({ vrouters: z.array(vrouter), next });
 export type VrouterList = z.infer<typeof vrouterList>;
-
-/** POST /v1/vrouters/:name/tokens; the body may be left out. */
-export const createTokenRequest = z
-  .strictObject({
-    ttlSeconds: z.number().int().min(60).max(604_800).default(3600).describe('How long the join string is good, s'),
-  })
-  .prefault({});
-export type CreateTokenRequest = z.input<typeof createTokenRequest>;
-
-/** 201 of POST /v1/vrouters/:name/tokens */
-export const createTokenReply = z.object({ join });
-export type CreateTokenReply = z.infer<typeof createTokenReply>;
 
 /** POST /v1/vrouters/:name/confirm-shrink */
 export const confirmShrinkReply = z.object({ version: version.describe('The state that was confirmed') });

@@ -232,6 +232,21 @@ test('the private key is an answer of the outside that may change', () => {
   assert.deepEqual(dirty(d), ['wireguardDevice/wg0']);
 });
 
+test('an outside that has no answer now is asked again, and nothing is forgotten meanwhile', () => {
+  const outside = testOutside();
+  let isFull = true;
+  const tableId = (vrf: string): number => {
+    if (isFull) throw new Error('the disk is full');
+    return outside.tableId(vrf);
+  };
+  const d = new Desired({ ...outside, tableId, privateKey: (name) => outside.privateKey(name) }, kinds);
+  d.put('controller', { kind: 'vrf', name: 'blue' });
+  d.put('controller', wg('wg0', 1, 'blue'));
+  for (let n = 0; n < 2; n++) assert.throws(() => d.takeDirty(), /disk is full/);
+  isFull = false;
+  assert.deepEqual(dirty(d), ['link/wg0', 'vrf/blue', 'wireguardDevice/wg0']);
+});
+
 test('a kind that the plane lacks is left out and told', () => {
   const d = new Desired(testOutside(), ['link', 'wireguardDevice']);
   d.put('controller', wg('wg0', 1));

@@ -209,7 +209,13 @@ export class Desired {
       // Whoever lets go of a claim marks others of the same rank; a Set is walked to the end of what is added meanwhile.
       for (const entry of stale) {
         stale.delete(entry);
-        this.#compile(entry);
+        try {
+          this.#compile(entry);
+        } catch (thrown) {
+          // The outside has no answer now, as when the disk is full: it is asked again.
+          stale.add(entry);
+          throw thrown;
+        }
       }
     }
   }

@@ -8,11 +8,12 @@ import {
   goneReply,
   type Role,
 } from '@vrouter/api/rest/identity.ts';
-import { pairs, table } from '@vrouter/core/table.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import { whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
-import { whole } from '../arguments.ts';
+import { type Limit, limitOption, whole } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { reserveSecretFile } from '../peer/secret-file.ts';
 import { sessionOf, type World } from '../session.ts';
 import { roleOption } from '../user/user.ts';
@@ -68,24 +69,10 @@ export function addApiToken(program: Command, world: World): void {
     .command('list')
     .description('all tokens and how they are, or those of one user')
     .option('--user <name>', 'only those of this user')
-    .action(async ({ user }: { readonly user?: string }, command: Command) => {
-      const session = sessionOf(world, command);
+    .addOption(limitOption())
+    .action(async ({ user, limit }: Limit & { readonly user?: string }, command: Command) => {
       const path = user === undefined ? '/v1/api-tokens' : pathOf`/v1/api-tokens?user=${user}`;
-      session.show(await session.controller().get(path, apiTokenList), ({ apiTokens }, now) =>
-        table(
-          ['ID', 'USER', 'FROM', 'NAME', 'ROLE', 'STATE', 'LAST USED'],
-          apiTokens.map((token) => [
-            token.id,
-            token.user,
-            token.origin,
-            token.name,
-            token.role,
-            stateOf(token, now),
-            whenText(token.lastUsedUnixMs, now),
-          ]),
-          'there are no tokens',
-        ),
-      );
+      await showPages(sessionOf(world, command), { ...listing, path }, limit);
     });
 
   noun
@@ -109,6 +96,22 @@ export function addApiToken(program: Command, world: World): void {
       session.show(reply, ({ deleted }) => `revoked ${deleted}`);
     });
 }
+
+const listing: Omit<Listing<'apiTokens', ApiToken>, 'path'> = {
+  member: 'apiTokens',
+  schema: apiTokenList,
+  heads: ['ID', 'USER', 'FROM', 'NAME', 'ROLE', 'STATE', 'LAST USED'],
+  row: (token, now) => [
+    token.id,
+    token.user,
+    token.origin,
+    token.name,
+    token.role,
+    stateOf(token, now),
+    whenText(token.lastUsedUnixMs, now),
+  ],
+  none: 'there are no tokens',
+};
 
 function lineOf({ id, user, name, role }: ApiToken): string {
   return `made ${name} of ${user}, ${role}, id ${id}`;

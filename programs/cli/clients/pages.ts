@@ -6,7 +6,7 @@ import type { Schema } from './reply.ts';
 
 /** How one list is called and shown. */
 export interface Listing<N extends string, T> {
-  /** Path without a query. */
+  /** Path, with a query where the list has one besides pages. */
   readonly path: string;
   /** The member of the answer that has the rows. */
   readonly member: N;
@@ -31,7 +31,8 @@ export async function showPages<N extends string, T>(
   let shown = 0;
   for (let cursor: string | null = null; ; ) {
     const query: string = cursor === null ? '' : `&cursor=${encodeURIComponent(cursor)}`;
-    const { data, raw } = await controller.get(`${path}?limit=${Math.min(left, PAGE_MAX)}${query}`, schema);
+    const ask = `${path}${path.includes('?') ? '&' : '?'}limit=${Math.min(left, PAGE_MAX)}${query}`;
+    const { data, raw } = await controller.get(ask, schema);
     // An older controller gives all at once.
     const rows = data[member].slice(0, left);
     const next = data.next ?? null;

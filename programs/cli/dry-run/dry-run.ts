@@ -12,6 +12,7 @@ import { Failure } from '../failure.ts';
 /** The commands that change what the controller has below /v1/vrouters: the one table. */
 const changing: { readonly [noun: string]: readonly string[] } = {
   vrouter: ['create', 'set', 'delete', 'token', 'revoke', 'confirm'],
+  'join-token': ['revoke'],
   peer: ['add', 'set', 'remove'],
   rotation: ['cancel', 'force'],
   route: ['add', 'remove'],

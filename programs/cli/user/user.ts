@@ -8,10 +8,12 @@ import {
   userList,
   userReply,
 } from '@vrouter/api/rest/identity.ts';
-import { pairs, table } from '@vrouter/core/table.ts';
+import { pairs } from '@vrouter/core/table.ts';
 import { whenText } from '@vrouter/core/units.ts';
 import { type Command, Option } from 'commander';
+import { type Limit, limitOption } from '../arguments.ts';
 import { pathOf } from '../clients/controller.ts';
+import { type Listing, showPages } from '../clients/pages.ts';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 
@@ -52,22 +54,9 @@ export function addUser(program: Command, world: World): void {
   noun
     .command('list')
     .description('all users')
-    .action(async (_options: unknown, command: Command) => {
-      const session = sessionOf(world, command);
-      session.show(await session.controller().get('/v1/users', userList), ({ users }, now) =>
-        table(
-          ['NAME', 'ROLE', 'FROM', 'TOKENS', 'STATE', 'CREATED'],
-          users.map((user) => [
-            user.name,
-            user.role,
-            user.origin,
-            user.apiTokens,
-            stateOf(user, now),
-            whenText(user.createdUnixMs, now),
-          ]),
-          'there are no users',
-        ),
-      );
+    .addOption(limitOption())
+    .action(async ({ limit }: Limit, command: Command) => {
+      await showPages(sessionOf(world, command), listing, limit);
     });
 
   noun
@@ -121,6 +110,22 @@ export function addUser(program: Command, world: World): void {
       );
     });
 }
+
+const listing: Listing<'users', User> = {
+  path: '/v1/users',
+  member: 'users',
+  schema: userList,
+  heads: ['NAME', 'ROLE', 'FROM', 'TOKENS', 'STATE', 'CREATED'],
+  row: (user, now) => [
+    user.name,
+    user.role,
+    user.origin,
+    user.apiTokens,
+    stateOf(user, now),
+    whenText(user.createdUnixMs, now),
+  ],
+  none: 'there are no users',
+};
 
 function stateOf(user: User, nowUnixMs: number): string {
   return user.disabledUnixMs === null ? 'enabled' : `disabled ${whenText(user.disabledUnixMs, nowUnixMs)}`;

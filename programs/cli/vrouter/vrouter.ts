@@ -1,11 +1,11 @@
 /** `vrouterctl vrouter ...`: virtual routers on the controller. */
+
+import { type CreateTokenRequest, createTokenReply, type Join } from '@vrouter/api/rest/join-tokens.ts';
 import {
   type CreateVrouterRequest,
   confirmShrinkReply,
-  createTokenReply,
   createVrouterReply,
   deletedReply,
-  type Join,
   revokeReply,
   type Vrouter,
   type VrouterStatus,
@@ -41,6 +41,12 @@ interface CreateOptions {
   readonly vrf?: string;
   readonly mssClamp?: MssClamp;
   readonly sourceCheck?: SourceCheck;
+}
+
+interface TokenOptions {
+  readonly ttl?: number;
+  readonly uses?: number;
+  readonly from?: string;
 }
 
 export function addVrouter(program: Command, world: World): void {
@@ -117,10 +123,16 @@ export function addVrouter(program: Command, world: World): void {
     .command('token')
     .description('a new join string, for a new gateway')
     .argument('<name>')
-    .option('--ttl <seconds>', 'how long it is good', whole(60, 604_800))
-    .action(async (name: string, options: { readonly ttl?: number }, command: Command) => {
+    .option('--ttl <seconds>', 'how long it is good; an hour unless said', whole(60, 604_800))
+    .option('--uses <times>', 'how many gateways may join with it, one in the place of the other', whole(1, 100))
+    .option('--from <cidr>', 'only from there, as the controller sees the address of the gateway')
+    .action(async (name: string, options: TokenOptions, command: Command) => {
       const session = sessionOf(world, command);
-      const request = options.ttl === undefined ? {} : { ttlSeconds: options.ttl };
+      const request: CreateTokenRequest = {
+        ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
+        ...(options.uses === undefined ? {} : { uses: options.uses }),
+        ...(options.from === undefined ? {} : { sourcePrefix: options.from }),
+      };
       const reply = await session.controller().create(pathOf`/v1/vrouters/${name}/tokens`, request, createTokenReply);
       session.show(reply, (data, now) => joinText(data.join, now));
     });

@@ -1,6 +1,6 @@
 /** One gateway as it is now: who it is, what its last polls told, who waits for it. In memory; the store gets the gist in batches. */
 import { randomBytes } from 'node:crypto';
-import type { GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
+import type { Capabilities, GatewayStats, HeldChange, PeerStats, PollRequest } from '@vrouter/api/agent/agent.ts';
 import { type CertificateState, type CertificateTimes, stateOfCertificate } from '@vrouter/api/agent/lifetime.ts';
 import type { GatewayRow, GatewaySeen } from '../store/gateways.ts';
 import { MADE_HERE } from './made-keys.ts';
@@ -16,7 +16,7 @@ export interface PeerHeard {
 }
 
 /** What of a gateway the other controllers are told; what its peers have passed is only known where it polls. */
-type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats' | 'features'>;
+type Told = Pick<Gateway, 'errors' | 'holding' | 'clockOffsetMs' | 'stats' | 'features' | 'capabilities'>;
 
 export class Gateway {
   readonly id: string;
@@ -37,6 +37,8 @@ export class Gateway {
   clockOffsetMs: number | null = null;
   /** What it can beyond what every one could; null: it has not been heard yet. */
   features: readonly string[] | null = null;
+  /** As it was told last; gateways tell it when it is new. */
+  capabilities: Capabilities | null = null;
   /** The latest that it was given. */
   certificate: CertificateTimes | null;
   /** What was told of it last, so that it is told once. */
@@ -66,6 +68,7 @@ export class Gateway {
     this.holding = poll.held ?? null;
     this.features = poll.features ?? [];
     if (poll.clockOffsetMs !== undefined) this.clockOffsetMs = poll.clockOffsetMs;
+    if (poll.capabilities !== undefined) this.capabilities = poll.capabilities;
     this.dirty = true;
     if (poll.stats === null) return;
     const { peers, ...stats } = poll.stats;
@@ -83,14 +86,15 @@ export class Gateway {
     Object.assign(this.row, { lastPollUnixMs, storedVersion, appliedVersion, plane, softwareVersion });
     this.connected = true;
     if (row.told === null) return;
-    const { errors, holding, clockOffsetMs, stats, features = [] } = JSON.parse(row.told) as Told;
-    Object.assign(this, { errors, holding, clockOffsetMs, stats, features });
+    const told = JSON.parse(row.told) as Told;
+    const { errors, holding, clockOffsetMs, stats, features = [], capabilities = null } = told;
+    Object.assign(this, { errors, holding, clockOffsetMs, stats, features, capabilities });
   }
 
   /** `forOthers`: there are controllers that it does not poll at. */
   seen(forOthers: boolean): GatewaySeen {
-    const { errors, holding, clockOffsetMs, stats, features } = this;
-    const told: Told = { errors, holding, clockOffsetMs, stats, features };
+    const { errors, holding, clockOffsetMs, stats, features, capabilities } = this;
+    const told: Told = { errors, holding, clockOffsetMs, stats, features, capabilities };
     return {
       id: this.id,
       lastPollUnixMs: this.row.lastPollUnixMs ?? 0,

@@ -4,6 +4,8 @@
  */
 import { randomUUID } from 'node:crypto';
 import { AGENT_PROTOCOL_VERSION, type RegisterReply, type RegisterRequest } from '@vrouter/api/agent/agent.ts';
+import { parseIp, unmapped } from '@vrouter/core/ip.ts';
+import { containsPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { CertificateProvider } from '../ca/provider.ts';
 import { type CertificateRequest, readRequest } from '../ca/request.ts';
@@ -74,10 +76,10 @@ export class JoinService {
   }
 
   /**
-   * Throws `join.refused`, `request.limited`, `input.invalid` (the request for a certificate, or the protocol), and what the authority
+   * `source` is whom the limits know, `ip` the address itself. Throws `join.refused`, `request.limited`, `input.invalid` (the request for a certificate, or the protocol), and what the authority
    * throws: then the token is still good.
    */
-  async join(request: RegisterRequest, source: string): Promise<RegisterReply> {
+  async join(request: RegisterRequest, source: string, ip: string): Promise<RegisterReply> {
     const token = parseToken(request.token);
     this.#notTooOften(source, token?.id ?? null);
     if (request.protocolVersion !== AGENT_PROTOCOL_VERSION) {
@@ -100,6 +102,8 @@ export class JoinService {
       const row = await findToken(this.#db, token.id);
       if (!secretMatches(token.secret, row?.secretHash ?? null) || row === undefined)
         throw new Refused(row === undefined ? 'unknown' : 'wrongSecret');
+      if (row.revokedUnixMs !== null) throw new Refused('revoked');
+      if (row.sourcePrefix !== null && !isFrom(ip, row.sourcePrefix)) throw new Refused('elsewhere');
       const { made, csr } = await this.#requestOf(request);
       const again = await this.#repeated(row, request, csr, token);
       return again ?? (await this.#admit(row, request, csr, made, token, source));
@@ -236,4 +240,13 @@ export class JoinService {
       await count(tx, 'joinsRefused');
     });
   }
+}
+
+/** Whether an address is in a prefix; an IPv4 one may come as `::ffff:192.0.2.7`. */
+function isFrom(ip: string, prefix: string): boolean {
+  const outer = parsePrefix(prefix);
+  const parsed = parseIp(ip.split('%')[0]!);
+  if (!outer.ok || !parsed.ok) return false;
+  const address = unmapped(parsed.value);
+  return containsPrefix(outer.value, { address, bits: address.length * 8 });
 }

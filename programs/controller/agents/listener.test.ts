@@ -7,15 +7,17 @@ import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { registerReply, renewReply } from '@vrouter/api/agent/agent.ts';
+import { createTokenRequest } from '@vrouter/api/rest/join-tokens.ts';
 import { createVrouterRequest } from '@vrouter/api/rest/vrouters.ts';
 import { pino } from 'pino';
 import { Authority } from '../ca/authority.ts';
+import { createToken, removeToken } from '../desk/join-tokens.ts';
 import { createVrouter, revokeGateway } from '../desk/vrouters.ts';
 import { History } from '../history/history.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { RotationWatch } from '../rotation/watch.ts';
 import { lastAudit } from '../store/audit.ts';
-import { type Answer, makeRequest, prepareJoin, register, TestGateway } from '../testing/gateway.ts';
+import { type Answer, makeRequest, prepareJoin, register, TestGateway, wireguardKey } from '../testing/gateway.ts';
 import { openDesk, type TestDesk, tester } from '../testing/store.ts';
 import { JoinService } from './join.ts';
 import { type AgentListener, agentListener, deletion, sourceOf } from './listener.ts';
@@ -146,6 +148,32 @@ test('a revoked gateway is refused on the connection that it has, and the poll t
   // Its own request again, within ten minutes, is no way back in either.
   assert.equal(codeOf(await register(joining)), 'join.refused');
   await assert.rejects(revokeGateway(desk, tester, 'revoked'), /no gateway/);
+});
+
+test('a token is for so many joins, from where it says, until it is revoked; the answer says no more than of a wrong one', async () => {
+  await joinString('terms');
+  const make = async (terms: object) => {
+    const made = await createToken(desk, tester, 'terms', createTokenRequest.parse(terms));
+    return prepareJoin(made.join.string);
+  };
+  const again = async (joining: Awaited<ReturnType<typeof make>>) =>
+    register({ ...joining, request: await makeRequest(), wireguardPublicKey: wireguardKey() });
+  const twice = await make({ uses: 2, sourcePrefix: '127.0.0.0/8' });
+  assert.equal((await register(twice)).status, 200);
+  assert.equal((await again(twice)).status, 200);
+  const used = await again(twice);
+  const elsewhere = await register(await make({ sourcePrefix: '192.0.2.0/24' }));
+  const revoked = await make({});
+  const first = await register(revoked);
+  assert.equal(first.status, 200);
+  await removeToken(desk, tester, 'terms', revoked.token.slice(4, 12));
+  const refused = await register(revoked);
+  assert.equal(codeOf(refused), 'join.refused', 'not even to whom has lost the answer');
+  assert.deepEqual([used.json, elsewhere.json], [refused.json, refused.json]);
+  const reasons = (await lastAudit(desk.db, 12))
+    .filter(({ outcome }) => outcome === 'refused')
+    .map(({ reason }) => reason);
+  assert.deepEqual(reasons.slice(0, 3), ['revoked', 'elsewhere', 'used']);
 });
 
 test('who fails too often must wait, even with a good token', async () => {

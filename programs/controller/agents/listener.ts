@@ -190,7 +190,7 @@ export async function agentListener(services: AgentServices, credentials: Server
         response: { 200: registerReply, '4xx': errorReply, '5xx': errorReply },
       },
     },
-    async (request) => services.join.join(request.body, sourceOf(request)),
+    async (request) => services.join.join(request.body, sourceOf(request), request.ip),
   );
 
   app.post(

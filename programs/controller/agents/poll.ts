@@ -122,6 +122,8 @@ export class PollService {
     }
     const version = request.appliedVersion;
     if (version <= (before ?? 0)) return;
+    // A number alone may be that of another state, as after a restore.
+    if (request.appliedHash != null && !head.had(version, request.appliedHash)) return;
     const committedAt = head.committedAt(version);
     if (committedAt !== null) this.#metrics.convergence.observe(Math.max(0, now - committedAt) / 1000);
     const text = `version ${version} is on the plane of ${vrouter}`;
@@ -186,6 +188,7 @@ export class PollService {
     const rest: Omit<PollReply, 'ops'> = {
       version,
       baseVersion: ops === null ? null : request.storedVersion,
+      committedUnixMs: head.committedAt(version),
       hash: head.hash,
       nextNonce,
       pollAfterMs: this.#pollAfterMs(request, kind === 'nothing'),

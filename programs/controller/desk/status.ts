@@ -55,6 +55,7 @@ export function statusOfVrouter(head: HeadView, gateway: Gateway | undefined, no
     errors: gateway?.errors ?? [],
     held: gateway?.holding ?? null,
     stats: gateway?.stats ?? null,
+    capabilities: gateway?.capabilities ?? null,
   };
 }
 

@@ -1,40 +1,27 @@
 /** Verbs on virtual routers. Each checks first, then commits everything in one transaction, then tells. */
 import { randomUUID } from 'node:crypto';
-import type {
-  CreateTokenReply,
-  CreateVrouterReply,
-  createTokenRequest,
-  createVrouterRequest,
-  Join,
-  Vrouter,
-} from '@vrouter/api/rest/vrouters.ts';
+import type { CreateVrouterReply, createVrouterRequest, Vrouter } from '@vrouter/api/rest/vrouters.ts';
 import { parseName } from '@vrouter/core/names.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { GatewayInterfaceIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
 import type { Draft } from '../desired/draft.ts';
-import { joinString, newToken } from '../join/token.ts';
 import { nobody, rotatingOf } from '../rotation/counts.ts';
 import { claim, GATEWAY_OWNER } from '../store/claims.ts';
 import { noteDeletedGateways } from '../store/deleted-gateways.ts';
 import { revokeGatewaysOf } from '../store/gateways.ts';
 import { peerCounts } from '../store/peers.ts';
-import type { Tx } from '../store/schema.ts';
-import { forgetTokens, insertToken } from '../store/tokens.ts';
 import { deleteVrouter, insertVrouter, type NetworkRow, networksOf, networksOfAll } from '../store/vrouters.ts';
 import type { Actor } from './actor.ts';
 import { networkRow, ownPrefixes, readNetworks } from './addresses.ts';
 import { must } from './check.ts';
 import { type Desk, note } from './desk.ts';
 import { readEndpointAndPort } from './endpoint.ts';
+import { addToken, DEFAULT_TTL_SECONDS } from './join-tokens.ts';
 import { type Page, type Paged, pageOfKeys } from './page.ts';
 import { DEFAULT_VRF, describeVrouter, INTERFACE, INTERFACE_KEY } from './status.ts';
 import { vrouterTag } from './tags.ts';
 import { requireMatch } from './terms.ts';
-
-const DEFAULT_TTL_SECONDS = 3600;
-/** Tokens are forgotten this long after their end, ms. */
-const TOKEN_MEMORY_MS = 24 * 3_600_000;
 
 /** Throws `name.invalid`, `vrouter.exists`, `prefix.invalid`, `network.overlap`, `address.invalid`. */
 export async function createVrouter(
@@ -67,7 +54,11 @@ export async function createVrouter(
     await claim(tx, id, GATEWAY_OWNER, ownPrefixes(networks));
     draftGateway(draft, networks, { vrf, listenPort, mtu, mssClamp, sourceCheck });
     await note(tx, desk, actor, 'vrouter.create', name);
-    const join = await addToken(tx, desk, actor, id, name, DEFAULT_TTL_SECONDS);
+    const join = await addToken(tx, desk, actor, id, name, {
+      ttlSeconds: DEFAULT_TTL_SECONDS,
+      uses: 1,
+      sourcePrefix: null,
+    });
     return (after) => ({ vrouter: describeVrouter(after, networks, 0, nobody, desk.roster, desk.unixMs()), join });
   });
   desk.events.emit({
@@ -144,23 +135,6 @@ export async function revokeGateway(desk: Desk, actor: Actor, name: string): Pro
   return value.id;
 }
 
-/** Makes a join string; whoever joins with it takes the place of the gateway there is. Throws `vrouter.notFound`. */
-export async function createToken(
-  desk: Desk,
-  actor: Actor,
-  name: string,
-  input: z.output<typeof createTokenRequest>,
-): Promise<CreateTokenReply> {
-  const reply = await desk.desired.answer(name, actor, 'token.create', async (tx, _draft, head) => {
-    await forgetTokens(tx, desk.unixMs() - TOKEN_MEMORY_MS);
-    const join = await addToken(tx, desk, actor, head.row.id, name, input.ttlSeconds);
-    return () => ({ join });
-  });
-  const text = `a join string for ${name} was made`;
-  desk.events.emit({ type: 'token.created', vrouter: name, subject: null, version: null, text });
-  return reply;
-}
-
 /** A person agrees that what the gateway holds back may go. Throws `vrouter.notFound`. */
 export async function confirmShrink(desk: Desk, actor: Actor, name: string): Promise<number> {
   const { version } = await desk.desired.change(name, actor, 'shrink.confirm', async (tx, draft) => {
@@ -170,23 +144,6 @@ export async function confirmShrink(desk: Desk, actor: Actor, name: string): Pro
   const text = `what version ${version} of ${name} removes was confirmed`;
   desk.events.emit({ type: 'shrink.confirmed', vrouter: name, subject: null, version, text });
   return version;
-}
-
-async function addToken(
-  tx: Tx,
-  desk: Desk,
-  actor: Actor,
-  vrouterId: string,
-  name: string,
-  ttlSeconds: number,
-): Promise<Join> {
-  const token = newToken();
-  const now = desk.unixMs();
-  const expiresUnixMs = now + ttlSeconds * 1000;
-  const { id, secretHash } = token;
-  await insertToken(tx, { id, vrouterId, secretHash, createdUnixMs: now, expiresUnixMs, usesLeft: 1 });
-  await note(tx, desk, actor, 'token.create', `${name} ${id}`);
-  return { string: joinString(desk.agentsUrls(), token.text, desk.rootFingerprint), expiresUnixMs };
 }
 
 function draftGateway(

@@ -6,6 +6,7 @@ import type { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
 import { must } from '../desk/check.ts';
 import { note } from '../desk/desk.ts';
+import { cut, mapPage, type Page, type Paged } from '../desk/page.ts';
 import { tagOf } from '../desk/tags.ts';
 import { requireMatch } from '../desk/terms.ts';
 import {
@@ -65,10 +66,14 @@ export async function putToken(
   await insertApiToken(tx, { ...token, createdUnixMs, expiresUnixMs, lastUsedUnixMs: null, revokedUnixMs: null });
 }
 
-/** All, or those of one user. Throws `user.notFound`. */
-export async function listApiTokens(identity: Identity, user: string | null): Promise<ApiToken[]> {
+/** All, or those of one user, in the order in which they were made. Throws `user.notFound`. */
+export async function listApiTokens(identity: Identity, user: string | null, page: Page): Promise<Paged<ApiToken>> {
   const userId = user === null ? null : (await mustFind(identity.db, user)).id;
-  return (await listRows(identity.db, userId)).map(describeToken);
+  const rows = await listRows(identity.db, userId, page.limit + 1, page.after);
+  return mapPage(
+    cut(rows, page.limit, ({ createdUnixMs, id }) => `${createdUnixMs} ${id}`),
+    describeToken,
+  );
 }
 
 /** Throws `apiToken.notFound`. */

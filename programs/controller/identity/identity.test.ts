@@ -9,7 +9,7 @@ import { ProblemError } from '@vrouter/core/problem.ts';
 import { Metrics } from '../metrics/metrics.ts';
 import { findApiToken } from '../store/api-tokens.ts';
 import { lastAudit, verifyAudit } from '../store/audit.ts';
-import { openDesk, tester } from '../testing/store.ts';
+import { firstPage, openDesk, tester } from '../testing/store.ts';
 import { createApiToken, listApiTokens, revokeApiToken, showApiToken } from './api-tokens.ts';
 import { adminNotice, ensureFirstAdmin, resetAdmin } from './first-admin.ts';
 import { Identity } from './identity.ts';
@@ -197,14 +197,14 @@ test('names, users and tokens that are not right are refused, and leave nothing 
     [() => removeUser(identity, tester, 'nobody'), 'user.notFound', 'user'],
     [() => createApiToken(identity, tester, { user: 'nobody', name: 'x' }), 'user.notFound', 'user'],
     [() => createApiToken(identity, tester, { user: 'admin', name: '' }), 'name.invalid', 'name'],
-    [() => listApiTokens(identity, 'nobody'), 'user.notFound', 'user'],
+    [() => listApiTokens(identity, 'nobody', firstPage), 'user.notFound', 'user'],
     [() => showApiToken(identity, 'abcdefgh'), 'apiToken.notFound', 'id'],
     [() => revokeApiToken(identity, tester, 'abcdefgh'), 'apiToken.notFound', 'id'],
   ] as const)
     await assert.rejects(work, is(code, field));
   assert.equal((await lastAudit(db, 1))[0]!.id, before);
   assert.deepEqual(
-    (await listUsers(identity)).map(({ name, role, apiTokens }) => [name, role, apiTokens]),
+    (await listUsers(identity, firstPage)).rows.map(({ name, role, apiTokens }) => [name, role, apiTokens]),
     [['admin', 'admin', 1]],
   );
   await db.destroy();
@@ -248,7 +248,7 @@ for (const [name, way] of ways)
     for (const [who, prepare] of others) {
       const set = await setUp();
       await prepare(set);
-      const { id } = (await listApiTokens(set.identity, 'admin'))[0]!;
+      const { id } = (await listApiTokens(set.identity, 'admin', firstPage)).rows[0]!;
       await assert.rejects(way(set, id), is('user.lastAdmin'), who);
       assert.equal((await set.ask(set.first.token)).role, 'admin', who);
       await set.make('other', 'admin');
@@ -280,7 +280,7 @@ test('a file that cannot be written makes no administrator that nobody can be', 
   const { db, unixMs } = await openDesk(join(folder, `${files++}.db`));
   const identity = new Identity(db, new Metrics(), unixMs);
   await assert.rejects(ensureFirstAdmin(identity, join(folder, 'nowhere')), is('data.unwritable'));
-  assert.deepEqual(await listUsers(identity), []);
+  assert.deepEqual((await listUsers(identity, firstPage)).rows, []);
   assert.ok((await ensureFirstAdmin(identity, folder)) !== null);
   await db.destroy();
 });
@@ -329,10 +329,13 @@ test('tokens that ended long ago are forgotten, others not', async () => {
   await make('max', 'viewer');
   clock.unixMs += 30 * 24 * 3_600_000;
   await identity.forget();
-  assert.equal((await listApiTokens(identity, null)).length, 4);
+  assert.equal((await listApiTokens(identity, null, firstPage)).rows.length, 4);
   clock.unixMs += 61_000;
   await identity.forget();
-  assert.deepEqual((await listApiTokens(identity, null)).map(({ user }) => user).sort(), ['admin', 'max']);
+  assert.deepEqual((await listApiTokens(identity, null, firstPage)).rows.map(({ user }) => user).sort(), [
+    'admin',
+    'max',
+  ]);
   await db.destroy();
 });
 

@@ -7,11 +7,12 @@ import type { z } from 'zod';
 import type { Actor } from '../desk/actor.ts';
 import { must } from '../desk/check.ts';
 import { note } from '../desk/desk.ts';
+import { cut, mapPage, type Page, type Paged } from '../desk/page.ts';
 import { tagOf } from '../desk/tags.ts';
 import { requireMatch } from '../desk/terms.ts';
 import { goodTokenCounts, hasAdmin, revokeTokensOf } from '../store/api-tokens.ts';
 import type { Reader, Tx } from '../store/schema.ts';
-import { allUsers, deleteUser, findUser, insertUser, type UserRow, updateUser } from '../store/users.ts';
+import { deleteUser, findUser, insertUser, type UserRow, updateUser, usersPage } from '../store/users.ts';
 import type { Identity } from './identity.ts';
 import { originOf } from './origin.ts';
 
@@ -34,15 +35,18 @@ export async function createUser(
   return describe(row, 0);
 }
 
-export async function listUsers(identity: Identity): Promise<User[]> {
-  const counts = await goodTokenCounts(identity.db, identity.unixMs());
-  return (await allUsers(identity.db)).map((row) => describe(row, counts.get(row.id) ?? 0));
+/** By name; tokens are counted of the page alone. */
+export async function listUsers(identity: Identity, page: Page): Promise<Paged<User>> {
+  const paged = cut(await usersPage(identity.db, page.limit + 1, page.after), page.limit, (row) => row.name);
+  const ids = paged.rows.map((row) => row.id);
+  const counts = await goodTokenCounts(identity.db, ids, identity.unixMs());
+  return mapPage(paged, (row) => describe(row, counts.get(row.id) ?? 0));
 }
 
 /** Throws `user.notFound`. */
 export async function showUser(identity: Identity, name: string): Promise<User> {
   const row = await mustFind(identity.db, name);
-  return describe(row, (await goodTokenCounts(identity.db, identity.unixMs())).get(row.id) ?? 0);
+  return describe(row, (await goodTokenCounts(identity.db, [row.id], identity.unixMs())).get(row.id) ?? 0);
 }
 
 /**

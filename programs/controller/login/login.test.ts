@@ -9,7 +9,7 @@ import { ensureFirstAdmin } from '../identity/first-admin.ts';
 import { changeUser, createUser, listUsers, removeUser, showUser } from '../identity/users.ts';
 import { lastAudit, verifyAudit } from '../store/audit.ts';
 import { SECRET, SECRET_CLIENT, TestProvider } from '../testing/oidc.testing.ts';
-import { tester } from '../testing/store.ts';
+import { firstPage, tester } from '../testing/store.ts';
 import { codeOf, idTokenOf, is, openScene, type Scening } from './scene.testing.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vrouter-login-'));
@@ -49,14 +49,14 @@ test('roles are taken anew at each login, and a lower one holds for the sessions
   at.people.set('s-2', { groups: ['net-admins'], preferred_username: 'kim' });
   const third = await set.come('s-2');
   assert.deepEqual([third.role, (await set.ask(third.token)).role], ['admin', 'admin']);
-  assert.equal((await listUsers(set.identity)).length, 1);
+  assert.equal((await listUsers(set.identity, firstPage)).rows.length, 1);
 });
 
 test('who has no group that gives a role is refused, the audit knows the groups, and earlier sessions end', async () => {
   const set = await open();
   at.people.set('s-3', { groups: ['chess', 'Net-Admins'], preferred_username: 'lee' });
   await assert.rejects(set.come('s-3'), is('login.noRole', /claim groups.*chess/));
-  assert.equal((await listUsers(set.identity)).length, 0, 'nobody was made');
+  assert.equal((await listUsers(set.identity, firstPage)).rows.length, 0, 'nobody was made');
   const row = await set.lastReason();
   assert.deepEqual([row.action, row.outcome, row.actor], ['login', 'refused', 'oidc/lee']);
   assert.match(row.reason ?? '', /^noRole: .*chess, Net-Admins/);
@@ -143,7 +143,7 @@ test('who was disabled or removed is out at once and stays out until it is enabl
   await changeUser(set.identity, tester, 'kim', { disabled: false });
   await come();
   assert.equal(await removeUser(set.identity, tester, 'kim', true), false);
-  assert.deepEqual(await listUsers(set.identity), []);
+  assert.deepEqual((await listUsers(set.identity, firstPage)).rows, []);
   assert.equal((await come()).user, 'kim', 'as somebody new');
 });
 
@@ -155,7 +155,7 @@ test('people of the provider have sessions and their role from there, and nothin
   await assert.rejects(createApiToken(set.identity, tester, input), is('user.fromProvider'));
   await assert.rejects(changeUser(set.identity, tester, 'kim', { role: 'viewer' }), is('user.fromProvider'));
   assert.deepEqual(
-    (await listApiTokens(set.identity, 'kim')).map(({ name, origin }) => [name, origin]),
+    (await listApiTokens(set.identity, 'kim', firstPage)).rows.map(({ name, origin }) => [name, origin]),
     [['login', 'oidc']],
   );
 });
@@ -165,7 +165,7 @@ test('a session of an administrator is no way in that lasts, and no reason to re
   await ensureFirstAdmin(set.identity, folder);
   at.people.set('s-11', { groups: ['net-admins'], preferred_username: 'kim' });
   const { token, apiToken } = await set.come('s-11');
-  const [local] = await listApiTokens(set.identity, 'admin');
+  const [local] = (await listApiTokens(set.identity, 'admin', firstPage)).rows;
   await assert.rejects(revokeApiToken(set.identity, tester, local!.id), is('user.lastAdmin'));
   await assert.rejects(removeUser(set.identity, tester, 'admin'), is('user.lastAdmin'));
   await revokeApiToken(set.identity, tester, apiToken.id);

@@ -25,6 +25,8 @@ export interface MetricSources {
   /** By name of the vrouter. */
   rotating(): Promise<ReadonlyMap<string, Rotating>>;
   controllers(): readonly Controller[];
+  /** By vrouter: the controller's clock minus its gateway's, s. */
+  clockOffsets(): Iterable<readonly [vrouter: string, seconds: number]>;
   authority(): { readonly working: boolean; readonly issuers: readonly TrustedIssuer[] };
 }
 
@@ -123,6 +125,16 @@ export class Metrics {
         rotating.reset();
         for (const [vrouter, counts] of found)
           for (const [state, count] of Object.entries(counts)) rotating.set({ vrouter, state }, count);
+      },
+    });
+    const offsets: Gauge<'vrouter'> = new Gauge({
+      name: 'vrouter_controller_clock_offset_seconds',
+      help: "This clock minus the gateway's, by vrouter, as the gateway measured it",
+      labelNames: ['vrouter'],
+      registers: [this.registry],
+      collect: () => {
+        offsets.reset();
+        for (const [vrouter, seconds] of sources.clockOffsets()) offsets.set({ vrouter }, seconds);
       },
     });
     this.#watchCertificates(sources);

@@ -89,6 +89,7 @@ const rows: {
   'PATCH /v1/vrouters/:name': { path: V, body: { mtu: 1300 }, ops: 1 },
   'DELETE /v1/vrouters/:name': { path: V, ops: 0, again: 'vrouter.notFound' },
   'POST /v1/vrouters/:name/tokens': { path: `${V}/tokens`, ops: 0 },
+  'DELETE /v1/vrouters/:name/tokens/:id': { path: `${V}/tokens/{token}`, ops: 0 },
   'POST /v1/vrouters/:name/confirm-shrink': { path: `${V}/confirm-shrink`, ops: 0 },
   'POST /v1/vrouters/:name/peers': {
     path: `${V}/peers`,
@@ -181,7 +182,7 @@ for (const [route, { path: template, body, ops, again }] of Object.entries(rows)
       const answer = await rest.call(asked.method, asked.path, asked.body);
       assert.ok(answer.status < 300, answer.text);
     }
-    const path = template.includes('{id}') ? template.replace('{id}', await begun(rest)) : template;
+    const path = await filled(rest, template);
     heard.length = 0;
     const before = await whole(desk);
     const answer = await rest.call(method, dry(path), body);
@@ -216,6 +217,13 @@ for (const [route, { path: template, body, ops, again }] of Object.entries(rows)
     }
     await desk.db.destroy();
   });
+
+async function filled(rest: Rest, template: string): Promise<string> {
+  if (template.includes('{id}')) return template.replace('{id}', await begun(rest));
+  if (!template.includes('{token}')) return template;
+  const { tokens } = (await rest.call('GET', `${V}/tokens`)).json as { readonly tokens: readonly { id: string }[] };
+  return template.replace('{token}', tokens[0]!.id);
+}
 
 async function begun(rest: Rest): Promise<string> {
   const answer = await rest.call('POST', `${V}/rotations`, rotation);

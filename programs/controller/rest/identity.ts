@@ -15,12 +15,14 @@ import {
   userReply,
   whoamiReply,
 } from '@vrouter/api/rest/identity.ts';
+import { pageQuery } from '@vrouter/api/rest/paging.ts';
 import { z } from 'zod';
 import { createApiToken, listApiTokens, revokeApiToken, showApiToken } from '../identity/api-tokens.ts';
 import type { Identity } from '../identity/identity.ts';
 import { changeUser, createUser, listUsers, removeUser, showUser } from '../identity/users.ts';
 import { type App, actorOf } from './app.ts';
 import { callerOf } from './callers.ts';
+import { paged } from './cursor.ts';
 
 const tags = ['users'];
 const refusals = { '4xx': errorReply };
@@ -54,8 +56,18 @@ function userRoutes(app: App, identity: Identity): void {
 
   app.get(
     '/v1/users',
-    { schema: { tags, summary: 'All users', response: { 200: userList, ...refusals } } },
-    async () => ({ users: await listUsers(identity) }),
+    {
+      schema: {
+        tags,
+        summary: 'All users, by name',
+        querystring: pageQuery,
+        response: { 200: userList, ...refusals },
+      },
+    },
+    async ({ query }) => {
+      const { rows, next } = await paged('users', query, (page) => listUsers(identity, page));
+      return { users: rows, next };
+    },
   );
 
   app.get(
@@ -123,7 +135,12 @@ function tokenRoutes(app: App, identity: Identity): void {
         response: { 200: apiTokenList, ...refusals },
       },
     },
-    async (request) => ({ apiTokens: await listApiTokens(identity, request.query.user ?? null) }),
+    async ({ query }) => {
+      const { user = null } = query;
+      const list = user === null ? 'api-tokens' : `api-tokens/${user}`;
+      const { rows, next } = await paged(list, query, (page) => listApiTokens(identity, user, page));
+      return { apiTokens: rows, next };
+    },
   );
 
   app.get(

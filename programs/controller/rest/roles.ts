@@ -52,7 +52,9 @@ export const needs: { readonly [route: string]: Need } = {
   'POST /v1/vrouters': 'operator',
   'PATCH /v1/vrouters/:name': 'operator',
   'DELETE /v1/vrouters/:name': 'operator',
+  'GET /v1/vrouters/:name/tokens': 'viewer',
   'POST /v1/vrouters/:name/tokens': 'operator',
+  'DELETE /v1/vrouters/:name/tokens/:id': 'operator',
   'POST /v1/vrouters/:name/revoke': 'operator',
   'POST /v1/vrouters/:name/confirm-shrink': 'operator',
 

@@ -35,6 +35,7 @@ import { DOCS_POLICY, secureHeaders } from './headers.ts';
 import { historyRoutes } from './history.ts';
 import { hostInterfaceRoutes } from './host-interfaces.ts';
 import { identityRoutes } from './identity.ts';
+import { joinTokenRoutes } from './join-tokens.ts';
 import { loginRoutes } from './login.ts';
 import { natRoutes } from './nat.ts';
 import { natSettingsRoutes } from './nat-settings.ts';
@@ -162,6 +163,7 @@ token; roles are viewer, operator and admin, and each may do what those before i
   await app.register(swaggerUi, { routePrefix: '/docs', uiConfig, staticCSP: DOCS_POLICY });
 
   vrouterRoutes(app, desk);
+  joinTokenRoutes(app, desk);
   peerRoutes(app, desk);
   rotationRoutes(app, desk);
   routeRoutes(app, desk);

@@ -5,8 +5,6 @@ import {
   changeVrouterReply,
   changeVrouterRequest,
   confirmShrinkReply,
-  createTokenReply,
-  createTokenRequest,
   createVrouterReply,
   createVrouterRequest,
   deletedReply,
@@ -20,7 +18,6 @@ import type { Desk } from '../desk/desk.ts';
 import { statusOfVrouter } from '../desk/status.ts';
 import {
   confirmShrink,
-  createToken,
   createVrouter,
   listVrouters,
   removeVrouter,
@@ -112,26 +109,6 @@ export function vrouterRoutes(app: App, desk: Desk): void {
     async (request) => {
       const head = desk.desired.get(request.params.name);
       return statusOfVrouter(head, desk.roster.of(head.row.id), desk.unixMs());
-    },
-  );
-
-  app.post(
-    '/v1/vrouters/:name/tokens',
-    {
-      // The body may be left out; then there is nothing to parse.
-      preValidation: async (request) => {
-        request.body ??= createTokenRequest.parse({});
-      },
-      schema: {
-        tags,
-        summary: 'Make another join string; the gateway that uses it takes the place of the one there is',
-        params: vrouterParams,
-        body: createTokenRequest,
-        response: { 201: createTokenReply, ...refusals },
-      },
-    },
-    async (request, reply) => {
-      return reply.code(201).send(await createToken(desk, actorOf(request), request.params.name, request.body));
     },
   );
 

@@ -22,16 +22,39 @@ export async function findApiToken(db: Reader, id: string): Promise<OwnedToken |
   return owned(db).where('apiTokens.id', '=', id).executeTakeFirst();
 }
 
-/** All tokens, or those of a user, in the order in which they were made. */
-export async function listApiTokens(db: Reader, userId: string | null): Promise<OwnedToken[]> {
-  const query = owned(db).orderBy('apiTokens.createdUnixMs').orderBy('apiTokens.id');
-  return (userId === null ? query : query.where('userId', '=', userId)).execute();
+/**
+ * All tokens, or those of a user, in the order in which they were made, at most `limit`, behind the one with the key `after`
+ * (`<created> <id>`).
+ */
+export async function listApiTokens(
+  db: Reader,
+  userId: string | null,
+  limit: number,
+  after: string | null,
+): Promise<OwnedToken[]> {
+  let query = owned(db).orderBy('apiTokens.createdUnixMs').orderBy('apiTokens.id').limit(limit);
+  if (userId !== null) query = query.where('userId', '=', userId);
+  if (after === null) return query.execute();
+  const [created, id] = after.split(' ') as [string, string];
+  return query
+    .where((e) =>
+      e.or([
+        e('apiTokens.createdUnixMs', '>', Number(created)),
+        e.and([e('apiTokens.createdUnixMs', '=', Number(created)), e('apiTokens.id', '>', id)]),
+      ]),
+    )
+    .execute();
 }
 
-/** How many tokens of each user are good now, by the user's id; a disabled one has none. */
-export async function goodTokenCounts(db: Reader, nowUnixMs: number): Promise<Map<string, number>> {
+/** How many tokens of each of these users are good now, by the user's id; a disabled one has none. */
+export async function goodTokenCounts(
+  db: Reader,
+  userIds: readonly string[],
+  nowUnixMs: number,
+): Promise<Map<string, number>> {
   const counts = new Map<string, number>();
-  for (const token of await owned(db).execute())
+  if (userIds.length === 0) return counts;
+  for (const token of await owned(db).where('userId', 'in', userIds).execute())
     if (whyNotGood(token, nowUnixMs) === null) counts.set(token.userId, (counts.get(token.userId) ?? 0) + 1);
   return counts;
 }

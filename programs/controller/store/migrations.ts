@@ -7,6 +7,7 @@ import { answers } from './steps/answers.ts';
 import { authors } from './steps/authors.ts';
 import { controllers } from './steps/controllers.ts';
 import { identity } from './steps/identity.ts';
+import { joinTokens } from './steps/join-tokens.ts';
 import { login } from './steps/login.ts';
 import { rotations } from './steps/rotations.ts';
 
@@ -22,6 +23,7 @@ export const migrations: readonly Migration[] = [
   rotations,
   login,
   controllers,
+  joinTokens,
 ];
 
 async function first(db: Kysely<unknown>): Promise<void> {

@@ -48,6 +48,13 @@ export interface Tables {
     createdUnixMs: number;
     expiresUnixMs: number;
     usesLeft: number;
+    /** Name of the user that made it; '' for those of before it was kept. */
+    creator: string;
+    /** What `usesLeft` began with. */
+    uses: number;
+    /** Prefix that the gateway must come from; null: from anywhere. */
+    sourcePrefix: string | null;
+    revokedUnixMs: number | null;
   };
   gateways: {
     id: string;

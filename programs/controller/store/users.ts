@@ -12,6 +12,12 @@ export async function allUsers(db: Reader): Promise<UserRow[]> {
   return db.selectFrom('users').selectAll().orderBy('name').execute();
 }
 
+/** By name, at most `limit`, behind `after`. */
+export async function usersPage(db: Reader, limit: number, after: string | null): Promise<UserRow[]> {
+  const query = db.selectFrom('users').selectAll().orderBy('name').limit(limit);
+  return (after === null ? query : query.where('name', '>', after)).execute();
+}
+
 export async function findUser(db: Reader, name: string): Promise<UserRow | undefined> {
   return db.selectFrom('users').selectAll().where('name', '=', name).executeTakeFirst();
 }

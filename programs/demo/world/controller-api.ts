@@ -2,10 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { errorReply } from '@vrouter/api/rest/error.ts';
+import { createTokenReply } from '@vrouter/api/rest/join-tokens.ts';
 import { createPeerReply, peerList } from '@vrouter/api/rest/peers.ts';
 import {
   confirmShrinkReply,
-  createTokenReply,
   createVrouterReply,
   deletedReply,
   vrouterList,

@@ -23,6 +23,13 @@ const START_MS = 20_000;
 
 const programs = fileURLToPath(new URL('../../', import.meta.url));
 
+/** How one of the network's own programs is run. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 export interface NetworkOptions {
   readonly folder: string;
   readonly ports: DemoPorts;
@@ -32,6 +39,8 @@ export interface NetworkOptions {
   readonly wireguardGo: boolean;
   /** Told what is being done, for people who wait. */
   progress(what: string): void;
+  /** Runs a program otherwise than as it stands: with another clock, on a disk of its own. */
+  launch?(name: 'controller' | 'gateway', plain: Launch): Launch;
 }
 
 export class Network {
@@ -156,7 +165,8 @@ export class Network {
 
   #spawn(name: 'controller' | 'gateway', program: string, args: readonly string[]): Child {
     const logPath = this.path('logs', `${name}.log`);
-    const child = new Child({ name, command: process.execPath, args: [join(programs, program), ...args], logPath });
+    const plain: Launch = { command: process.execPath, args: [join(programs, program), ...args] };
+    const child = new Child({ name, ...(this.#options.launch?.(name, plain) ?? plain), logPath });
     this.#children.set(name, child);
     this.#options.leftovers.noteProcess(child.pid);
     return child;

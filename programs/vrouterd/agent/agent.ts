@@ -11,10 +11,11 @@ import type { ProblemCode } from '@vrouter/core/codes.ts';
 import { type Problem, ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import type { Events } from '../events.ts';
+import type { Keeping } from '../store/keeping.ts';
 import type { Enrolment, Store, StoredIntent } from '../store/store.ts';
 import { Addresses, validUrls } from './addresses.ts';
 import { CallFailed } from './client.ts';
-import { ControllerClock, offsetText, WARN_MS } from './clock.ts';
+import { ControllerClock, clockStateOf, offsetText, WRONG_MS } from './clock.ts';
 import { enrol } from './enrol.ts';
 import type { Identity } from './identity.ts';
 import { type JoinString, tokenHash } from './join-string.ts';
@@ -24,6 +25,7 @@ import { ControllerState, type SyncChange } from './sync.ts';
 
 export interface AgentParts {
   readonly store: Store;
+  readonly keeping: Keeping;
   readonly identity: Identity;
   readonly join: JoinString | null;
   /** Addresses that the configuration file names besides. */
@@ -33,11 +35,13 @@ export interface AgentParts {
   readonly events: Events;
   readonly log: Logger;
   /** Makes a stored change true; resolves when it has been tried. */
-  apply(change: SyncChange): Promise<void>;
+  apply(change: SyncChange, committedUnixMs: number | null): Promise<void>;
   /** How the gateway is, but for versions. */
   report(): Promise<Omit<PollReport, 'storedVersion' | 'storedHash' | 'full' | 'held' | 'clockOffsetMs' | 'succeeded'>>;
   /** Peers whose next key was heard, as of now. */
   succeeded(): Succession[];
+  /** The last report was answered; or the controller is another, or was started anew, and knows none of them. */
+  heard(controller: 'answered' | 'new'): void;
 }
 
 /** What may be otherwise in a moment, and is no reason to give up joining. */
@@ -49,6 +53,8 @@ const PASSING: readonly ProblemCode[] = [
   'store.unavailable',
   'ca.unreachable',
   'ca.refused',
+  'store.unavailable',
+  'data.unwritable',
 ];
 /** Longest wait between two tries to join, ms: somebody waits for it. */
 const JOIN_CAP_MS = 15_000;
@@ -117,8 +123,23 @@ export class ControllerAgent implements PollHost {
     return this.#enrolment;
   }
 
+  /** There is a controller, and it has not said yet what should be. */
+  get awaitsFirstState(): boolean {
+    return this.#state.version === 0 && (this.#parts.join !== null || this.#enrolment !== null);
+  }
+
   get storedVersion(): number {
     return this.#state.version;
+  }
+
+  /** Of the stored version; null before the first. */
+  get storedHash(): string | null {
+    return this.#state.hash();
+  }
+
+  /** What the controller's clock says, as far as we know. */
+  get controllerUnixMs(): number {
+    return this.#clock.unixMs();
   }
 
   get held(): PlanReply['held'] {
@@ -143,6 +164,7 @@ export class ControllerAgent implements PollHost {
       certificateExpiresUnixMs: this.#poller?.certificateTimes().notAfterUnixMs ?? null,
       certificateState: this.#certificateState,
       clockOffsetMs: this.#clockOffsetMs,
+      clockState: this.#clockOffsetMs === null ? null : clockStateOf(this.#clockOffsetMs),
       addresses,
       outlook: this.outlook(addresses),
     };
@@ -208,7 +230,12 @@ export class ControllerAgent implements PollHost {
     };
   }
 
+  forgotten(): void {
+    this.#parts.heard('new');
+  }
+
   async take(reply: PollReply): Promise<boolean> {
+    this.#parts.heard('answered');
     this.#lastPollUnixMs = Date.now();
     this.#noteDeleted(null);
     this.#learn(reply.controllers ?? []);
@@ -235,7 +262,8 @@ export class ControllerAgent implements PollHost {
       case 'change': {
         const { change } = outcome;
         const sync = { version: change.version, hash: change.hash, lastPollUnixMs: this.#lastPollUnixMs };
-        this.#parts.store.commit('controller', change, sync);
+        // What is not stored is not made true: the controller would take it for done, and a restart would undo it.
+        if (!this.#parts.keeping.attempt(() => this.#parts.store.commit('controller', change, sync))) return false;
         this.#state.accept(change);
         this.#full = false;
         this.#held = null;
@@ -246,7 +274,7 @@ export class ControllerAgent implements PollHost {
           { version: change.version, put: change.put.length, removed: change.remove.length },
           'stored',
         );
-        await this.#parts.apply(change);
+        await this.#parts.apply(change, reply.committedUnixMs ?? null);
         return true;
       }
     }
@@ -274,7 +302,7 @@ export class ControllerAgent implements PollHost {
     if (onDeleted === 'flush' && change.remove.length > 0) {
       store.commit('controller', change, { version: 0, hash: null, lastPollUnixMs: this.#lastPollUnixMs });
       this.#state.accept(change);
-      await this.#parts.apply(change);
+      await this.#parts.apply(change, null);
     }
     this.state('deleted', why);
   }
@@ -308,12 +336,15 @@ export class ControllerAgent implements PollHost {
   }
 
   clockOffset(ms: number): void {
-    const before = this.#clockOffsetMs;
+    const before = clockStateOf(this.#clockOffsetMs ?? 0);
     this.#clockOffsetMs = ms;
-    if (Math.abs(ms) <= WARN_MS || (before !== null && Math.abs(before) > WARN_MS)) return;
-    const text = `this host's clock is ${offsetText(ms)}; set it (NTP). Certificates are judged by the controller's until then`;
-    this.#parts.log.warn({ offsetMs: Math.round(ms) }, `${text}; WireGuard needs ours to go forward`);
-    this.#parts.events.emit('poll', text);
+    const state = clockStateOf(ms);
+    if (state === 'good' || state === before) return;
+    const judged = Math.abs(ms) > WRONG_MS ? ' Certificates are judged by the controller’s until then.' : '';
+    const text = `this host's clock is ${offsetText(ms)}; set it (NTP).${judged}`;
+    const level = state === 'critical' ? 'error' : 'warn';
+    this.#parts.log[level]({ offsetMs: Math.round(ms), state }, `${text} WireGuard needs ours to go forward`);
+    this.#parts.events.emit('problem', text);
   }
 
   certificate(state: CertificateState, { notAfterUnixMs }: CertificateTimes): void {
@@ -330,8 +361,7 @@ export class ControllerAgent implements PollHost {
   #notePoll(notMoreOftenMs: number): void {
     const at = this.#lastPollUnixMs;
     if (at === null || at - this.#notedPollUnixMs < notMoreOftenMs) return;
-    this.#parts.store.notePoll(at);
-    this.#notedPollUnixMs = at;
+    if (this.#parts.keeping.attempt(() => this.#parts.store.notePoll(at))) this.#notedPollUnixMs = at;
   }
 
   #hold(outcome: { version: number; removes: number; reason: string }): void {

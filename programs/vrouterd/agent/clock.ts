@@ -1,13 +1,22 @@
 /** The controller's clock as a gateway knows it: certificates are judged by it, so that a wrong clock of ours locks nobody out. */
 
+import type { ClockState } from '@vrouter/api/gateway/gateway.ts';
+
 /** A wrong clock of a host is told from here on, ms. */
 export const WARN_MS = 30_000;
+/** And from here on it is told as an error, ms: handshakes, certificates and logs of such a host mislead. */
+export const CRITICAL_MS = 5 * 60_000;
 /** From here on our own clock is no judge of certificates, ms. */
 export const WRONG_MS = 3_600_000;
 /** Offsets that the median is taken of. */
 const SAMPLES = 8;
 /** An offset that differs so much from the others says that a clock was set, ms. */
 const JUMP_MS = 60_000;
+
+export function clockStateOf(offsetMs: number): ClockState {
+  const amount = Math.abs(offsetMs);
+  return amount > CRITICAL_MS ? 'critical' : amount > WARN_MS ? 'off' : 'good';
+}
 
 export class ControllerClock {
   /** Our own clock. */

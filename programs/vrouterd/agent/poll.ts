@@ -60,6 +60,8 @@ export interface PollHost {
   report(): Promise<PollReport>;
   /** Stores and applies a reply; resolves when it has been tried. False: ask again no sooner than the floor. */
   take(reply: PollReply): Promise<boolean>;
+  /** The controller does not know our last poll: nor what was told before it. */
+  forgotten(): void;
   state(state: PollState, error: Problem | null): void;
   /** The controller says that this gateway was deleted: nothing more is asked. */
   deleted(why: Problem): Promise<void>;
@@ -235,6 +237,7 @@ export class Poller {
     if (thrown instanceof PollRefused) {
       // The controller was restarted or restored, and has another idea of what comes next. Once, that costs nothing.
       this.#nonce = thrown.nextNonce;
+      this.#host.forgotten();
       this.#replays++;
       if (this.#replays === 1) return 0;
       // Behind a balancer each of our connections may lead to another controller, and none of them knows us yet.

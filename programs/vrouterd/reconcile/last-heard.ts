@@ -15,6 +15,8 @@ const AHEAD_MS = 24 * 3_600_000;
 /** TAI64: seconds from 2^62 on, of which 10 came before Unix time began. */
 const TAI_SECONDS_AT = 2n ** 62n + 10n;
 
+type RouteChange = Parameters<Store['saveRoutes']>[0][number];
+
 export class LastHeard {
   readonly #store: Store;
   readonly #unixMs: () => number;
@@ -22,6 +24,9 @@ export class LastHeard {
   readonly #endpoints = new Map<string, string>();
   readonly #links = new Map<string, Pick<InterfaceRecord, 'index' | 'type'>>();
   #unsaved = false;
+  /** Not in the store yet: it may have been full. */
+  readonly #newTimestamps = new Map<string, HandshakeTimestamp>();
+  readonly #newRoutes = new Map<string, RouteChange>();
 
   constructor(store: Store, unixMs: () => number = Date.now) {
     this.#store = store;
@@ -50,14 +55,19 @@ export class LastHeard {
     };
   }
 
-  /** Notes the interfaces and endpoints that the plane tells of; writes only when something is new. */
-  save(rows: Iterable<Observed>): void {
-    const labels: HandshakeTimestamp[] = [];
+  /**
+   * Notes the interfaces and endpoints that the plane tells of; writes only when something is new. Throws what the store throws; what
+   * could not be written is, with the next call. False: there was nothing to write.
+   */
+  save(rows: Iterable<Observed>): boolean {
     for (const { object, learned } of rows) {
       if (object.kind === 'wireguardPeer' && typeof learned.handshakeTimestamp === 'string') {
         const { link, publicKey } = object;
-        if (this.#isNews(link, publicKey, learned.handshakeTimestamp))
-          labels.push({ link, publicKey, label: learned.handshakeTimestamp });
+        const label = learned.handshakeTimestamp;
+        if (this.#isNews(link, publicKey, label)) {
+          this.#newTimestamps.set(`${link} ${publicKey}`, { link, publicKey, label });
+          this.#timestamps.set(`${link} ${publicKey}`, label);
+        }
       }
       if (object.kind === 'link') {
         const index = typeof learned.index === 'number' ? learned.index : null;
@@ -70,11 +80,13 @@ export class LastHeard {
       } else continue;
       this.#unsaved = true;
     }
-    for (const { link, publicKey, label } of labels) this.#timestamps.set(`${link} ${publicKey}`, label);
-    this.#store.saveHandshakeTimestamps(labels);
-    if (!this.#unsaved) return;
-    this.#store.saveInterfaces(this.#records());
+    const isNews = this.#newTimestamps.size > 0 || this.#newRoutes.size > 0 || this.#unsaved;
+    this.#store.saveHandshakeTimestamps([...this.#newTimestamps.values()]);
+    this.#newTimestamps.clear();
+    this.#saveRoutes();
+    if (this.#unsaved) this.#store.saveInterfaces(this.#records());
     this.#unsaved = false;
+    return isNews;
   }
 
   /** Somebody said where a peer is: it counts from now on, also for a plane that has to be filled anew. */
@@ -106,9 +118,8 @@ export class LastHeard {
     return [...this.#links].map(([name, link]) => ({ name, ...link, endpoints: endpoints.get(name)! }));
   }
 
-  /** Keeps the `routes` table what the plane was last seen to have, and forgets peers that were taken away. */
-  applied(results: readonly Applied[], steps: readonly Step[]): void {
-    const changes: { vrf: string; prefix: string; nextHop: string | null }[] = [];
+  /** Keeps the `routes` table what the plane was last seen to have, and forgets peers that were taken away. As `save`. */
+  applied(results: readonly Applied[], steps: readonly Step[]): boolean {
     for (const [index, { now }] of results.entries()) {
       const step = steps[index];
       const object = step?.op === 'delete' ? step.before : step?.object;
@@ -117,8 +128,15 @@ export class LastHeard {
       if (object?.kind !== 'route') continue;
       const via = now?.object.kind === 'route' ? now.object.via : null;
       const nextHop = via === null ? null : via.type === 'blackhole' ? 'blackhole' : (via.nextHop ?? via.link);
-      changes.push({ vrf: object.vrf, prefix: object.prefix, nextHop });
+      this.#newRoutes.set(`${object.vrf} ${object.prefix}`, { vrf: object.vrf, prefix: object.prefix, nextHop });
     }
-    this.#store.saveRoutes(changes);
+    return this.#saveRoutes();
+  }
+
+  #saveRoutes(): boolean {
+    const isNews = this.#newRoutes.size > 0;
+    this.#store.saveRoutes([...this.#newRoutes.values()]);
+    this.#newRoutes.clear();
+    return isNews;
   }
 }

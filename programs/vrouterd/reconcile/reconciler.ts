@@ -43,6 +43,9 @@ export interface ReconcileStats {
   reconciles: number;
   lastReconcileMs: number | null;
   driftRepaired: number;
+  /** Steps that were tried, and those that failed. */
+  steps: number;
+  stepsFailed: number;
 }
 
 interface Failure {
@@ -53,7 +56,7 @@ interface Failure {
 }
 
 export class Reconciler {
-  readonly stats: ReconcileStats = { reconciles: 0, lastReconcileMs: null, driftRepaired: 0 };
+  readonly stats: ReconcileStats = { reconciles: 0, lastReconcileMs: null, driftRepaired: 0, steps: 0, stepsFailed: 0 };
   readonly #desired: Desired;
   readonly #driver: Driver;
   readonly #log: Logger;
@@ -277,7 +280,9 @@ export class Reconciler {
   }
 
   #learn(results: readonly Applied[]): void {
+    this.stats.steps += results.length;
     for (const result of results) {
+      if (!result.ok) this.stats.stepsFailed++;
       if (result.now === null) this.#observed.delete(result.key);
       else this.#observed.set(result.key, result.now);
       if (result.ok) {

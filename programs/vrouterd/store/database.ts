@@ -50,9 +50,11 @@ export function openDatabase(path: string): DatabaseSync {
     db = new DatabaseSync(path);
     if (path !== MEMORY) chmodSync(path, 0o600);
     db.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 2000;');
+    checkWhole(db, path);
   } catch (thrown) {
-    const corrupt = corruption(path, thrown);
-    if (corrupt !== null) throw corrupt;
+    if (thrown instanceof ProblemError) throw thrown;
+    const why = databaseProblem(path, thrown);
+    if (why?.problem.code === 'data.corrupt') throw why;
     throw new ProblemError(problem('data.unwritable', `cannot open ${path}: ${String(thrown)}`));
   }
   const at = Number(db.prepare('PRAGMA user_version').get()?.user_version);
@@ -66,26 +68,55 @@ export function openDatabase(path: string): DatabaseSync {
   return db;
 }
 
-/** SQLITE_CORRUPT and SQLITE_NOTADB, https://sqlite.org/rescode.html. */
+/** SQLite's words for "not now": BUSY, LOCKED, READONLY, IOERR, FULL, CANTOPEN; https://sqlite.org/rescode.html. */
+const AWAY = [5, 6, 8, 10, 13, 14];
+/** SQLITE_CORRUPT and SQLITE_NOTADB. */
 const CORRUPT = [11, 26];
 
-/** A ProblemError `data.corrupt` when that is what SQLite says, whenever it finds out; else null. */
-export function corruption(path: string, thrown: unknown): ProblemError | null {
-  if (!(thrown instanceof Error) || !('errcode' in thrown) || !CORRUPT.includes(Number(thrown.errcode) & 0xff))
-    return null;
-  const advice = 'restore it from a backup, or move it away and join again with a new join string';
-  return new ProblemError(problem('data.corrupt', `${path} is damaged (${thrown.message}); ${advice}`));
+/** A ProblemError `data.corrupt` or `data.unwritable` when that is what SQLite says, whenever it finds out; else null. */
+export function databaseProblem(path: string, thrown: unknown): ProblemError | null {
+  if (!(thrown instanceof Error) || !('errcode' in thrown)) return null;
+  // The low byte is the code, the rest its shade.
+  const code = Number(thrown.errcode) & 0xff;
+  if (CORRUPT.includes(code)) return corrupt(path, thrown.message);
+  if (!AWAY.includes(code)) return null;
+  const advice = 'nothing of it was stored; packets go on, and so does the rest once it can be written again';
+  return new ProblemError(problem('data.unwritable', `${path} cannot be written now (${thrown.message}); ${advice}`));
 }
 
-/** Runs `work` in one transaction: all of it, or nothing. */
+function corrupt(path: string, why: string): ProblemError {
+  const advice = 'restore it from a backup, or move it away and join again with a new join string';
+  return new ProblemError(problem('data.corrupt', `${path} is damaged (${why}); ${advice}`));
+}
+
+/** SQLite itself sees only what it happens to read. */
+function checkWhole(db: DatabaseSync, path: string): void {
+  const found = Object.values(db.prepare('PRAGMA quick_check(1)').get() ?? {})[0];
+  // A heading, then a line for each fault.
+  if (found !== 'ok') throw corrupt(path, String(found).trim().split('\n').at(-1)!);
+}
+
+/** Runs `work` in one transaction: all of it, or nothing. Throws ProblemError `data.unwritable` or `data.corrupt`. */
 export function transaction<T>(db: DatabaseSync, work: () => T): T {
-  db.exec('BEGIN IMMEDIATE');
+  return named(db, () => {
+    db.exec('BEGIN IMMEDIATE');
+    try {
+      const result = work();
+      db.exec('COMMIT');
+      return result;
+    } catch (thrown) {
+      // A full disk may have undone it already.
+      if (db.isTransaction) db.exec('ROLLBACK');
+      throw thrown;
+    }
+  });
+}
+
+/** Runs `work`, and turns what SQLite says of its file into a ProblemError. */
+export function named<T>(db: DatabaseSync, work: () => T): T {
   try {
-    const result = work();
-    db.exec('COMMIT');
-    return result;
+    return work();
   } catch (thrown) {
-    db.exec('ROLLBACK');
-    throw thrown;
+    throw databaseProblem(db.location() ?? MEMORY, thrown) ?? thrown;
   }
 }

@@ -1,8 +1,11 @@
-/** The verbs on the gateway's database. Every method is one transaction; a crash leaves the state before or after it, never between. */
+/**
+ * The verbs on the gateway's database. Every method is one transaction; a crash leaves the state before or after it, never between. What
+ * writes throws ProblemError `data.unwritable` (a full or locked disk) or `data.corrupt`; then nothing of it was stored.
+ */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Json } from '@vrouter/core/json.ts';
 import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
-import { transaction } from './database.ts';
+import { named, transaction } from './database.ts';
 
 /** Who we are to our controller. */
 export interface Enrolment {
@@ -169,7 +172,7 @@ export class Store implements Disposable {
 
   /** Notes when the controller last answered, though it had nothing new. */
   notePoll(unixMs: number): void {
-    this.#db.prepare('UPDATE sync_state SET last_poll_unix_ms = ? WHERE id = 1').run(unixMs);
+    named(this.#db, () => this.#db.prepare('UPDATE sync_state SET last_poll_unix_ms = ? WHERE id = 1').run(unixMs));
   }
 
   /** Stores a source's intents and the version that they make in one transaction: a crash never leaves one without the other. */
@@ -193,7 +196,9 @@ export class Store implements Disposable {
 
   /** The number of `name` among its kind, the same for ever: the lowest free one from `lowest` on when it is new. */
   allocate(kind: string, name: string, lowest: number): number {
-    const found = this.#db.prepare('SELECT number FROM allocations WHERE kind = ? AND name = ?').get(kind, name);
+    const found = named(this.#db, () =>
+      this.#db.prepare('SELECT number FROM allocations WHERE kind = ? AND name = ?').get(kind, name),
+    );
     if (found !== undefined) return Number(found.number);
     return transaction(this.#db, () => {
       const row = this.#db

@@ -77,7 +77,8 @@ function checkWhole(db: DatabaseSync, path: string, settled: boolean): void {
   const ask = (what: string): unknown => Object.values(db.prepare(`PRAGMA ${what}`).get() ?? {})[0];
   if (settled && statSync(path).size % Number(ask('page_size')) !== 0) throw corrupt(path, 'its end is missing');
   const found = ask('quick_check(1)');
-  if (found !== 'ok') throw corrupt(path, String(found));
+  // A heading, then a line for each fault.
+  if (found !== 'ok') throw corrupt(path, String(found).trim().split('\n').at(-1)!);
 }
 
 function corrupt(path: string, why: string): ProblemError {
