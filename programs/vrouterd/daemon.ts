@@ -27,13 +27,12 @@ import { routeCounts } from './counts.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
-import { coveredAddresses } from './reconcile/covered.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
-import { quietingOf } from './reconcile/quiet.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
 import { Successions } from './reconcile/successions.ts';
+import { warningsOf } from './reconcile/warnings.ts';
 import { Reporter } from './report.ts';
 import { Keeping } from './store/keeping.ts';
 import type { Store } from './store/store.ts';
@@ -317,38 +316,14 @@ export class Daemon implements ReconcileObserver {
     this.keeping.attempt(() => this.#lastHeard.applied(results, steps));
     if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
     this.#keep(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
-    this.#tellCovered(steps);
-    this.#tellLoud(results);
+    for (const { key, text, facts } of warningsOf(steps, results, this.reconciler.observed().values())) {
+      this.#log.warn(facts, text);
+      this.events.emit('problem', `${key} ${text}`);
+    }
     for (const [index, step] of steps.entries()) {
       const result = results[index];
       const outcome = result?.ok === false ? `failed: ${result.error.message} (${result.error.code})` : 'done';
       this.events.emit(result?.ok === false ? 'problem' : 'step', `${step.op} ${step.key} [${step.effect}] ${outcome}`);
-    }
-  }
-
-  /** wg takes an allowed IP that is an address of our own, and so do we; but what goes there never reaches the peer. */
-  #tellCovered(steps: readonly Step[]): void {
-    const said = steps.map((step) => (step.op === 'delete' ? null : step.object));
-    const peers = said.filter((object) => object?.kind === 'wireguardPeer');
-    if (peers.length === 0) return;
-    for (const { key, publicKey, allowedIp, link } of coveredAddresses(peers, this.reconciler.observed().values())) {
-      const what = `${allowedIp} is an address of this gateway: packets to it end here and do not reach the peer`;
-      this.#log.warn({ link, peer: publicKey, allowedIp }, what);
-      this.events.emit('problem', `${key} ${what}`);
-    }
-  }
-
-  /** The machine's kernel hears what a port hears, and is not to answer: see the README. */
-  #tellLoud(results: readonly Applied[]): void {
-    for (const { ok, now } of results) {
-      // Beside a VLAN the device may well be the machine's own: the kernel takes no tagged frames there.
-      if (!ok || now?.object.kind !== 'link' || now.object.type !== 'port' || now.object.vlanId != null) continue;
-      const { name: link, device = '' } = now.object;
-      const settings = quietingOf(device);
-      if (settings.length === 0) continue;
-      const what = `the kernel of this machine also takes what comes in at ${device}; as root: sysctl ${settings.join(' ')}`;
-      this.#log.warn({ link, device }, what);
-      this.events.emit('problem', `link/${link} ${what}`);
     }
   }
 
