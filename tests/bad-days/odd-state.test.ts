@@ -35,16 +35,9 @@ async function smuggle(
   for (const { key, body } of db.prepare('SELECT key, body FROM intents WHERE "vrouterId" = ?').all(id))
     hash.add(String(key), JSON.parse(String(body)));
   for (const [ordinal, { key, body }] of puts.entries())
-    db.prepare('INSERT INTO changes VALUES (?, ?, ?, ?, ?, ?, ?, ?)').run(
-      id,
-      version,
-      ordinal,
-      'put',
-      key,
-      canonicalJson(body),
-      hash.hex(),
-      Date.now(),
-    );
+    db.prepare(
+      `INSERT INTO changes ("vrouterId", version, ordinal, op, key, body, hash, "atUnixMs") VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
+    ).run(id, version, ordinal, 'put', key, canonicalJson(body), hash.hex(), Date.now());
   db.prepare('UPDATE vrouters SET version = ?, "stateHash" = ? WHERE id = ?').run(version, hash.hex(), id);
   db.close();
   await network.startController();

@@ -100,11 +100,12 @@ export class Network {
     if (version !== null) await this.#applied(version);
   }
 
-  /** Starts the controller, also again after its end. */
-  async startController(): Promise<void> {
+  /** Starts the controller, also again after its end; `more` are options besides. */
+  async startController(...more: readonly string[]): Promise<void> {
     const { rest, agents } = this.#options.ports;
     const listeners = ['--rest', `127.0.0.1:${rest}`, '--agents', `127.0.0.1:${agents}`];
-    const child = this.#spawn('controller', 'controller/main.ts', ['--data', this.path('controller'), ...listeners]);
+    const args = ['--data', this.path('controller'), ...listeners, ...more];
+    const child = this.#spawn('controller', 'controller/main.ts', args);
     await this.#waitFor(child, 'the controller to answer', () => this.controller.healthy());
   }
 
