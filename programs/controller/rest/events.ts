@@ -24,11 +24,13 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
   app.get(
     '/v1/events',
     {
+      // A stream without a body would never end.
+      exposeHeadRoute: false,
       schema: {
         tags: ['system'],
         summary: 'What happens, as server-sent events; Last-Event-ID resumes',
         description:
-          'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text).',
+          'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text). The event events.missed: what came after Last-Event-ID is not all kept.',
       },
     },
     (request, reply) => {
@@ -41,8 +43,9 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
         connection: 'close',
       });
       stream.write('retry: 1000\n\n');
-      const last = Number(request.headers['last-event-id']);
-      if (Number.isInteger(last)) for (const event of events.since(last)) stream.write(frame(event));
+      const last = request.headers['last-event-id'];
+      // What is no number is no id of ours, and NaN none that is kept.
+      if (last !== undefined) for (const event of events.since(Number(last))) stream.write(frame(event));
       const unsubscribe = events.subscribe((event) => {
         stream.write(frame(event));
         if (stream.writableLength > BACKLOG_MAX) stream.destroy();

@@ -46,6 +46,7 @@ import { requireNeeds } from './roles.ts';
 import { rotationRoutes } from './rotations.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
+import { unreadable } from './unreadable.ts';
 import { versionRoutes } from './versions.ts';
 import { vrouterRoutes } from './vrouters.ts';
 
@@ -87,6 +88,7 @@ export async function restServer(
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    ...unreadable,
   }).withTypeProvider<ZodTypeProvider>() as unknown as App;
   certificate?.serve((options) => (app.server as unknown as Server).setSecureContext(options));
   app.setValidatorCompiler(validatorCompiler);
