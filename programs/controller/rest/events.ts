@@ -1,6 +1,7 @@
 /** GET /v1/events: server-sent events (WHATWG HTML, section 9.2). */
 import type { ServerResponse } from 'node:http';
 import type { ControllerEvent } from '@vrouter/api/rest/system.ts';
+import { z } from 'zod';
 import type { EventBus } from '../events/bus.ts';
 import type { Caller, Identity } from '../identity/identity.ts';
 import type { App } from './app.ts';
@@ -31,6 +32,7 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
         summary: 'What happens, as server-sent events; Last-Event-ID resumes',
         description:
           'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text). The event events.missed: what came after Last-Event-ID is not all kept.',
+        response: { 200: { content: { 'text/event-stream': { schema: z.string() } } } },
       },
     },
     (request, reply) => {

@@ -26,6 +26,7 @@ import type { RestCertificate } from './certificate.ts';
 import { documentConditions } from './conditions.ts';
 import { controllerRoutes } from './controllers.ts';
 import { isDryRun, previewing } from './dry-run.ts';
+import { takeEmptyBodies } from './empty-bodies.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
@@ -95,6 +96,7 @@ export async function restServer(
   app.setSerializerCompiler(serializerCompiler);
   // Text bodies need no preflight, so a page of another site could send them.
   app.removeContentTypeParser('text/plain');
+  takeEmptyBodies(app);
 
   app.addHook('onRequest', async (request) => {
     const why = judgeRequest(request.headers, bound, certificate);

@@ -64,3 +64,17 @@ test('HEAD of the event stream ends', async () => {
   const answer = await fetch(`${running.rest}/v1/events`, { method: 'HEAD', headers: { authorization }, signal });
   assert.equal(answer.status, 404);
 });
+
+test('JSON that is announced and does not come is no body: enough where none is needed, told where one is', async () => {
+  const authorization = `Bearer ${readFileSync(join(data, 'admin-token'), 'utf8').trim()}`;
+  const headers = { authorization, 'content-type': 'application/json' };
+  const call = (method: string, path: string, body: string | null) =>
+    fetch(running.rest + path, { method, headers, body });
+  assert.equal((await call('POST', '/v1/vrouters', '{"name":"empty"}')).status, 201);
+  assert.equal((await call('POST', '/v1/vrouters/empty/tokens', '')).status, 201);
+  for (const body of ['', '{"name":"x","__proto__":{}}', '{']) {
+    const refused = await call('POST', '/v1/vrouters', body);
+    assert.deepEqual([refused.status, errorReply.parse(await refused.json()).error.code], [400, 'input.invalid'], body);
+  }
+  assert.equal((await call('DELETE', '/v1/vrouters/empty', null)).status, 200);
+});
