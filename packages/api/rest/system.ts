@@ -61,14 +61,17 @@ export const eventTypes = [
   'natSettings.changed',
   'shrink.confirmed',
   'version.applied',
+  'events.missed',
 ] as const;
 export type EventType = (typeof eventTypes)[number];
 
 /** One event of GET /v1/events: `id:` is `id`, `event:` is `type`, `data:` is this as JSON. `Last-Event-ID` resumes. */
 export const controllerEvent = z.object({
-  id: z.number().int().describe('Grows by one; begins anew when the controller starts'),
+  id: z.number().int().describe('Grows by one; begins anew, with a larger one, when the controller starts'),
   atUnixMs: unixMs,
-  type: z.enum(eventTypes),
+  type: z
+    .enum(eventTypes)
+    .describe('`events.missed`: what was after Last-Event-ID is not all kept, as after a restart; read anew'),
   vrouter: z.string(),
   subject: z.string().nullable().describe('The peer, prefix, interface, port or gateway id that it is about'),
   version: z.number().int().nullable().describe('The configuration version that it made or reached'),

@@ -9,7 +9,7 @@ import { FileFailure } from './mistakes.ts';
 import { readVrouter } from './present.ts';
 import { readSources } from './read.ts';
 import { failureText, type Outcome, type Run, run } from './run.ts';
-import { doneText, planJson, planText, runJson } from './text.ts';
+import { doneText, heldTexts, planJson, planText, runJson } from './text.ts';
 import { type Present, titleOf, type Wanted, type Whole } from './things.ts';
 
 interface ApplyOptions {
@@ -154,6 +154,7 @@ function report(session: Session, plan: Plan, { outcomes, ended, interrupted }: 
       if (state === 'done' && step.kind === 'vrouter' && step.action === 'create')
         world.out(`${step.id} waits for a gateway; make a join string for one: vrouterctl vrouter token ${step.id}`);
   }
+  for (const text of heldTexts(outcomes)) world.note(text);
   const left = outcomes.filter(({ state }) => state !== 'done').length;
   const words = `${left} of ${outcomes.length} changes were not made; run it again and it goes on`;
   for (const { step } of outcomes.filter(({ state }) => state === 'removed'))

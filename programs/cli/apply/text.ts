@@ -86,6 +86,24 @@ export function doneText(outcomes: readonly Outcome[]): string | null {
   return parts.length === 0 ? null : parts.join(', ');
 }
 
+/** Fewer of a kind than this no gateway holds back: HELD_LEAST of packages/intent/interlock. */
+const HELD_LEAST = 10;
+
+/** A line for each vrouter that lost so many of a kind that its gateway may wait for a word before it takes them away. */
+export function heldTexts(outcomes: readonly Outcome[]): string[] {
+  const gone = outcomes
+    .filter(({ step, state }) => state === 'done' && step.action === 'delete')
+    .map(({ step }) => step);
+  return [...Map.groupBy(gone, (step) => step.vrouter)].flatMap(([vrouter, steps]) => {
+    const many = [...Map.groupBy(steps, (step) => step.kind)].filter(([, { length }]) => length >= HELD_LEAST);
+    if (many.length === 0) return [];
+    const what = many.map(([kind, { length }]) => `${length} ${nouns[kind][1]}`).join(', ');
+    return [
+      `the gateway of ${vrouter} may hold back that it loses ${what}: vrouterctl vrouter show ${vrouter} tells in a moment, vrouterctl vrouter confirm ${vrouter} lets it`,
+    ];
+  });
+}
+
 /** For machines: of `--json --plan`. */
 export function planJson({ steps, same, left }: Plan): object {
   return { steps: steps.map(stepJson), counts: { ...countActions(steps), same, left } };

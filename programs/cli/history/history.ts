@@ -2,7 +2,7 @@
 import { type HistoryReply, historyReply } from '@vrouter/api/rest/history.ts';
 import { table } from '@vrouter/core/table.ts';
 import { bytesText, spanText } from '@vrouter/core/units.ts';
-import { type Command, InvalidArgumentError } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
 
@@ -34,7 +34,9 @@ export function addHistory(program: Command, world: World): void {
     .description('what has passed through a virtual router, or to and from one of its peers')
     .argument('<vrouter>')
     .option('--peer <name>', 'name or public key of a peer')
-    .option('--since <span>', 'how far back: 90m, 24h, 7d', parseSpan, DEFAULT_MS)
+    .addOption(
+      new Option('--since <span>', 'how far back: 90m, 24h, 7d').argParser(parseSpan).default(DEFAULT_MS, '1h'),
+    )
     .addHelpText('after', help)
     .action(async (vrouter: string, options: { readonly peer?: string; readonly since: number }, command: Command) => {
       const session = sessionOf(world, command);

@@ -28,6 +28,7 @@ import {
 } from 'fastify-type-provider-zod';
 import type { CertificateProvider, ServerCredentials } from '../ca/provider.ts';
 import { answerErrors } from '../rest/errors.ts';
+import { unreadable } from '../rest/unreadable.ts';
 import { findCertificate } from '../store/certificates.ts';
 import { deletedGateway } from '../store/deleted-gateways.ts';
 import type { Db } from '../store/schema.ts';
@@ -86,6 +87,7 @@ export async function agentListener(services: AgentServices, credentials: Server
     keepAliveTimeout: 75_000,
     forceCloseConnections: 'idle',
     bodyLimit: JOIN_BODY_MAX,
+    ...unreadable,
   }).withTypeProvider<ZodTypeProvider>();
   app.server.maxConnections = CONNECTIONS_MAX;
   app.setValidatorCompiler(validatorCompiler);

@@ -28,12 +28,16 @@ export function answerErrors(app: unknown, onRefusal: OnRefusal = () => undefine
     send(reply, shown, thrown instanceof ReplayError ? { nextNonce: thrown.nextNonce } : {});
   });
   fastify.setNotFoundHandler((request, reply) => {
-    send(
+    refuse(
       reply,
       problem('request.notFound', `there is no ${request.method} ${pathOf(request)}; /docs lists what there is`),
-      {},
     );
   });
+}
+
+/** Answers with the problem, of which strangers may hear all. */
+export function refuse(reply: FastifyReply, why: Problem): void {
+  send(reply, why, {});
 }
 
 function send(reply: FastifyReply, why: Problem, more: { readonly nextNonce?: string }): void {

@@ -1,6 +1,7 @@
 /** GET /v1/events: server-sent events (WHATWG HTML, section 9.2). */
 import type { ServerResponse } from 'node:http';
 import type { ControllerEvent } from '@vrouter/api/rest/system.ts';
+import { z } from 'zod';
 import type { EventBus } from '../events/bus.ts';
 import type { Caller, Identity } from '../identity/identity.ts';
 import type { App } from './app.ts';
@@ -24,11 +25,14 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
   app.get(
     '/v1/events',
     {
+      // A stream without a body would never end.
+      exposeHeadRoute: false,
       schema: {
         tags: ['system'],
         summary: 'What happens, as server-sent events; Last-Event-ID resumes',
         description:
-          'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text).',
+          'Each event has id, event (its type) and data (JSON: id, atUnixMs, type, vrouter, subject, version, text). The event events.missed: what came after Last-Event-ID is not all kept.',
+        response: { 200: { content: { 'text/event-stream': { schema: z.string() } } } },
       },
     },
     (request, reply) => {
@@ -41,8 +45,9 @@ export function eventRoutes(app: App, events: EventBus, identity: Identity): () 
         connection: 'close',
       });
       stream.write('retry: 1000\n\n');
-      const last = Number(request.headers['last-event-id']);
-      if (Number.isInteger(last)) for (const event of events.since(last)) stream.write(frame(event));
+      const last = request.headers['last-event-id'];
+      // What is no number is no id of ours, and NaN none that is kept.
+      if (last !== undefined) for (const event of events.since(Number(last))) stream.write(frame(event));
       const unsubscribe = events.subscribe((event) => {
         stream.write(frame(event));
         if (stream.writableLength > BACKLOG_MAX) stream.destroy();

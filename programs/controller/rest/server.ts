@@ -26,6 +26,7 @@ import type { RestCertificate } from './certificate.ts';
 import { documentConditions } from './conditions.ts';
 import { controllerRoutes } from './controllers.ts';
 import { isDryRun, previewing } from './dry-run.ts';
+import { takeEmptyBodies } from './empty-bodies.ts';
 import { answerErrors } from './errors.ts';
 import { answerTags } from './etags.ts';
 import { eventRoutes } from './events.ts';
@@ -46,6 +47,7 @@ import { requireNeeds } from './roles.ts';
 import { rotationRoutes } from './rotations.ts';
 import { routeRoutes } from './routes.ts';
 import { type ControllerWords, systemRoutes } from './system.ts';
+import { unreadable } from './unreadable.ts';
 import { versionRoutes } from './versions.ts';
 import { vrouterRoutes } from './vrouters.ts';
 
@@ -87,12 +89,14 @@ export async function restServer(
     requestTimeout: 30_000,
     forceCloseConnections: 'idle',
     routerOptions: { maxParamLength: 200 },
+    ...unreadable,
   }).withTypeProvider<ZodTypeProvider>() as unknown as App;
   certificate?.serve((options) => (app.server as unknown as Server).setSecureContext(options));
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   // Text bodies need no preflight, so a page of another site could send them.
   app.removeContentTypeParser('text/plain');
+  takeEmptyBodies(app);
 
   app.addHook('onRequest', async (request) => {
     const why = judgeRequest(request.headers, bound, certificate);
