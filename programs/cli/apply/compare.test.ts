@@ -101,23 +101,18 @@ const cases: readonly (readonly [
     e(`peers: { p: ${peer(k1, ', allowedIps: [10.1.0.0/16, 10.2.0.0/16]')} }`),
     [],
   ],
+  ['another key in place', e(`peers: { p: ${peer(k2)} }`), e(`peers: { p: ${peer(k1)} }`), ['change peer p publicKey']],
   [
-    'another key is another peer',
-    e(`peers: { p: ${peer(k2)} }`),
-    e(`peers: { p: ${peer(k1)} }`),
-    ['replace peer p publicKey'],
-  ],
-  [
-    'but not at the price of its preshared key',
+    'which leaves its preshared key',
     e(`peers: { p: ${peer(k2)} }`),
     e(`peers: { p: ${peer(k1, `, presharedKey: ${k3}`)} }`),
-    ['refuse peer p'],
+    ['change peer p publicKey'],
   ],
   [
     'unless that is said',
     e(`peers: { p: ${peer(k2, ', presharedKey: null')} }`),
     e(`peers: { p: ${peer(k1, `, presharedKey: ${k3}`)} }`),
-    ['replace peer p publicKey,presharedKey'],
+    ['change peer p publicKey,presharedKey'],
   ],
   [
     'a preshared key that is not said stays',

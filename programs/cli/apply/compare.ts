@@ -134,6 +134,7 @@ function compareParts(whole: Whole<Wanted>, there: Whole<Present> | null, prune:
   let same = 0;
   const taken = new Set<Present>();
   const names = peersByKey(there);
+  const saidKeys = new Set([...whole.parts.values()].map(({ fields }) => fields.publicKey));
   // Made with the vrouter, when it is.
   const implied = ['default', String(whole.own!.fields.vrf ?? there?.own?.fields.vrf ?? 'default')];
   for (const [key, wanted] of whole.parts) {
@@ -143,7 +144,7 @@ function compareParts(whole: Whole<Wanted>, there: Whole<Present> | null, prune:
     }
     const present = there?.parts.get(key) ?? renamed(wanted, whole, names);
     if (present !== null) taken.add(present);
-    const found = present === null ? step('create', wanted, null) : partStep(wanted, present);
+    const found = present === null ? step('create', wanted, null) : partStep(wanted, present, names, saidKeys);
     if (found === null) same++;
     else steps.push(found);
   }
@@ -167,7 +168,13 @@ function renamed(wanted: Wanted, whole: Whole<Wanted>, byKey: ReadonlyMap<Json |
   return there === undefined || whole.parts.has(keyOf(there)) ? null : there;
 }
 
-function partStep(wanted: Wanted, present: Present): Step | null {
+/** `keys`: of all peers that there are; `saidKeys`: that they are to have. */
+function partStep(
+  wanted: Wanted,
+  present: Present,
+  keys: ReadonlyMap<Json | undefined, unknown>,
+  saidKeys: ReadonlySet<Json | undefined>,
+): Step | null {
   // A peer's own addresses stay whatever is said of them.
   const behind = wanted.fields.allowedIps as readonly string[] | undefined;
   const fields =
@@ -176,6 +183,9 @@ function partStep(wanted: Wanted, present: Present): Step | null {
       : { ...wanted.fields, allowedIps: behind.filter((prefix) => !present.addresses.includes(prefix)) };
   const found = differing({ ...wanted, fields }, present);
   if (found?.action !== 'replace' || wanted.kind !== 'peer') return found;
+  // In place it keeps its addresses; but a key can only pass from one peer to another when both are made anew.
+  if (!keys.has(wanted.fields.publicKey) && !saidKeys.has(present.fields.publicKey))
+    return { ...found, action: 'change', effect: 'interrupt' };
   if (typeof present.fields.presharedKey === 'string' && wanted.fields.presharedKey === undefined)
     return refusal(
       wanted,

@@ -25,7 +25,7 @@ export function planText(plan: Plan): string {
 function stepLines(step: Step): string[] {
   const { action, effect, note, problem, changes, wanted } = step;
   const notes = [
-    ...(action === 'replace' ? ['its traffic is interrupted'] : []),
+    ...(action === 'replace' || (action === 'change' && effect === 'interrupt') ? ['its traffic is interrupted'] : []),
     ...(effect === 'rehandshake' ? ['its session begins anew'] : []),
     ...(note === '' ? [] : [note]),
     ...(problem === null ? [] : [`${problem.message} (${problem.code}), in ${problem.field}`]),
