@@ -171,7 +171,8 @@ export class Daemon implements ReconcileObserver {
     this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
-    this.#begin();
+    // A file without intents says no more of what should be than it did before.
+    if (!this.#knowsNothing || config.intents.length > 0) this.#begin();
   }
 
   /** The engine goes on forwarding. */

@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync, renameSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { spawnController } from '../../programs/controller/testing/spawn.ts';
 import { Child } from '../../programs/demo/world/child.ts';
@@ -112,6 +113,18 @@ test('the gateway’s database is damaged: it does not start, its engine goes on
     renameSync(path, `${path}.damaged`);
     rmSync(`${path}-wal`, { force: true });
     rmSync(`${path}-shm`, { force: true });
+
+    // As whatever starts services would: again, and without a join string.
+    await network.startGateway({ controllerIsAway: true });
+    const { controller, storedVersion } = await network.gateway.status();
+    assert.equal(storedVersion, 0);
+    assert.equal(controller.outlook?.condition, 'storeLost');
+    // A file without intents is no word on it either.
+    network.child('gateway').process.kill('SIGHUP');
+    // Longer than it takes an empty configuration to become true.
+    await delay(8000);
+    await passes(network);
+    await end(network, 'gateway');
     await network.startGateway({ join: (await network.controller.createToken(VROUTER)).join.string });
     await isOnThePlane(network, 'bob');
     await passes(network);

@@ -160,6 +160,7 @@ export type StatsReply = z.infer<typeof statsReply>;
 export const outlook = z.object({
   condition: z.enum([
     'standalone',
+    'storeLost',
     'joining',
     'joinFailing',
     'joinRefused',

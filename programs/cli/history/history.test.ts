@@ -38,3 +38,20 @@ test('history: steps joined to rows for people, whole for programs', async () =>
   assert.deepEqual(JSON.parse(json.out), reply);
   for (const since of ['soon', '0h', '-1d', '5']) assert.equal((await ask('--since', since)).status, 2);
 });
+
+test('history: an hour unless said, and the help says so in words', async () => {
+  const untilUnixMs = Date.now();
+  let fromUnixMs = Number.NaN;
+  const answer = (request: Seen): Answering => {
+    fromUnixMs = Number(new URL(request.url, 'http://host').searchParams.get('fromUnixMs'));
+    const reply = { vrouter: 'edge-1', peer: null, stepMs: 60_000, fromUnixMs, untilUnixMs, points: [] };
+    return { body: historyReply.parse(reply) };
+  };
+  await using server = await serve(answer);
+  assert.equal((await vrouterctl(['--controller', server.at, 'history', 'edge-1'])).status, 0);
+  const askedMs = Date.now() - fromUnixMs;
+  assert.ok(askedMs >= 3_600_000 && askedMs < 3_660_000, String(askedMs));
+  const { out } = await vrouterctl(['history', '--help']);
+  assert.match(out, /90m, 24h, 7d \(default:\s+1h\)/);
+  assert.doesNotMatch(out, /3600000/);
+});

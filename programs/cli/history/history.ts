@@ -2,12 +2,12 @@
 import { type HistoryReply, historyReply } from '@vrouter/api/rest/history.ts';
 import { table } from '@vrouter/core/table.ts';
 import { bytesText, spanText } from '@vrouter/core/units.ts';
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { pathOf } from '../clients/controller.ts';
 import { sessionOf, type World } from '../session.ts';
 
 const units: { readonly [unit: string]: number } = { m: 60_000, h: 3_600_000, d: 86_400_000 };
-const DEFAULT_MS = 3_600_000;
+const DEFAULT = '1h';
 /** Rows of a table that people still read. */
 const MOST_ROWS = 60;
 
@@ -34,13 +34,11 @@ export function addHistory(program: Command, world: World): void {
     .description('what has passed through a virtual router, or to and from one of its peers')
     .argument('<vrouter>')
     .option('--peer <name>', 'name or public key of a peer')
-    .addOption(
-      new Option('--since <span>', 'how far back: 90m, 24h, 7d').argParser(parseSpan).default(DEFAULT_MS, '1h'),
-    )
+    .option('--since <span>', `how far back: 90m, 24h, 7d (default: ${DEFAULT})`, parseSpan)
     .addHelpText('after', help)
-    .action(async (vrouter: string, options: { readonly peer?: string; readonly since: number }, command: Command) => {
+    .action(async (vrouter: string, options: { readonly peer?: string; readonly since?: number }, command: Command) => {
       const session = sessionOf(world, command);
-      const from = Math.max(0, world.nowUnixMs() - options.since);
+      const from = Math.max(0, world.nowUnixMs() - (options.since ?? parseSpan(DEFAULT)));
       const peer = options.peer === undefined ? '' : `&peer=${encodeURIComponent(options.peer)}`;
       const path = `${pathOf`/v1/vrouters/${vrouter}/history`}?fromUnixMs=${from}${peer}`;
       session.show(await session.controller().get(path, historyReply), historyText);

@@ -50,14 +50,22 @@ export class Child {
   /** Calls back if the process ends without having been asked to. */
   onUnexpectedEnd(callback: (what: ProblemError) => void): void {
     void this.ended.then(() => {
-      if (!this.#stopping) callback(this.failure('ended'));
+      if (!this.#stopping) callback(this.failure(this.#howItEnded()));
     });
+  }
+
+  /** Who was killed has no last words that say so. */
+  #howItEnded(): string {
+    const { signalCode, exitCode } = this.process;
+    if (this.process.pid === undefined) return 'could not be started';
+    return signalCode === null ? `ended with exit status ${exitCode}` : `was killed (${signalCode})`;
   }
 
   /** Why it failed, in its own last words. */
   failure(how: string): ProblemError {
     const last = readFileSync(this.#logPath, 'utf8').trim().split('\n').slice(-3).join('\n  ');
-    return new ProblemError(problem('internal', `${this.name} ${how}; its log ${this.#logPath} ends with\n  ${last}`));
+    const said = last === '' ? 'is empty' : `ends with\n  ${last}\n`;
+    return new ProblemError(problem('internal', `${this.name} ${how}; its log ${this.#logPath} ${said}`));
   }
 
   /** Asks it to end, and insists after `graceMs`. Idempotent. */

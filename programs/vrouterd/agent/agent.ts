@@ -125,7 +125,12 @@ export class ControllerAgent implements PollHost {
 
   /** There is a controller, and it has not said yet what should be. */
   get awaitsFirstState(): boolean {
-    return this.#state.version === 0 && (this.#parts.join !== null || this.#enrolment !== null);
+    return this.#state.version === 0 && (this.#parts.join !== null || this.#enrolment !== null || this.#hasLostStore);
+  }
+
+  /** The store is new, and the certificate beside it says that there was another. */
+  get #hasLostStore(): boolean {
+    return this.#enrolment === null && this.#parts.identity.credentials() !== null;
   }
 
   get storedVersion(): number {
@@ -175,6 +180,7 @@ export class ControllerAgent implements PollHost {
     return outlookOf({
       state: this.#pollState,
       hasJoined: this.#poller !== null,
+      hasLostStore: this.#hasLostStore,
       why: this.#lastError,
       addresses,
       lastPollUnixMs: this.#lastPollUnixMs,
@@ -376,6 +382,13 @@ export class ControllerAgent implements PollHost {
   async #run(signal: AbortSignal): Promise<void> {
     const { identity, join } = this.#parts;
     const enrolled = identity.credentials() !== null && this.#enrolment !== null;
+    if (join === null && this.#hasLostStore) {
+      const text =
+        'there is a certificate, but the store does not know of which controller: vrouterd.db is new. What the engine has is left as it is; put vrouterd.db back, or join anew (--join)';
+      this.#parts.log.error(text);
+      this.#parts.events.emit('problem', text);
+      return;
+    }
     if (join === null && !enrolled) {
       this.#parts.log.info('no controller: neither enrolled nor given a join string');
       return;

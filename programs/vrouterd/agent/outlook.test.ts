@@ -14,6 +14,7 @@ const away = problem('controller.unreachable', 'https://c1.example:8443: ECONNRE
 const usual: OutlookFacts = {
   state: 'connected',
   hasJoined: true,
+  hasLostStore: false,
   why: null,
   addresses: [
     {
@@ -63,6 +64,11 @@ const rows: readonly (readonly [string, Partial<OutlookFacts>, Expected])[] = [
     'no controller',
     { state: 'none', hasJoined: false },
     { condition: 'standalone', severity: 'good', says: [/no controller/] },
+  ],
+  [
+    'a certificate and an empty store',
+    { state: 'none', hasJoined: false, hasLostStore: true },
+    { condition: 'storeLost', severity: 'critical', says: [/has joined a controller once/] },
   ],
   [
     'started a second ago',

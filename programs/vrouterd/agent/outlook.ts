@@ -16,6 +16,8 @@ const SKEW_MS = 5 * 60_000;
 export interface OutlookFacts {
   readonly state: StatusReply['controller']['state'];
   readonly hasJoined: boolean;
+  /** It has a certificate, and its store does not know of whom. */
+  readonly hasLostStore: boolean;
   readonly why: Problem | null;
   readonly addresses: readonly ControllerAddress[];
   /** When a poll was last answered, over restarts, and since when the state is what it is, by our clock. */
@@ -46,6 +48,7 @@ export function outlookOf(facts: OutlookFacts): Outlook {
 function wordsFor(facts: OutlookFacts): Words {
   switch (facts.state) {
     case 'none':
+      if (facts.hasLostStore) return storeLost();
       return {
         condition: 'standalone',
         severity: 'good',
@@ -94,6 +97,20 @@ function joining({ state, why, stateSinceUnixMs, addresses }: OutlookFacts): Wor
     summary: `it cannot join yet: ${text(why)}. It tries again by itself`,
     advice:
       'see that the controller runs and is reached from here; a join string is good for an hour unless made for longer',
+  };
+}
+
+function storeLost(): Words {
+  return {
+    condition: 'storeLost',
+    severity: 'critical',
+    summary:
+      'this gateway has joined a controller once (it has a certificate), but its database is new: whom it joined and what it was told is lost',
+    works:
+      'packets, as long as the engine runs: what it has is left as it is; an engine that is started now has nothing',
+    stopped: NO_CHANGES,
+    advice:
+      'put vrouterd.db back, or make a new join string (vrouterctl vrouter token NAME at the controller) and start vrouterd with --join',
   };
 }
 
