@@ -5,7 +5,7 @@
 import { STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyBaseLogger, FastifyReply, FastifyRequest } from 'fastify';
 import { refuse } from './errors.ts';
 import { secure } from './headers.ts';
 
@@ -22,7 +22,9 @@ export const unreadable = {
     secure(reply);
     refuse(reply, problem('input.invalid', why));
   },
-  clientErrorHandler(thrown: Thrown, socket: Socket): void {
+  clientErrorHandler(this: { readonly log: FastifyBaseLogger }, thrown: Thrown, socket: Socket): void {
+    // The code alone: what was sent may have a token in it.
+    this.log.trace({ code: thrown.code }, 'a request that cannot be read');
     // Nobody is there any more.
     if (thrown.code === 'ECONNRESET' || socket.destroyed) return;
     const { status, why } = ofHttp(thrown.code);
