@@ -54,7 +54,7 @@ export type MasqueradeList = z.infer<typeof masqueradeList>;
 /** POST /v1/vrouters/:name/published-ports */
 export const createPublishedPortRequest = z.strictObject({
   vrf: vrfName.default('default'),
-  protocol: z.enum(['tcp', 'udp']).describe('Of what is published'),
+  protocol: z.enum(['tcp', 'udp', 'sctp']).describe('Of what is published'),
   hostAddress: ipv4.nullable().default(null).describe("The gateway's own IPv4 address; null: every one of the VRF"),
   hostPort: port.describe('Port of that address, the first of them'),
   address: ipv4.describe('IPv4 address of the inside host'),
@@ -67,7 +67,7 @@ export type CreatePublishedPortRequest = z.input<typeof createPublishedPortReque
 export const publishedPort = z.object({
   vrouter: z.string(),
   vrf: z.string(),
-  protocol: z.enum(['tcp', 'udp']),
+  protocol: z.enum(['tcp', 'udp', 'sctp']),
   hostAddress: z.string().nullable(),
   hostPort: z.number(),
   address: z.string(),

@@ -128,9 +128,47 @@ export const floatingRule = (over: Partial<Of<'natRule'>> = {}): Of<'natRule'> =
     ...over,
   });
 
+export const sysctl = (over: Partial<Of<'sysctl'>> = {}): Of<'sysctl'> => ({
+  kind: 'sysctl',
+  name: 'net.ipv4.conf.%.route_localnet',
+  link: LINK,
+  value: '1',
+  ...over,
+});
+
+export const isolation = (over: Partial<Of<'isolation'>> = {}): Of<'isolation'> => ({
+  kind: 'isolation',
+  link: LINK,
+  internal: false,
+  ...over,
+});
+
+export const dnsZone = (over: Partial<Of<'dnsZone'>> = {}): Of<'dnsZone'> => ({
+  kind: 'dnsZone',
+  name: 'contract',
+  link: LINK,
+  listen: ['10.66.0.1'],
+  domain: 'contract.example',
+  upstreams: [],
+  ...over,
+});
+
+export const dnsRecord = (over: Partial<Of<'dnsRecord'>> = {}): Of<'dnsRecord'> => ({
+  kind: 'dnsRecord',
+  zone: 'contract',
+  name: 'web',
+  type: 'A',
+  data: '10.66.0.2',
+  ...over,
+});
+
 /** Every kind, with what it stands on before it. */
 export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], Of<K>] } = {
   vrf: [vrf()],
+  sysctl: [link(), sysctl()],
+  isolation: [isolation()],
+  dnsZone: [link(), address(), dnsZone()],
+  dnsRecord: [link(), address(), dnsZone(), dnsRecord()],
   link: [link()],
   wireguardDevice: [link(), device()],
   address: [link(), address()],
@@ -218,6 +256,24 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
       before: [link(), route()],
       after: route('10.66.0.0/24', { via: { type: 'blackhole' } }),
       changed: ['via'],
+    },
+    {
+      name: 'a kernel switch',
+      before: [link(), sysctl()],
+      after: sysctl({ value: '0' }),
+      changed: ['value'],
+    },
+    {
+      name: 'an isolated link that becomes internal',
+      before: [isolation()],
+      after: isolation({ internal: true }),
+      changed: ['internal'],
+    },
+    {
+      name: 'the domain and the servers of a zone',
+      before: [link(), address(), dnsZone()],
+      after: dnsZone({ domain: null, upstreams: ['192.0.2.53', '[2001:db8::53]:5353'] }),
+      changed: ['domain', 'upstreams'],
     },
     {
       name: 'limits and lives of NAT',

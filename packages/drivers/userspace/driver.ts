@@ -5,17 +5,18 @@
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { EngineClient } from '@vrouter/engine/control/client.ts';
 import type { RowId } from '@vrouter/engine/control/messages.ts';
-import { type ObjectKey, type ObjectKind, type Observed, objectKinds } from '@vrouter/intent/model/objects.ts';
+import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { CountingDriver, NatSessions, Neighbours, PeerFacts, PlaneCounters } from '../contract/counters.ts';
 import type { Applied, Capabilities, Change } from '../contract/driver.ts';
+import { engineKinds, engineLinkTypes, refusalOf } from './served.ts';
 import { EngineStats, type OpenStats } from './stats.ts';
 import { actionOf, observedOf, rowIdOf } from './translate.ts';
 
 const capabilities: Capabilities = {
   plane: 'userspace',
-  kinds: Object.keys(objectKinds) as ObjectKind[],
-  linkTypes: ['wireguard', 'tun', 'port', 'tap'],
+  kinds: engineKinds,
+  linkTypes: engineLinkTypes,
   keyOverlap: true,
   builtIn: ['vrf/default' as ObjectKey],
 };
@@ -53,7 +54,11 @@ export class UserspaceDriver implements CountingDriver {
   async apply(batch: readonly Step[], signal: AbortSignal): Promise<readonly Applied[]> {
     if (signal.aborted) return batch.map((step) => ({ key: step.key, ok: false, now: null, error: aborted }));
     const client = await this.#engine(signal);
-    const failures = await client.apply(batch.map(actionOf));
+    const failures = batch.map((step) => refusalOf(step.op === 'delete' ? step.before : step.object));
+    const asked = batch.filter((_, index) => failures[index] === null);
+    const answers = (await client.apply(asked.map(actionOf))).values();
+    for (const [index, refused] of failures.entries())
+      if (refused === null) failures[index] = answers.next().value ?? null;
     const now = new Map(
       (
         await this.observe(

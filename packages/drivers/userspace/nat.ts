@@ -20,6 +20,7 @@ export function natRuleAction(object: NatRuleObject): Action {
   if (to.type !== 'inside') throw new TypeError(`${name} publishes a port to no inside address`);
   const [firstPort, lastPort] = match.ports;
   const { protocol, address } = match;
+  if (protocol === 'sctp') throw new TypeError(`${name} publishes a port of a protocol that the engine does not have`);
   const inside = { toAddress: to.address, toPort: to.port };
   return { do: 'publish.set', name, vrf, protocol, address, firstPort, lastPort, ...inside, hairpin };
 }

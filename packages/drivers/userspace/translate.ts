@@ -10,15 +10,16 @@ import {
 } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import { natObserved, natRuleAction } from './nat.ts';
+import { type EngineObject, engineObject } from './served.ts';
 
 /** The action that does a step. A create says everything; an update leaves out what the engine keeps by itself. */
 export function actionOf(step: Step): Action {
-  if (step.op === 'delete') return removalOf(step.before);
+  if (step.op === 'delete') return removalOf(engineObject(step.before));
   const changed = step.op === 'update' ? new Set(step.changed) : null;
-  return settingOf(step.object, (field) => changed === null || changed.has(field), changed === null);
+  return settingOf(engineObject(step.object), (field) => changed === null || changed.has(field), changed === null);
 }
 
-function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew: boolean): Action {
+function settingOf(object: EngineObject, says: (field: string) => boolean, isNew: boolean): Action {
   switch (object.kind) {
     case 'vrf':
       return { do: 'vrf.set', name: object.name, tableId: object.tableId };
@@ -66,7 +67,7 @@ function settingOf(object: PlaneObject, says: (field: string) => boolean, isNew:
   }
 }
 
-function removalOf(object: PlaneObject): Action {
+function removalOf(object: EngineObject): Action {
   switch (object.kind) {
     case 'vrf':
       return { do: 'vrf.remove', name: object.name };

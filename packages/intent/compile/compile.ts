@@ -2,11 +2,13 @@
 import type { Intent, IntentKind } from '../model/intents.ts';
 import { compileAddress } from './address.ts';
 import type { CompileContext, Compiled } from './context.ts';
+import { compileDnsName } from './dns-name.ts';
 import { compileFloatingIp } from './floating-ip.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
 import { compileHostInterface } from './host-interface.ts';
 import { compileMasquerade } from './masquerade.ts';
 import { compileNatSettings } from './nat-settings.ts';
+import { compileNetwork } from './network.ts';
 import { compilePeer } from './peer.ts';
 import { compilePeerSuccessor } from './peer-successor.ts';
 import { compilePort } from './port.ts';
@@ -20,6 +22,8 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   gatewayInterface: 1,
   hostInterface: 1,
   port: 1,
+  network: 1,
+  dnsName: 2,
   address: 2,
   peer: 2,
   route: 2,
@@ -57,5 +61,9 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileFloatingIp(intent, context);
     case 'natSettings':
       return compileNatSettings(intent);
+    case 'network':
+      return compileNetwork(intent, context);
+    case 'dnsName':
+      return compileDnsName(intent, context);
   }
 }

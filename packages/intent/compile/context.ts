@@ -16,6 +16,15 @@ export interface Outside {
    * has, ever. `changed('succession/INTERFACE/KEY')` tells that the answer for this peer's key is another.
    */
   hasSucceeded?(interfaceName: string, publicKey: string, rotation: string): boolean;
+  /** Bytes that an interface of the host carries; null when there is none. Left out: nobody knows. `changed('deviceMtu/NAME')` tells of another. */
+  deviceMtu?(device: string): number | null;
+}
+
+/** What names and published ports may know of their network. */
+export interface SeenNetwork {
+  /** Whether its gateway answers names. */
+  readonly dns: boolean;
+  readonly subnets: readonly string[];
 }
 
 /** What others may know of an interface. */
@@ -41,6 +50,8 @@ export interface CompileContext extends Outside {
   gatewayInterface(name: string): SeenInterface | null;
   /** An interface of any kind that was said and is itself compiled; else null. */
   anyInterface(name: string): SeenInterface | null;
+  /** A network that was said and is itself compiled; else null. */
+  network(id: string): SeenNetwork | null;
   /** What is said of the next key of a peer; null: nothing. */
   successor(interfaceName: string, publicKey: string): SeenSuccessor | null;
   /**

@@ -17,3 +17,11 @@ export function noInterface(name: string): Problem {
     'interface',
   );
 }
+
+export function noNetwork(id: string): Problem {
+  return problem(
+    'intent.reference',
+    `there is no working network "${id}" yet; this waits until it is there`,
+    'network',
+  );
+}

@@ -146,7 +146,6 @@ const refused: readonly (readonly [string, object, string])[] = [
   ['a life of more than a week', { kind: 'natSettings', icmpSeconds: 604_801 }, 'icmpSeconds'],
   ['a shorter life than its part', { kind: 'natSettings', udpSeconds: 59 }, 'udpOneWaySeconds'],
   ['other settings than the default', { kind: 'natSettings', name: 'mine' }, 'name'],
-  ['an IPv6 prefix', { kind: 'masquerade', prefix: 'fd77::/64' }, 'prefix'],
   ['an IPv6 address', { kind: 'masquerade', prefix: '10.0.0.0/8', addresses: ['192.0.2.1', '::1'] }, 'addresses'],
   ['no address in a list', { kind: 'masquerade', prefix: '10.0.0.0/8', addresses: [] }, 'addresses'],
   ['no name of an interface', { kind: 'masquerade', prefix: '10.0.0.0/8', leaving: ['a/b'] }, 'leaving[0]'],

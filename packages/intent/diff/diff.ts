@@ -81,6 +81,10 @@ function isFixed(kind: ObjectKind, field: string): boolean {
 
 /** Which fields are compared, worked out once: desired ones by value, secrets by fingerprint; keys, initial and learned ones never. */
 const comparedFields: { readonly [K in ObjectKind]: readonly string[] } = {
+  sysctl: compared('sysctl'),
+  isolation: compared('isolation'),
+  dnsZone: compared('dnsZone'),
+  dnsRecord: compared('dnsRecord'),
   vrf: compared('vrf'),
   link: compared('link'),
   wireguardDevice: compared('wireguardDevice'),

@@ -33,6 +33,16 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
   { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
   { kind: 'floatingIp', id: 'f1', address: '198.51.100.9', fixedAddress: '10.77.0.2' },
   { kind: 'natSettings', name: 'default' },
+  {
+    kind: 'network',
+    id: 'vlan-100',
+    attachment: 'vlan',
+    interface: 'eth0.100',
+    parent: 'eth0',
+    vlanId: 100,
+    subnets: [{ prefix: '172.18.0.0/16', gateway: '172.18.0.1' }],
+  },
+  { kind: 'dnsName', network: 'vlan-100', name: 'web', addresses: ['172.18.0.2'] },
   { kind: 'masquerade', vrf: 'blue', prefix: '10.0.0.0/8' },
   {
     kind: 'publishedPort',
@@ -42,6 +52,7 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
     hostPort: 80,
     address: '10.0.0.2',
     port: 8080,
+    network: 'vlan-100',
   },
 ];
 

@@ -5,7 +5,7 @@
  */
 import { problem } from '@vrouter/core/problem.ts';
 import { compile, INTENT_RANKS, intentRank } from '../compile/compile.ts';
-import type { Compiled, Outside } from '../compile/context.ts';
+import type { Compiled, Outside, SeenNetwork } from '../compile/context.ts';
 import { pending } from '../compile/context.ts';
 import {
   type Intent,
@@ -13,6 +13,7 @@ import {
   type IntentKind,
   type IntentSource,
   intentKey,
+  type NetworkIntent,
   type SourcedIntent,
 } from '../model/intents.ts';
 import { type ObjectKey, type ObjectKind, objectKey, type PlaneObject } from '../model/objects.ts';
@@ -278,7 +279,7 @@ export class Desired {
     for (const object of compiled.objects) {
       const key = objectKey(object);
       if (this.#kinds.has(object.kind)) wants.push({ age: entry.age, key, object, entry });
-      else
+      else if (object.kind !== 'sysctl')
         problems.push(problem('intent.unsupported', `this plane has no ${object.kind}, so ${key} is left out`, 'kind'));
     }
     const kept = new Set(wants.map((want) => want.key));
@@ -324,12 +325,17 @@ export class Desired {
 function isReferred(intent: Intent): intent is Extract<Intent, { kind: (typeof referred)[number] }> {
   return referred.some((kind) => kind === intent.kind);
 }
-const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port', 'peerSuccessor'] as const;
+const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port', 'network', 'peerSuccessor'] as const;
 
 /** What others may see of it, as the recorder reads it. */
 function seenOf(intent: Extract<Intent, { kind: (typeof referred)[number] }>): string {
   if (intent.kind === 'peerSuccessor') return JSON.stringify(intent);
+  if (intent.kind === 'network') return JSON.stringify(seenNetwork(intent));
   return intent.kind === 'vrf' ? intent.name : `${intent.vrf} ${intent.mtu >= IPV6_MTU_MIN}`;
+}
+
+function seenNetwork({ dns, subnets }: NetworkIntent): SeenNetwork {
+  return { dns, subnets: subnets.map(({ prefix }) => prefix) };
 }
 
 /** Shared by all that have nothing to complain about. */

@@ -1,6 +1,6 @@
 /** The compile context that remembers what it was asked. One serves all compiles, one after the other. */
 import type { Secret } from '@vrouter/core/secret.ts';
-import type { CompileContext, Outside, SeenInterface, SeenSuccessor } from '../compile/context.ts';
+import type { CompileContext, Outside, SeenInterface, SeenNetwork, SeenSuccessor } from '../compile/context.ts';
 import { DEFAULT_VRF } from '../compile/vrf.ts';
 import { type PeerSuccessorIntent, successorKey } from '../model/intents.ts';
 import type { Entry } from './entry.ts';
@@ -50,6 +50,16 @@ export class Recorder implements CompileContext {
     // All are asked in any case: whichever changes, who asked is compiled again.
     const host = this.#look(`hostInterface/${name}`);
     return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host);
+  }
+
+  network(id: string): SeenNetwork | null {
+    const said = this.#look(`network/${id}`);
+    return said === undefined ? null : (JSON.parse(said) as SeenNetwork);
+  }
+
+  deviceMtu(device: string): number | null {
+    this.#lookups.push(`deviceMtu/${device}`);
+    return this.#outside.deviceMtu?.(device) ?? null;
   }
 
   successor(interfaceName: string, publicKey: string): SeenSuccessor | null {

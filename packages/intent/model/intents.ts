@@ -4,8 +4,8 @@
  * and a secret is its base64 text here; it becomes a Secret in compile, on the way to a plane.
  */
 
-/** Who said it. `wg` is wg(8) through the UAPI socket. */
-export type IntentSource = 'controller' | 'file' | 'cli' | 'wg';
+/** Who said it. `wg` is wg(8) through the UAPI socket, `router` the gRPC RouterService. */
+export type IntentSource = 'controller' | 'file' | 'cli' | 'wg' | 'router';
 
 /** SYNs in and out have their MSS cut to what the interface's MTU holds (`auto`), or are left as they are. */
 export const mssClamps = ['auto', 'off'] as const;
@@ -14,6 +14,10 @@ export type MssClamp = (typeof mssClamps)[number];
 /** Reverse path check of what comes in (RFC 3704): from where the answer would go (`strict`), from anywhere that has a route (`loose`). */
 export const sourceChecks = ['off', 'loose', 'strict'] as const;
 export type SourceCheck = (typeof sourceChecks)[number];
+
+/** What has ports. */
+export const transportProtocols = ['tcp', 'udp', 'sctp'] as const;
+export type TransportProtocol = (typeof transportProtocols)[number];
 
 /** Key: name. `default` need not be said: it always exists. */
 export interface VrfIntent {
@@ -127,7 +131,7 @@ export interface RouteIntent {
   readonly blackhole: boolean;
 }
 
-/** Sources of a prefix leave under another address: the way out for peers. Key: vrf, prefix. IPv4. */
+/** Sources of a prefix leave under another address: the way out for peers. Key: vrf, prefix. */
 export interface MasqueradeIntent {
   readonly kind: 'masquerade';
   readonly vrf: string;
@@ -138,18 +142,20 @@ export interface MasqueradeIntent {
   readonly addresses: readonly string[] | null;
 }
 
-/** Ports of an address of this host that lead to an inside one. Key: vrf, hostAddress, protocol, hostPort. IPv4. */
+/** Ports of an address of this host that lead to an inside one of its family. Key: vrf, hostAddress, protocol, hostPort. */
 export interface PublishedPortIntent {
   readonly kind: 'publishedPort';
   readonly vrf: string;
   /** Null: every own address. */
   readonly hostAddress: string | null;
   readonly hostPort: number;
-  readonly protocol: 'tcp' | 'udp';
+  readonly protocol: TransportProtocol;
   readonly address: string;
   readonly port: number;
   /** How many ports, from `hostPort` and from `port` on. */
   readonly count: number;
+  /** Id of the network that it leads into, without which it waits; left out: whatever is there. */
+  readonly network?: string;
 }
 
 /** An address of this host that stands for an inside one as a whole, both ways, whatever the protocol. Key: id. IPv4. */
@@ -160,6 +166,50 @@ export interface FloatingIpIntent {
   readonly vrf: string;
   readonly address: string;
   readonly fixedAddress: string;
+}
+
+/** A subnet of a network, with the address of the gateway in it. */
+export interface Subnet {
+  readonly prefix: string;
+  readonly gateway: string;
+}
+
+/** A network of containers or VMs, of which this host is the gateway. Key: id. */
+export interface NetworkIntent {
+  readonly kind: 'network';
+  readonly id: string;
+  /** For people; '' is none. */
+  readonly name: string;
+  /** Whoever is in a VLAN of an interface of the host (`parent`, `vlanId`), or at a bridge of the network's own. */
+  readonly attachment: 'vlan' | 'bridged';
+  /** The gateway's own interface in it: `eth0.100`, `br-blue`. */
+  readonly interface: string;
+  readonly parent: string | null;
+  readonly vlanId: number | null;
+  /** In the order of their prefixes. */
+  readonly subnets: readonly Subnet[];
+  /** Null: what the parent has; of a bridge 1500. */
+  readonly mtu: number | null;
+  /** Its sources leave under the host's address. */
+  readonly nat: boolean;
+  /** Nothing in or out but to the gateway itself. */
+  readonly internal: boolean;
+  /** The gateway answers names: those of the network, and those of the outside unless it is internal. */
+  readonly dns: boolean;
+  readonly domain: string | null;
+  /** Who is asked for names of the outside; null: those whom the host asks. */
+  readonly dnsServers: readonly string[] | null;
+}
+
+/** A name in a network. Key: network, name. */
+export interface DnsNameIntent {
+  readonly kind: 'dnsName';
+  readonly network: string;
+  readonly name: string;
+  /** Sorted. */
+  readonly addresses: readonly string[];
+  /** Other names of the same; sorted. */
+  readonly aliases: readonly string[];
 }
 
 /** How many translations there may be, and how long an idle one lives. Key: name, of which there is only `default`. */
@@ -190,7 +240,9 @@ export type Intent =
   | MasqueradeIntent
   | PublishedPortIntent
   | FloatingIpIntent
-  | NatSettingsIntent;
+  | NatSettingsIntent
+  | NetworkIntent
+  | DnsNameIntent;
 export type IntentKind = Intent['kind'];
 
 /** `kind/part/part`, as for objects. */
@@ -218,7 +270,10 @@ export function intentKey(intent: Intent): IntentKey {
     case 'route':
       return `route/${intent.vrf}/${intent.prefix}` as IntentKey;
     case 'floatingIp':
-      return `floatingIp/${intent.id}` as IntentKey;
+    case 'network':
+      return `${intent.kind}/${intent.id}` as IntentKey;
+    case 'dnsName':
+      return `dnsName/${intent.network}/${intent.name}` as IntentKey;
     case 'masquerade':
       return `masquerade/${intent.vrf}/${intent.prefix}` as IntentKey;
     case 'publishedPort': {

@@ -8,7 +8,7 @@
  * Fields that make the key are none of these: another value is another object.
  */
 import type { Secret, SecretFingerprint } from '@vrouter/core/secret.ts';
-import type { SourceCheck } from './intents.ts';
+import type { SourceCheck, TransportProtocol } from './intents.ts';
 
 export type FieldClass = 'key' | 'desired' | 'initial' | 'writeOnly';
 
@@ -22,9 +22,9 @@ export interface VrfObject {
 
 /**
  * What carries a link's packets: WireGuard peers, the host's own kernel on the other side of a TUN device, or an Ethernet: an interface of
- * the host that is adopted (`port`), or one that is made (`tap`).
+ * the host that is adopted (`port`; with a VLAN, that VLAN of it), or one that is made (`tap`); or a bridge to which others belong.
  */
-export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap';
+export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap' | 'bridge';
 
 /** A network interface of the plane. Key: name. */
 export interface LinkObject {
@@ -42,8 +42,9 @@ export interface LinkObject {
   /** Of a TUN link, always, else left out: addresses of the host (with prefix length), and networks that it sends into the link. */
   readonly hostAddresses?: readonly string[];
   readonly hostRoutes?: readonly string[];
-  /** Of a port or TAP, always, else left out: the host's name of it; another MAC address than the plane's choice; whose frames it takes. */
+  /** Of a port or TAP, always, else left out: the host's name of it; whose frames it takes. */
   readonly device?: string;
+  /** Of a port, TAP or bridge, always, else left out: another MAC address than the plane's choice. */
   readonly mac?: string | null;
   readonly vlanId?: number | null;
 }
@@ -71,6 +72,52 @@ export interface WireguardPeerObject {
   readonly handshakeTimestamp?: string | null;
   /** Seconds; 0 is off. */
   readonly persistentKeepalive: number;
+}
+
+/** A switch of the kernel that the rest needs. Key: link, name. Planes that have no such switches need none. */
+export interface SysctlObject {
+  readonly kind: 'sysctl';
+  /** Dotted, `%` stands for the link: `net.ipv4.conf.%.route_localnet`. */
+  readonly name: string;
+  /** Null: of the whole host. */
+  readonly link: string | null;
+  readonly value: string;
+}
+
+/**
+ * What goes through a link is kept apart from everything else: what began inside comes back, published ports lead in, and the link
+ * reaches the outside unless it is internal. Key: link, which need not be there yet: nothing is open for a moment.
+ */
+export interface IsolationObject {
+  readonly kind: 'isolation';
+  readonly link: string;
+  /** Nothing in or out of the network but to the gateway itself. */
+  readonly internal: boolean;
+}
+
+/** The names of a network. Key: name. */
+export interface DnsZoneObject {
+  readonly kind: 'dnsZone';
+  readonly name: string;
+  /** Whoever asks by another link is not answered; the host itself is. */
+  readonly link: string;
+  /** Addresses of ours on the link, sorted. */
+  readonly listen: readonly string[];
+  /** `web` is also `web.DOMAIN`. */
+  readonly domain: string | null;
+  /** Who is asked for other names, `address` or `address:port` (`[v6]:port`), in this order; null: those whom the host asks; none: nobody. */
+  readonly upstreams: readonly string[] | null;
+}
+
+/** Key: zone, name, type, data. The name that belongs to an address follows from these. */
+export interface DnsRecordObject {
+  readonly kind: 'dnsRecord';
+  readonly zone: string;
+  /** Lower case, without a dot at the end. */
+  readonly name: string;
+  readonly type: 'A' | 'AAAA';
+  /** An address. */
+  readonly data: string;
 }
 
 /** An address of a link, with its prefix length. Key: link, address. */
@@ -103,7 +150,7 @@ export interface NatPoolObject {
   readonly ports: readonly [number, number];
 }
 
-/** Addresses (and ports) that become others. Key: name. IPv4. */
+/** Addresses (and ports) that become others. Key: name. All addresses of a rule are of one family. */
 export interface NatRuleObject {
   readonly kind: 'natRule';
   readonly name: string;
@@ -121,7 +168,7 @@ export type NatMatch =
       readonly type: 'destination';
       /** Null is every own address. */
       readonly address: string | null;
-      readonly protocol: 'tcp' | 'udp';
+      readonly protocol: TransportProtocol;
       readonly ports: readonly [number, number];
     }
   /** An address of our own as a whole, whatever the protocol; both ways. */
@@ -148,6 +195,10 @@ export interface NatSettingsObject {
 }
 
 export type PlaneObject =
+  | SysctlObject
+  | IsolationObject
+  | DnsZoneObject
+  | DnsRecordObject
   | VrfObject
   | LinkObject
   | WireguardDeviceObject
@@ -184,6 +235,8 @@ export interface ObjectKindSpec<O extends PlaneObject> {
 
 export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<PlaneObject, { kind: K }>> } = {
   vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, fixed: ['tableId'], learned: [] },
+  isolation: { rank: 0, fields: { link: 'key', internal: 'desired' }, fixed: [], learned: ['packets', 'bytes'] },
+  sysctl: { rank: 2, fields: { link: 'key', name: 'key', value: 'desired' }, fixed: [], learned: [] },
   link: {
     rank: 1,
     fields: {
@@ -234,6 +287,18 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
     ],
   },
   route: { rank: 5, fields: { vrf: 'key', prefix: 'key', via: 'desired' }, fixed: [], learned: [] },
+  dnsZone: {
+    rank: 4,
+    fields: { name: 'key', link: 'desired', listen: 'desired', domain: 'desired', upstreams: 'desired' },
+    fixed: ['link'],
+    learned: ['queries', 'failures'],
+  },
+  dnsRecord: {
+    rank: 5,
+    fields: { zone: 'key', name: 'key', type: 'key', data: 'key' },
+    fixed: [],
+    learned: [],
+  },
   natSettings: {
     rank: 6,
     fields: {
@@ -271,9 +336,15 @@ export function objectKey(object: PlaneObject): ObjectKey {
     case 'natSettings':
     case 'natPool':
     case 'natRule':
+    case 'dnsZone':
       return `${object.kind}/${object.name}` as ObjectKey;
+    case 'isolation':
     case 'wireguardDevice':
-      return `wireguardDevice/${object.link}` as ObjectKey;
+      return `${object.kind}/${object.link}` as ObjectKey;
+    case 'sysctl':
+      return `sysctl/${object.link ?? '*'}/${object.name}` as ObjectKey;
+    case 'dnsRecord':
+      return `dnsRecord/${object.zone}/${object.name}/${object.type}/${object.data}` as ObjectKey;
     case 'wireguardPeer':
       return `wireguardPeer/${object.link}/${object.publicKey}` as ObjectKey;
     case 'address':

@@ -11,9 +11,16 @@ const linkKey = (name: string): ObjectKey => `link/${name}` as ObjectKey;
 export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
   switch (object.kind) {
     case 'vrf':
+    case 'isolation':
     case 'natSettings':
     case 'natPool':
       return [];
+    case 'sysctl':
+      return object.link === null ? [] : [linkKey(object.link)];
+    case 'dnsZone':
+      return [linkKey(object.link)];
+    case 'dnsRecord':
+      return [`dnsZone/${object.zone}` as ObjectKey];
     case 'natRule': {
       const links = object.match.type === 'source' ? (object.match.leaving ?? []) : [];
       const pools = object.to.type === 'pool' ? [`natPool/${object.to.pool}` as ObjectKey] : [];
@@ -45,8 +52,13 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
       if (object.match.type === 'address')
         return object.to.type === 'host' ? floatingResources(object.vrf, object.match.address, object.to.address) : [];
       const { address, protocol, ports } = object.match;
-      return publishedResources(object.vrf, address, protocol, ports[0], ports[1]);
+      const every = object.to.type === 'inside' && object.to.address.includes(':') ? '::' : null;
+      return publishedResources(object.vrf, address ?? every, protocol, ports[0], ports[1]);
     }
+    case 'sysctl':
+    case 'isolation':
+    case 'dnsZone':
+    case 'dnsRecord':
     case 'link':
     case 'address':
     case 'route':

@@ -11,6 +11,15 @@ type FieldEffects<O> = { readonly [F in keyof O]?: FieldEffect<O> };
 
 const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, { kind: K }>> } = {
   vrf: { tableId: 'interrupt' },
+  sysctl: { value: 'none' },
+  isolation: { internal: (_before, after) => (after.internal ? 'interrupt' : 'none') },
+  dnsZone: {
+    link: 'interrupt',
+    listen: (before, after) => losing(before.listen, after.listen),
+    domain: 'none',
+    upstreams: 'none',
+  },
+  dnsRecord: {},
   link: {
     type: 'interrupt',
     vrf: 'interrupt',

@@ -34,6 +34,8 @@ export interface PreviewedProblem extends IntentProblem {
 }
 
 const SOURCE: IntentSource = 'controller';
+/** Kernel switches are the plane's own affair: one that has none goes without. */
+const previewedKinds = (Object.keys(objectKinds) as ObjectKind[]).filter((kind) => kind !== 'sysctl');
 /** Intents that are compiled between two breaths; some 2 ms of work. */
 const SLICE = 100;
 
@@ -47,7 +49,7 @@ export function* previewing(
   ops: Iterable<IntentOp>,
   fingerprint: (bytes: Uint8Array) => string,
 ): Generator<void, Preview, void> {
-  const desired = new Desired(anyOutside(fingerprint), Object.keys(objectKinds) as ObjectKind[]);
+  const desired = new Desired(anyOutside(fingerprint), previewedKinds);
   // What others refer to first, so that nothing is compiled twice.
   const intents = [...before].sort((a, b) => intentRank[a.kind] - intentRank[b.kind]);
   for (const slice of slices(intents)) {

@@ -31,6 +31,14 @@ function objectText(object: PlaneObject, nameOf: (publicKey: string) => string |
   switch (object.kind) {
     case 'vrf':
       return `VRF ${object.name}`;
+    case 'sysctl':
+      return `kernel switch ${object.name.replace('%', object.link ?? '%')}`;
+    case 'isolation':
+      return `isolation of ${object.link}`;
+    case 'dnsZone':
+      return `names of ${object.name}`;
+    case 'dnsRecord':
+      return `name ${object.name} (${object.data}) of ${object.zone}`;
     case 'link':
       return `interface ${object.name}`;
     case 'wireguardDevice':
@@ -55,6 +63,14 @@ function beginning(object: PlaneObject): string {
   switch (object.kind) {
     case 'vrf':
       return 'is made';
+    case 'sysctl':
+      return `becomes ${object.value}`;
+    case 'isolation':
+      return object.internal ? 'begins: nothing leaves it or gets in' : 'begins: it reaches the outside alone';
+    case 'dnsZone':
+      return `are answered at ${object.listen.join(', ')}`;
+    case 'dnsRecord':
+      return 'is answered';
     case 'link':
       return `comes up in ${object.vrf}, MTU ${object.mtu}`;
     case 'wireguardDevice':
@@ -76,6 +92,10 @@ function beginning(object: PlaneObject): string {
 
 const ending: { readonly [K in PlaneObject['kind']]: string } = {
   vrf: 'what is in it is cut off',
+  sysctl: 'it is again what it was before',
+  isolation: 'others reach it',
+  dnsZone: 'nobody answers for them',
+  dnsRecord: 'nobody is told of it any more',
   link: 'what goes over it is cut off',
   wireguardDevice: 'all of its peers are cut off',
   wireguardPeer: 'it is cut off at once',
@@ -99,6 +119,12 @@ function noticed(effect: Exclude<Effect, 'none'>, object: PlaneObject): string {
       return 'its peers are cut off';
     case 'wireguardPeer':
       return 'packets of and to the addresses that it loses are dropped';
+    case 'isolation':
+      return 'what it reached outside is cut off';
+    case 'dnsZone':
+      return 'who asks at an address that it loses is not answered';
+    case 'sysctl':
+    case 'dnsRecord':
     case 'address':
     case 'natSettings':
       return effectWords.interrupt;

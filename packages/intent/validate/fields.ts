@@ -5,6 +5,7 @@
  */
 import { parseKey } from '@vrouter/core/bytes.ts';
 import type { ProblemCode } from '@vrouter/core/codes.ts';
+import { parseDnsName, parseHostName } from '@vrouter/core/dns-name.ts';
 import { parseEndpoint } from '@vrouter/core/endpoint.ts';
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { formatMac, parseMac } from '@vrouter/core/mac.ts';
@@ -16,6 +17,8 @@ import { type PrefixUse, specialPrefix } from './special.ts';
 
 /** Entries of one list; beyond it the input is a mistake or an attack. */
 const LIST_MAX = 65_536;
+/** Servers that are asked one after the other. */
+const SERVERS_MAX = 16;
 
 export class FieldReader {
   readonly #json: { readonly [name: string]: unknown };
@@ -71,6 +74,15 @@ export class FieldReader {
     return text === '' ? '' : this.#parsed(parseName(text, name), '');
   }
 
+  nameOrNull(name: string): string | null {
+    return this.#orNull(name) ? null : this.name(name);
+  }
+
+  /** A canonical prefix of a network whose addresses are given to hosts. */
+  network(name: string): string {
+    return this.#parsed(canonical(parsePrefix(this.text(name), name), 'network', name), '');
+  }
+
   interfaceName(name: string): string {
     return this.#parsed(parseInterfaceName(this.text(name), name), '');
   }
@@ -102,7 +114,11 @@ export class FieldReader {
   }
 
   addressOrNull(name: string): string | null {
-    if (this.#orNull(name)) return null;
+    return this.#orNull(name) ? null : this.address(name);
+  }
+
+  /** A canonical address. */
+  address(name: string): string {
     const parsed = parseIp(this.text(name), name);
     return parsed.ok ? formatIp(parsed.value) : this.#parsed(parsed, '');
   }
@@ -118,6 +134,61 @@ export class FieldReader {
   /** Names of interfaces, sorted, each once; at least one, or null. */
   interfaceNamesOrNull(name: string): readonly string[] | null {
     return this.#listOrNull(name, 1024, 'names of interfaces', parseInterfaceName);
+  }
+
+  /** Names of hosts, sorted, each once. */
+  hostNames(name: string): readonly string[] {
+    return this.#list(name, 'host names', parseHostName);
+  }
+
+  hostName(name: string): string {
+    return this.#parsed(parseHostName(this.text(name), name), '');
+  }
+
+  dnsNameOrNull(name: string): string | null {
+    return this.#orNull(name) ? null : this.#parsed(parseDnsName(this.text(name), name), '');
+  }
+
+  /** Canonical addresses, sorted by their text, each once; at least one. */
+  addresses(name: string): readonly string[] {
+    const found = this.addressesOrNull(name);
+    return found ?? this.#complain(name, 'is a list of at least one address', []);
+  }
+
+  /** Addresses with a port or without, in the order in which they are given; null where nothing is said. */
+  serversOrNull(name: string): readonly string[] | null {
+    if (this.#orNull(name)) return null;
+    const value = this.#take(name);
+    if (!Array.isArray(value) || value.length > SERVERS_MAX)
+      return this.#complain(name, `is a list of at most ${SERVERS_MAX} addresses`, null);
+    return value.map((text: unknown, i) => {
+      const field = `${name}[${i}]`;
+      if (typeof text !== 'string') return this.#complain(field, 'is a text', '');
+      const address = parseIp(text, field);
+      if (address.ok) return formatIp(address.value);
+      const endpoint = parseEndpoint(text, field);
+      return endpoint.ok ? endpoint.value.text : this.#parsed(address, '');
+    });
+  }
+
+  /** Objects, each read by a reader of its own; at most `most`. */
+  objects<T>(name: string, most: number, read: (fields: FieldReader) => Result<T>): readonly T[] {
+    const value = this.#take(name) ?? [];
+    if (!Array.isArray(value) || value.length > most)
+      return this.#complain(name, `is a list of at most ${most} objects`, []);
+    const found: T[] = [];
+    for (const [i, json] of value.entries()) {
+      const field = `${name}[${i}]`;
+      if (typeof json !== 'object' || json === null || Array.isArray(json))
+        return this.#complain(field, 'is an object', []);
+      const parsed = read(new FieldReader(json as { readonly [name: string]: unknown }));
+      if (!parsed.ok) {
+        this.#problem ??= { ...parsed.error, field: `${field}.${parsed.error.field ?? ''}`.replace(/\.$/, '') };
+        return [];
+      }
+      found.push(parsed.value);
+    }
+    return found;
   }
 
   /** One of these words; `fallback` when absent, a complaint when there is none. */

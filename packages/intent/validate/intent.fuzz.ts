@@ -35,6 +35,22 @@ export const seeds: readonly Uint8Array[] = [
   { kind: 'route', prefix: '::/0', blackhole: true },
   { kind: 'masquerade', prefix: '10.0.0.0/8', leaving: ['wg0'], addresses: ['192.0.2.1', '192.0.2.2'] },
   { kind: 'publishedPort', hostAddress: '192.0.2.1', hostPort: 80, protocol: 'tcp', address: '10.0.0.2', port: 8080 },
+  { kind: 'publishedPort', hostPort: 80, protocol: 'sctp', address: 'fd00::2', port: 8080, network: 'vlan-100' },
+  {
+    kind: 'network',
+    id: 'vlan-100',
+    attachment: 'vlan',
+    interface: 'eth0.100',
+    parent: 'eth0',
+    vlanId: 100,
+    subnets: [
+      { prefix: '172.18.0.0/16', gateway: '172.18.0.1' },
+      { prefix: 'fd18::/64', gateway: 'fd18::1' },
+    ],
+    domain: 'blue.example',
+    dnsServers: ['192.0.2.53', '[2001:db8::1]:53'],
+  },
+  { kind: 'dnsName', network: 'vlan-100', name: 'web', addresses: ['172.18.0.2', 'fd18::2'], aliases: ['www'] },
 ].map((intent) => asciiBytes(JSON.stringify(intent)));
 
 export function fuzzOne(bytes: Uint8Array): void {

@@ -1,7 +1,15 @@
 /** Intents from outside JSON (controller, database, file): checked, completed with defaults, canonical. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
-import { type Intent, type IntentKind, mssClamps, sourceChecks } from '../model/intents.ts';
+import { gatewayProblem } from '../compile/network.ts';
+import {
+  type Intent,
+  type IntentKind,
+  mssClamps,
+  type NetworkIntent,
+  sourceChecks,
+  transportProtocols,
+} from '../model/intents.ts';
 import { FieldReader } from './fields.ts';
 
 /** Bytes of the largest inner packet when nobody says otherwise: 1500 minus IPv6, UDP and WireGuard's 32. */
@@ -12,6 +20,11 @@ export const MTU_MIN = 576;
 export const MTU_MAX = 9216;
 /** Bytes that every link with IPv6 carries (RFC 8200 section 5). */
 export const IPV6_MTU_MIN = 1280;
+
+/** The host address that stands for all of IPv6; of IPv4 it is null. */
+export const EVERY_IPV6 = '::';
+/** Of a network. */
+const SUBNETS_MAX = 64;
 
 /** An idle translation may live from a second to a week; more of them than these take more memory than a gateway should give. */
 const NAT_SECONDS_MAX = 604_800;
@@ -124,27 +137,30 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       leaving: f.interfaceNamesOrNull('leaving'),
       addresses: f.addressesOrNull('addresses'),
     };
-    refuseIpv6(f, 'prefix', masquerade.prefix);
     masquerade.addresses?.forEach((address, i) => {
-      refuseIpv6(f, `addresses[${i}]`, address);
+      oneFamily(f, `addresses[${i}]`, address, masquerade.prefix);
     });
     return f.finish(masquerade);
   },
 
   publishedPort: (f) => {
+    const network = f.nameOrNull('network');
     const port = {
       kind: f.literal('kind', 'publishedPort'),
       vrf: f.name('vrf', 'default'),
       hostAddress: f.addressOrNull('hostAddress'),
       hostPort: f.integer('hostPort', 1, 65_535),
-      protocol: f.oneOf('protocol', ['tcp', 'udp'] as const),
+      protocol: f.oneOf('protocol', transportProtocols),
       address: f.addressOrNull('address') ?? '',
       port: f.integer('port', 1, 65_535),
       count: f.integer('count', 1, 65_535, 1),
+      ...(network === null ? {} : { network }),
     };
     if (port.address === '') f.refuse('address', 'name the inside address that the port leads to');
-    refuseIpv6(f, 'hostAddress', port.hostAddress ?? '');
-    refuseIpv6(f, 'address', port.address);
+    if (port.hostAddress === '0.0.0.0') port.hostAddress = null;
+    // Every own address is one of each family, and there may be a port of both.
+    if (port.hostAddress === null && port.address.includes(':')) port.hostAddress = EVERY_IPV6;
+    oneFamily(f, 'address', port.address, port.hostAddress ?? '');
     if (Math.max(port.hostPort, port.port) + port.count - 1 > 65_535)
       f.refuse('count', 'the last of these ports is above 65535');
     return f.finish(port);
@@ -161,11 +177,45 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     for (const field of ['address', 'fixedAddress'] as const) {
       if (floating[field] === '')
         f.refuse(field, 'name both addresses, the one of this host and the one of the inside');
-      refuseIpv6(f, field, floating[field]);
     }
+    oneFamily(f, 'fixedAddress', floating.fixedAddress, floating.address);
     if (floating.address === floating.fixedAddress) f.refuse('fixedAddress', 'an address does not stand for itself');
     return f.finish(floating);
   },
+
+  network: (f) => {
+    const network: NetworkIntent = {
+      kind: f.literal('kind', 'network'),
+      id: f.name('id'),
+      name: f.nameOrEmpty('name'),
+      attachment: f.oneOf('attachment', ['vlan', 'bridged'] as const),
+      interface: f.interfaceName('interface'),
+      parent: f.interfaceNameOrNull('parent'),
+      vlanId: f.integerOrNull('vlanId', 1, 4094),
+      subnets: [
+        ...f.objects('subnets', SUBNETS_MAX, (subnet) =>
+          subnet.finish({ prefix: subnet.network('prefix'), gateway: subnet.address('gateway') }),
+        ),
+      ].sort((a, b) => (a.prefix < b.prefix ? -1 : 1)),
+      mtu: f.integerOrNull('mtu', MTU_MIN, MTU_MAX),
+      nat: f.flag('nat', true),
+      internal: f.flag('internal', false),
+      dns: f.flag('dns', true),
+      domain: f.dnsNameOrNull('domain'),
+      dnsServers: f.serversOrNull('dnsServers'),
+    };
+    refuseMisfits(f, network);
+    return f.finish(network);
+  },
+
+  dnsName: (f) =>
+    f.finish({
+      kind: f.literal('kind', 'dnsName'),
+      network: f.name('network'),
+      name: f.hostName('name'),
+      addresses: f.addresses('addresses'),
+      aliases: f.hostNames('aliases'),
+    }),
 
   natSettings: (f) => {
     const seconds = (name: string, fallback: number): number => f.integer(name, 1, NAT_SECONDS_MAX, fallback);
@@ -189,8 +239,31 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
   },
 };
 
-function refuseIpv6(fields: FieldReader, field: string, address: string): void {
-  if (address.includes(':')) fields.refuse(field, 'only IPv4 is translated: give an IPv4 address');
+function oneFamily(fields: FieldReader, field: string, address: string, other: string): void {
+  if (address.includes(':') !== other.includes(':'))
+    fields.refuse(field, 'addresses are translated into those of their own family: both are IPv4, or both IPv6');
+}
+
+/** Another link of the host, a VLAN of it, subnets: what goes together. */
+function refuseMisfits(
+  f: FieldReader,
+  { attachment, parent, vlanId, subnets, internal, dnsServers, dns }: NetworkIntent,
+): void {
+  if (attachment === 'vlan' && (parent === null || vlanId === null))
+    f.refuse(
+      parent === null ? 'parent' : 'vlanId',
+      'a VLAN is one of an interface of the host: say "parent" and "vlanId"',
+    );
+  if (attachment === 'bridged' && (parent !== null || vlanId !== null))
+    f.refuse(parent === null ? 'vlanId' : 'parent', 'a bridge of its own has no parent and no VLAN: leave both out');
+  if (subnets.length === 0) f.refuse('subnets', 'a network has at least one subnet');
+  for (const [i, subnet] of subnets.entries()) {
+    const wrong = gatewayProblem(subnet, `subnets[${i}].gateway`);
+    if (wrong !== null) f.refuse(wrong.field!, wrong.message, wrong.code);
+  }
+  if (internal && dnsServers !== null && dnsServers.length > 0)
+    f.refuse('dnsServers', 'an internal network gets no answers from outside: leave the servers out');
+  if (!dns && dnsServers !== null) f.refuse('dnsServers', 'nobody asks them while "dns" is false');
 }
 
 /**

@@ -18,6 +18,8 @@ const secrets: SecretFields = {
   publishedPort: [],
   floatingIp: [],
   natSettings: [],
+  network: [],
+  dnsName: [],
 };
 /** 32 bits tell two keys of one peer apart, and are of no use to whoever guesses. */
 const DIGITS = 8;

@@ -1,0 +1,181 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Desired } from '../index/desired.ts';
+import { type ObjectKind, objectKey, objectKinds } from '../model/objects.ts';
+import { testOutside } from '../testing/outside.ts';
+import { parseIntent } from '../validate/intent.ts';
+
+const kinds = Object.keys(objectKinds) as ObjectKind[];
+const vlan = {
+  kind: 'network',
+  id: 'vlan-100',
+  attachment: 'vlan',
+  interface: 'eth0.100',
+  parent: 'eth0',
+  vlanId: 100,
+  subnets: [
+    { prefix: 'fd18::/64', gateway: 'fd18::1' },
+    { prefix: '172.18.0.0/16', gateway: '172.18.0.1' },
+  ],
+};
+const bridge = {
+  kind: 'network',
+  id: 'blue',
+  attachment: 'bridged',
+  interface: 'br-blue',
+  subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.0.1' }],
+};
+
+function say(desired: Desired, ...intents: readonly object[]): Desired {
+  for (const json of intents) {
+    const parsed = parseIntent(json);
+    assert.ok(parsed.ok, parsed.ok ? '' : parsed.error.message);
+    desired.put('file', parsed.value);
+  }
+  return desired;
+}
+const keysOf = (desired: Desired): string[] => [...desired.all()].map(objectKey).sort();
+
+test('a VLAN of two families: link, addresses, routes, the way out, names, isolation and switches', () => {
+  const desired = say(new Desired({ ...testOutside(), deviceMtu: () => 1400 }, kinds), vlan);
+  assert.deepEqual(keysOf(desired), [
+    'address/eth0.100/172.18.0.1/16',
+    'address/eth0.100/fd18::1/64',
+    'dnsZone/vlan-100',
+    'isolation/eth0.100',
+    'link/eth0.100',
+    'natRule/masquerade/default/172.18.0.0/16',
+    'natRule/masquerade/default/fd18::/64',
+    'route/default/172.18.0.0/16',
+    'route/default/fd18::/64',
+    'sysctl/*/net.ipv4.ip_forward',
+    'sysctl/*/net.ipv6.conf.all.forwarding',
+    'sysctl/eth0.100/net.ipv4.conf.%.route_localnet',
+    'sysctl/eth0.100/net.ipv6.conf.%.accept_ra',
+  ]);
+  const link = [...desired.all()].find((object) => object.kind === 'link');
+  assert.ok(link?.kind === 'link');
+  assert.deepEqual([link.type, link.device, link.vlanId, link.mtu], ['port', 'eth0', 100, 1400]);
+});
+
+test('internal: no way out, nobody is asked for other names; the host’s resolvers otherwise', () => {
+  const zone = (over: object): unknown =>
+    [...say(new Desired(testOutside(), kinds), { ...bridge, ...over }).all()].find(({ kind }) => kind === 'dnsZone');
+  assert.deepEqual((zone({ internal: true }) as { upstreams: unknown }).upstreams, []);
+  assert.deepEqual((zone({}) as { upstreams: unknown }).upstreams, null);
+  assert.deepEqual((zone({ dnsServers: ['192.0.2.1'] }) as { upstreams: unknown }).upstreams, ['192.0.2.1']);
+  assert.equal(zone({ dns: false }), undefined);
+  const keys = keysOf(say(new Desired(testOutside(), kinds), { ...bridge, internal: true }));
+  assert.deepEqual(
+    keys.filter((key) => key.startsWith('nat')),
+    [],
+  );
+});
+
+test('switches of two networks are shared, and go with the last; planes without them do not complain', () => {
+  const desired = say(new Desired(testOutside(), kinds), vlan, bridge);
+  assert.deepEqual(desired.problems(), []);
+  desired.remove('file', 'network/vlan-100' as never);
+  assert.ok(keysOf(desired).includes('sysctl/*/net.ipv4.ip_forward'));
+  desired.remove('file', 'network/blue' as never);
+  assert.deepEqual(keysOf(desired), []);
+  const without = say(
+    new Desired(
+      testOutside(),
+      kinds.filter((kind) => kind !== 'sysctl'),
+    ),
+    vlan,
+  );
+  assert.deepEqual(without.problems(), []);
+});
+
+test('a network and a masquerade of the same prefix are one rule', () => {
+  const desired = say(new Desired(testOutside(), kinds), bridge, { kind: 'masquerade', prefix: '10.9.0.0/24' });
+  assert.deepEqual(desired.problems(), []);
+  desired.remove('file', 'network/blue' as never);
+  assert.deepEqual(keysOf(desired), ['natRule/masquerade/default/10.9.0.0/24']);
+});
+
+test('VLANs, interfaces and subnets are one network’s alone', () => {
+  const clash = (over: object): unknown => {
+    const desired = say(new Desired(testOutside(), kinds), vlan, {
+      ...vlan,
+      id: 'other',
+      interface: 'other0',
+      vlanId: 101,
+      subnets: [{ prefix: '10.1.0.0/24', gateway: '10.1.0.1' }],
+      ...over,
+    });
+    return desired.problems().map(({ problem: { code, field } }) => [code, field])[0];
+  };
+  assert.equal(clash({}), undefined);
+  assert.deepEqual(clash({ interface: 'eth0.100' }), ['intent.conflict', 'interface']);
+  assert.deepEqual(clash({ vlanId: 100 }), ['intent.conflict', 'vlanId']);
+  assert.deepEqual(clash({ subnets: vlan.subnets.slice(0, 1) }), ['network.overlap', 'subnets[0].prefix']);
+});
+
+test('names and published ports wait for their network', () => {
+  const name = { kind: 'dnsName', network: 'blue', name: 'Web', addresses: ['10.9.0.2', 'fd09::2'], aliases: ['www'] };
+  const port = { kind: 'publishedPort', network: 'blue', protocol: 'tcp', hostPort: 80, address: '10.9.0.2', port: 80 };
+  const desired = say(new Desired(testOutside(), kinds), name, port);
+  assert.deepEqual(
+    desired.problems().map(({ problem }) => problem.code),
+    ['intent.reference', 'intent.reference'],
+  );
+  say(desired, bridge);
+  assert.deepEqual(desired.problems(), []);
+  assert.deepEqual(
+    keysOf(desired).filter((key) => /^dnsRecord|^natRule\/port/.test(key)),
+    [
+      'dnsRecord/blue/web/A/10.9.0.2',
+      'dnsRecord/blue/web/AAAA/fd09::2',
+      'dnsRecord/blue/www/A/10.9.0.2',
+      'dnsRecord/blue/www/AAAA/fd09::2',
+      'natRule/port/default/*/tcp/80',
+    ],
+  );
+});
+
+test('one port of every address of each family', () => {
+  const port = { kind: 'publishedPort', protocol: 'tcp', hostPort: 80, port: 80 };
+  const desired = say(
+    new Desired(testOutside(), kinds),
+    { ...port, hostAddress: '0.0.0.0', address: '10.9.0.2' },
+    { ...port, address: 'fd09::2' },
+  );
+  assert.deepEqual(desired.problems(), []);
+  assert.deepEqual(keysOf(desired), ['natRule/port/default/*/tcp/80', 'natRule/port/default/::/tcp/80']);
+});
+
+for (const [what, over, field] of [
+  ['a gateway outside', { subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.1.1' }] }, 'subnets[0].gateway'],
+  ['the network itself', { subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.0.0' }] }, 'subnets[0].gateway'],
+  ['the broadcast address', { subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.0.255' }] }, 'subnets[0].gateway'],
+  ['another family', { subnets: [{ prefix: '10.9.0.0/24', gateway: 'fd09::1' }] }, 'subnets[0].gateway'],
+  ['no gateway', { subnets: [{ prefix: '10.9.0.0/24' }] }, 'subnets[0].gateway'],
+  ['host bits', { subnets: [{ prefix: '10.9.0.1/24', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['all addresses', { subnets: [{ prefix: '0.0.0.0/0', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['a field too much', { subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.0.1', dhcp: true }] }, 'subnets[0].dhcp'],
+  ['no subnets', { subnets: [] }, 'subnets'],
+  ['a parent of a bridge', { parent: 'eth0' }, 'parent'],
+  ['a VLAN without a parent', { attachment: 'vlan', vlanId: 5 }, 'parent'],
+  ['servers of an internal network', { internal: true, dnsServers: ['192.0.2.1'] }, 'dnsServers'],
+  ['a name for a server', { dnsServers: ['ns.example'] }, 'dnsServers[0]'],
+  ['a domain with a newline', { domain: 'a\nb' }, 'domain'],
+] as const)
+  test(`refused: ${what}`, () => {
+    const parsed = parseIntent({ ...bridge, ...over });
+    assert.ok(!parsed.ok);
+    assert.equal(parsed.error.field, field);
+  });
+
+test('a gateway may be either address of a /31, and the only one of a /32 or /128', () => {
+  for (const [prefix, gateway] of [
+    ['10.9.0.0/31', '10.9.0.0'],
+    ['10.9.0.0/31', '10.9.0.1'],
+    ['10.9.0.1/32', '10.9.0.1'],
+    ['fd09::1/128', 'fd09::1'],
+    ['fd09::/64', 'fd09::ffff:ffff:ffff:ffff'],
+  ])
+    assert.ok(parseIntent({ ...bridge, subnets: [{ prefix, gateway }] }).ok, prefix);
+});

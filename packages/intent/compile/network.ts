@@ -1,0 +1,115 @@
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { parsePrefix } from '@vrouter/core/prefix.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { NetworkIntent, Subnet } from '../model/intents.ts';
+import type { LinkObject, NatRuleObject, PlaneObject, SysctlObject } from '../model/objects.ts';
+import { interfaceNameResource } from '../model/relations.ts';
+import { PORT_MTU } from '../validate/intent.ts';
+import { type CompileContext, type Compiled, pending } from './context.ts';
+import { nameTaken } from './missing.ts';
+import { DEFAULT_VRF } from './vrf.ts';
+
+/**
+ * The gateway's link in the network with an address and a route of each subnet, kept apart from everything else; the way out, and who
+ * answers names. All networks of this kind share the default VRF, so their subnets are claimed.
+ */
+export function compileNetwork(intent: NetworkIntent, context: CompileContext): Compiled {
+  const taken = takenOf(intent, context);
+  if (taken !== null) return pending(taken);
+  const { id, interface: link, subnets, internal, nat, dns, domain } = intent;
+  const objects: PlaneObject[] = [{ kind: 'isolation', link, internal }, linkOf(intent, context)];
+  for (const { prefix, gateway } of subnets) {
+    objects.push({ kind: 'address', link, address: `${gateway}/${prefix.split('/')[1]}` });
+    objects.push({ kind: 'route', vrf: DEFAULT_VRF, prefix, via: { type: 'link', link, nextHop: null } });
+    if (nat && !internal) objects.push(masqueradeOf(prefix));
+  }
+  objects.push(...switchesOf(link, subnets));
+  if (dns)
+    objects.push({
+      kind: 'dnsZone',
+      name: id,
+      link,
+      listen: subnets.map(({ gateway }) => gateway).sort(),
+      domain,
+      upstreams: internal ? [] : intent.dnsServers,
+    });
+  return { objects, problems: [], usable: true };
+}
+
+/** The rule that a `masquerade` intent of the prefix comes to: who says both has one. */
+function masqueradeOf(prefix: string): NatRuleObject {
+  const match = { type: 'source', prefix, leaving: null } as const;
+  const name = `masquerade/${DEFAULT_VRF}/${prefix}`;
+  return { kind: 'natRule', name, vrf: DEFAULT_VRF, match, to: { type: 'egress' }, hairpin: true };
+}
+
+function takenOf({ interface: link, parent, vlanId, subnets }: NetworkIntent, context: CompileContext): Problem | null {
+  const elder = context.claim(interfaceNameResource(link));
+  if (elder !== null) return { ...nameTaken(link, elder), field: 'interface' };
+  const holder = parent === null ? null : context.claim(`device/${parent}/${vlanId}`);
+  if (holder !== null)
+    return problem('intent.conflict', `VLAN ${vlanId} of ${parent} is ${holder}'s; choose another`, 'vlanId');
+  for (const [i, { prefix }] of subnets.entries()) {
+    const other = context.claim(`subnet/${prefix}`);
+    if (other !== null)
+      return problem('network.overlap', `${prefix} is ${other}'s; choose another subnet`, `subnets[${i}].prefix`);
+  }
+  return null;
+}
+
+function linkOf(intent: NetworkIntent, context: CompileContext): LinkObject {
+  const { interface: name, parent, vlanId } = intent;
+  const mtu = intent.mtu ?? (parent === null ? null : context.deviceMtu?.(parent)) ?? PORT_MTU;
+  const common = {
+    kind: 'link',
+    name,
+    vrf: DEFAULT_VRF,
+    mtu,
+    adminUp: true,
+    mssClamp: false,
+    sourceCheck: 'off',
+  } as const;
+  if (parent === null) return { ...common, type: 'bridge', mac: null };
+  return { ...common, type: 'port', device: parent, mac: null, vlanId };
+}
+
+/** Forwarding, and what lets the host itself and its loopback addresses reach published ports. Router advertisements are no gateway's to obey. */
+function switchesOf(link: string, subnets: readonly Subnet[]): SysctlObject[] {
+  const families = new Set(subnets.map(({ prefix }) => (prefix.includes(':') ? 6 : 4)));
+  const made: SysctlObject[] = [];
+  const say = (name: string, on: string | null, value: string): void => {
+    made.push({ kind: 'sysctl', name, link: on, value });
+  };
+  if (families.has(4)) {
+    say('net.ipv4.ip_forward', null, '1');
+    say('net.ipv4.conf.%.route_localnet', link, '1');
+  }
+  if (families.has(6)) {
+    say('net.ipv6.conf.all.forwarding', null, '1');
+    say('net.ipv6.conf.%.accept_ra', link, '0');
+  }
+  return made;
+}
+
+/** Why an address cannot be the gateway of a prefix; null: it can. Both are canonical. */
+export function gatewayProblem({ prefix, gateway }: Subnet, field: string): Problem | null {
+  const network = parsePrefix(prefix);
+  const address = parseIp(gateway);
+  if (!network.ok || !address.ok) return null;
+  const bytes = address.value;
+  const { address: base, bits } = network.value;
+  const wrong = (why: string): Problem =>
+    problem('address.invalid', `${formatIp(bytes)} cannot be the gateway of ${prefix}: ${why}`, field);
+  if (bytes.length !== base.length) return wrong('it is of the other address family');
+  const hostBits = bytes.map((byte, i) => byte & hostMask(bits, i));
+  if (bytes.some((byte, i) => (byte & ~hostMask(bits, i) & 0xff) !== base[i])) return wrong('it is not in it');
+  if (bits >= bytes.length * 8 - 1) return null;
+  if (hostBits.every((byte) => byte === 0)) return wrong('it is the network itself');
+  if (bytes.length === 4 && hostBits.every((byte, i) => byte === hostMask(bits, i)))
+    return wrong('it is the broadcast address');
+  return null;
+}
+
+function hostMask(bits: number, index: number): number {
+  return 0xff >> Math.min(8, Math.max(0, bits - 8 * index));
+}
