@@ -34,6 +34,7 @@ export function refusalOf(object: PlaneObject): Problem | null {
   if (!engineKinds.some((kind) => kind === object.kind)) return unsupported(object.kind, 'kind');
   switch (object.kind) {
     case 'link':
+      if (object.bridge !== undefined) return unsupported('bridge', 'bridge');
       return engineLinkTypes.some((type) => type === object.type)
         ? null
         : unsupported(`link of the type ${object.type}`, 'type');

@@ -8,6 +8,7 @@ export const errno = constants.errno;
 export const EBADFD = 77;
 
 export const TUNSETIFF = 0x400454ca;
+export const TUNSETPERSIST = 0x400454cb;
 export const TUNGETFEATURES = 0x800454cf;
 export const TUNSETOFFLOAD = 0x400454d0;
 export const IFF_TUN = 0x0001;

@@ -47,6 +47,23 @@ export function openTun(options: TunOptions): DescriptorFrames {
   return new DescriptorFrames(native, fd, shared ? agree(native, fd) : null);
 }
 
+/** Makes a TAP that stays when nobody has it open, or leaves one that is there as it is. Throws ProblemError as `openTun`. */
+export function makeTap(name: string): void {
+  const parsed = parseInterfaceName(name, 'name');
+  if (!parsed.ok) throw new ProblemError(parsed.error);
+  const native = sys.loadFrameCalls();
+  if (native === null) throw new ProblemError(noNative('a TAP interface'));
+  const { calls, addresses } = native;
+  const fd = openDevice(native, name);
+  const request = new ArrayBuffer(sys.IFREQ_LEN);
+  new TextEncoder().encodeInto(name, new Uint8Array(request, 0, sys.IFNAMSIZ - 1));
+  new DataView(request).setUint16(sys.IFNAMSIZ, sys.IFF_TAP | sys.IFF_NO_PI, true);
+  const done = calls.ioctl(fd, sys.TUNSETIFF, addresses.of(request)) >= 0 && calls.ioctl(fd, sys.TUNSETPERSIST, 1) >= 0;
+  const why = done ? '' : errnoName(native.native.koffi.errno());
+  calls.close(fd);
+  if (!done) throw new ProblemError(tunProblem('name', why, name));
+}
+
 function knowsHeaders({ calls, addresses }: sys.FrameNative, fd: number): boolean {
   const features = new ArrayBuffer(4);
   return (

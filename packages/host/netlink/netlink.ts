@@ -37,6 +37,7 @@ interface NetlinkCalls {
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
   send(fd: number, bytes: number, length: number, flags: number): number;
   recv(fd: number, bytes: number, length: number, flags: number): number;
+  getsockname(fd: number, address: number, length: number): number;
   if_nametoindex(name: string): number;
   close(fd: number): number;
 }
@@ -56,6 +57,8 @@ export class NetlinkOverrun extends ProblemError {
 }
 
 export class NetlinkSocket {
+  /** Its own number, which the kernel says with news of what was asked for by it. */
+  readonly port: number;
   readonly #native: Native;
   readonly #calls: NetlinkCalls;
   readonly #addresses: AddressBook;
@@ -64,7 +67,8 @@ export class NetlinkSocket {
   #poll: ReadablePoll | null;
 
   /** `openNetlink` makes one. */
-  constructor(native: Native, calls: NetlinkCalls, fd: number) {
+  constructor(native: Native, calls: NetlinkCalls, fd: number, port: number) {
+    this.port = port;
     this.#native = native;
     this.#calls = calls;
     this.#addresses = new AddressBook(native);
@@ -133,6 +137,7 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
           setsockopt: ['int', ['int', 'int', 'int', 'uint64_t', 'uint']],
           send: ['long', ['int', 'uint64_t', 'ulong', 'int']],
           recv: ['long', ['int', 'uint64_t', 'ulong', 'int']],
+          getsockname: ['int', ['int', 'uint64_t', 'uint64_t']],
           if_nametoindex: ['uint', ['str']],
           close: ['int', ['int']],
         });
@@ -164,5 +169,8 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
       calls.close(fd);
       throw new ProblemError(problem('plane.failed', `netlink: the kernel has no news of group ${group}`));
     }
-  return new NetlinkSocket(native, calls, fd);
+  const length = new ArrayBuffer(4);
+  new DataView(length).setUint32(0, SOCKADDR_NL_LEN, true);
+  calls.getsockname(fd, addresses.of(sockaddr), addresses.of(length));
+  return new NetlinkSocket(native, calls, fd, new DataView(sockaddr).getUint32(4, true));
 }

@@ -47,6 +47,8 @@ export interface LinkObject {
   /** Of a port, TAP or bridge, always, else left out: another MAC address than the plane's choice. */
   readonly mac?: string | null;
   readonly vlanId?: number | null;
+  /** The bridge to which it belongs; left out: none. */
+  readonly bridge?: string;
 }
 
 /** The WireGuard side of a link. Key: link. */
@@ -252,6 +254,7 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       device: 'desired',
       mac: 'desired',
       vlanId: 'desired',
+      bridge: 'desired',
     },
     fixed: ['type', 'device', 'vlanId'],
     learned: ['index', 'operUp', 'superPackets'],

@@ -27,7 +27,7 @@ export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
       return [vrfKey(object.vrf), ...links.map(linkKey), ...pools];
     }
     case 'link':
-      return [vrfKey(object.vrf)];
+      return [vrfKey(object.vrf), ...(object.bridge === undefined ? [] : [linkKey(object.bridge)])];
     case 'wireguardDevice':
     case 'address':
       return [linkKey(object.link)];

@@ -32,6 +32,7 @@ const onUpdate: { readonly [K in ObjectKind]: FieldEffects<Extract<PlaneObject, 
     device: 'interrupt',
     mac: 'interrupt',
     vlanId: 'interrupt',
+    bridge: 'interrupt',
     hostRoutes: (before, after) => losing(before.hostRoutes, after.hostRoutes),
   },
   // Peers notice by themselves that the port or the key is another only when they hear from us: a handshake tells them.

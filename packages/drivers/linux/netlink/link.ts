@@ -14,6 +14,7 @@ const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
 const IFLA_INFO_DATA = 2;
@@ -60,6 +61,8 @@ export interface NewLinkOptions {
   /** Number of the bridge or VRF that it belongs to; 0 takes it out. */
   readonly master?: number;
   readonly up?: boolean;
+  /** A number that a link may have from its birth on; the kernel's own is 0. */
+  readonly group?: number;
 }
 
 export interface LinkOptions extends NewLinkOptions {
@@ -83,6 +86,7 @@ export interface LinkRow {
   readonly master: number;
   readonly parent: number;
   readonly alias: string;
+  readonly group: number;
   /** Of a VLAN. */
   readonly vlanId: number | null;
   /** Of a VRF. */
@@ -107,10 +111,12 @@ export function createLink(name: string, kind: LinkKind, options: NewLinkOptions
   return writer.done();
 }
 
-/** Changes a link that is there. */
-export function changeLink(index: number, options: LinkOptions): Uint8Array {
+/** Changes a link that is there, found by its number or its name. */
+export function changeLink(link: number | string, options: LinkOptions): Uint8Array {
+  const index = typeof link === 'number' ? link : 0;
   const writer = new MessageWriter(MessageType.newLink, 0, ifinfomsg(index, options.up));
-  if (options.name !== undefined) writer.attributeName(IFLA_IFNAME, options.name);
+  if (typeof link === 'string') writer.attributeName(IFLA_IFNAME, link);
+  else if (options.name !== undefined) writer.attributeName(IFLA_IFNAME, options.name);
   writeOptions(writer, options);
   return writer.done();
 }
@@ -119,9 +125,10 @@ export function deleteLink(index: number): Uint8Array {
   return new MessageWriter(MessageType.deleteLink, 0, ifinfomsg(index)).done();
 }
 
-/** By number; all of them, for a dump, without one. */
-export function askLinks(index = 0): Uint8Array {
-  const writer = new MessageWriter(MessageType.getLink, 0, ifinfomsg(index));
+/** By number or name; all of them, for a dump, without either. */
+export function askLinks(link: number | string = 0): Uint8Array {
+  const writer = new MessageWriter(MessageType.getLink, 0, ifinfomsg(typeof link === 'number' ? link : 0));
+  if (typeof link === 'string') writer.attributeName(IFLA_IFNAME, link);
   return writer.attributeU32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS).done();
 }
 
@@ -151,16 +158,18 @@ export function parseLink({ view, type, body, end }: Message): LinkRow | null {
     master: attributes.u32(IFLA_MASTER) ?? 0,
     parent: attributes.u32(IFLA_LINK) ?? 0,
     alias: attributes.text(IFLA_IFALIAS) ?? '',
+    group: attributes.u32(IFLA_GROUP) ?? 0,
     vlanId: kind === 'vlan' ? data.u16(IFLA_VLAN_ID) : null,
     table: kind === 'vrf' ? data.u32(IFLA_VRF_TABLE) : null,
     vni: kind === 'vxlan' ? data.u32(IFLA_VXLAN_ID) : null,
   };
 }
 
-function writeOptions(writer: MessageWriter, { mtu, mac, master, alias }: LinkOptions): void {
+function writeOptions(writer: MessageWriter, { mtu, mac, master, group, alias }: LinkOptions): void {
   if (mtu !== undefined) writer.attributeU32(IFLA_MTU, mtu);
   if (mac !== undefined) writer.attribute(IFLA_ADDRESS, mac);
   if (master !== undefined) writer.attributeU32(IFLA_MASTER, master);
+  if (group !== undefined) writer.attributeU32(IFLA_GROUP, group);
   // Without the zero byte: the kernel would keep it as part of the text.
   if (alias !== undefined) writer.attribute(IFLA_IFALIAS, new TextEncoder().encode(alias));
 }

@@ -1,0 +1,83 @@
+/** What all parts of the plane share: conversations with the kernel, the table of its links, and the ledger. */
+import { formatMac, parseMac } from '@vrouter/core/mac.ts';
+import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import type { LinkObject } from '@vrouter/intent/model/objects.ts';
+import type { Ledger } from './ledger.ts';
+import { ADOPTED, type Adopted } from './links/shape.ts';
+import { LinkTable } from './links/table.ts';
+import type { Conversation } from './netlink/conversation.ts';
+import type { LinkRow } from './netlink/link.ts';
+import { refusalProblem } from './netlink/refusal.ts';
+import type { SwitchFiles } from './switches/switches.ts';
+
+export class Kernel {
+  readonly routing: Conversation;
+  readonly links: LinkTable;
+  readonly ledger: Ledger;
+  readonly files: SwitchFiles;
+  /** Names of links by the devices that were taken in. */
+  readonly #adopted = new Map<string, string>();
+
+  constructor(routing: Conversation, ledger: Ledger, files: SwitchFiles) {
+    this.routing = routing;
+    this.ledger = ledger;
+    this.files = files;
+    this.links = new LinkTable(routing, (device) => this.#adopted.get(device) ?? null);
+    for (const [key, text] of ledger.entries(ADOPTED))
+      this.#adopted.set((JSON.parse(text) as Adopted).device, key.slice(ADOPTED.length));
+  }
+
+  /** Does them in order, also after a failure; the first failure is the problem. `settled`: errnos that mean it is as wanted already. */
+  async do(requests: readonly Uint8Array[], what: string, settled: readonly number[] = []): Promise<Problem | null> {
+    for (const refusal of await this.routing.change(requests))
+      if (refusal !== null && !settled.includes(refusal.errno)) return refusalProblem(refusal, what);
+    return null;
+  }
+
+  /** Whatever comes of it. */
+  async change(requests: readonly Uint8Array[]): Promise<void> {
+    await this.routing.change(requests);
+  }
+
+  /** Takes in an interface of the host, and remembers how it was. */
+  adopt(link: string, row: LinkRow): void {
+    if (this.ledger.get(`${ADOPTED}${link}`) === null) {
+      const { name: device, mtu, up, master } = row;
+      const before: Adopted = { device, mtu, up, master, mac: null };
+      this.ledger.set(`${ADOPTED}${link}`, JSON.stringify(before));
+    }
+    this.#adopted.set(row.name, link);
+  }
+
+  /** The MAC address that the device is to have: of an object that names none, what it had before us. Undefined: the one that it has. */
+  adoptedMac(object: LinkObject, row: LinkRow): Uint8Array | undefined {
+    const key = `${ADOPTED}${object.name}`;
+    const before = JSON.parse(this.ledger.get(key)!) as Adopted;
+    const wanted = object.mac ?? before.mac;
+    const mac = object.mac == null ? null : (before.mac ?? formatMac(row.mac));
+    if (mac !== before.mac) this.ledger.set(key, JSON.stringify({ ...before, mac }));
+    const parsed = wanted === null ? null : parseMac(wanted);
+    return parsed?.ok === true ? parsed.value : undefined;
+  }
+
+  /** Whether the kernel's link still carries our mark, or has just been made by us. */
+  async isOurs(row: LinkRow): Promise<boolean> {
+    const now = await this.links.look(row.name);
+    return now !== null && now.index === row.index && this.links.nameOf(now) !== null;
+  }
+
+  release(link: string): void {
+    this.ledger.delete(`${ADOPTED}${link}`);
+    for (const [device, of] of this.#adopted) if (of === link) this.#adopted.delete(device);
+  }
+
+  /** IPv6 addresses of the device stay when it is down for a moment, as those of IPv4 do. */
+  keepAddresses(device: string): void {
+    const path = `net/ipv6/conf/${device}/keep_addr_on_down`;
+    if (this.files.read(path) === '0') this.files.write(path, '1');
+  }
+
+  problemOf(thrown: unknown): Problem {
+    return thrown instanceof ProblemError ? thrown.problem : toProblem(thrown);
+  }
+}

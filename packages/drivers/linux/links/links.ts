@@ -1,0 +1,249 @@
+/** Links and VRFs: devices of the kernel that are made, found, changed in place, and given back. */
+import { formatMac, parseMac } from '@vrouter/core/mac.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { SourceCheck } from '@vrouter/intent/model/intents.ts';
+import type { LinkObject, ObjectKey, Observed, VrfObject } from '@vrouter/intent/model/objects.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+import type { Applied } from '../../contract/driver.ts';
+import type { Kernel } from '../kernel.ts';
+import { changeLink, createLink, deleteLink, type LinkKind, type LinkOptions, type LinkRow } from '../netlink/link.ts';
+import { Errno } from '../netlink/refusal.ts';
+import { applyEach, type Part } from '../part.ts';
+import { LINK_GROUP, type Mark, markText } from './mark.ts';
+import { adoptedAs, deviceOf, isAdopted, isSameDevice, kindOf, objectOf } from './shape.ts';
+import { DEFAULT_VRF, tableOf, vrfRequests, vrfRows } from './vrfs.ts';
+
+/** What the packet filter does for a link; by the device's name. */
+export interface LinkTraits {
+  readonly vrf: string;
+  readonly mssClamp: boolean;
+  readonly sourceCheck: SourceCheck;
+}
+
+/** Keeps the traits of links. */
+export interface TraitKeeper {
+  /** Null: the link goes. */
+  setTraits(device: string, traits: LinkTraits | null): Promise<Problem | null>;
+  traits(device: string): LinkTraits | null;
+}
+
+const TAP = 'tap/';
+
+/** Makes a TAP device that outlives us. Throws ProblemError. */
+export type MakeTap = (device: string) => void;
+
+export class Links implements Part {
+  readonly kinds = ['vrf', 'link'] as const;
+  readonly #kernel: Kernel;
+  readonly #traits: TraitKeeper;
+  readonly #makeTap: MakeTap;
+
+  constructor(kernel: Kernel, traits: TraitKeeper, makeTap: MakeTap) {
+    this.#kernel = kernel;
+    this.#traits = traits;
+    this.#makeTap = makeTap;
+  }
+
+  async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
+    const { links } = this.#kernel;
+    if (scope === 'all') {
+      const rows = [...links.ours()].flatMap(([name, row]) => this.#see(name, row) ?? []);
+      return [DEFAULT_VRF, ...vrfRows(links), ...rows];
+    }
+    const seen: Observed[] = [];
+    for (const key of scope) {
+      const [kind, name = ''] = key.split('/');
+      if (key === DEFAULT_VRF.key) seen.push(DEFAULT_VRF);
+      const row = await this.#look(name);
+      if (row === null) continue;
+      const found = kind === 'vrf' ? vrfRows(links).find((vrf) => vrf.key === key) : this.#see(name, row);
+      if (found != null && found.key === key) seen.push(found);
+    }
+    return seen;
+  }
+
+  apply(steps: readonly Step[]): Promise<readonly Applied[]> {
+    return applyEach(this, steps, (step) => {
+      const object = step.op === 'delete' ? step.before : step.object;
+      if (object.kind === 'vrf') return step.op === 'delete' ? this.#remove(object.name) : this.#makeVrf(object);
+      if (object.kind !== 'link') throw new TypeError(`${object.kind} is no link`);
+      return step.op === 'delete' ? this.#removeLink(object) : this.#make(object);
+    });
+  }
+
+  /** The kernel's word for a link of ours, asked for anew. */
+  async #look(link: string): Promise<LinkRow | null> {
+    const { links } = this.#kernel;
+    return links.look(links.of(link)?.name ?? link);
+  }
+
+  #see(name: string, row: LinkRow): Observed | null {
+    if (row.kind === 'vrf') return null;
+    const { links } = this.#kernel;
+    const vrf = row.master === 0 ? undefined : links.at(row.master);
+    const bridge = vrf?.kind === 'bridge' ? (links.nameOf(vrf) ?? vrf.name) : undefined;
+    const object = objectOf(name, row, {
+      mark: links.markOf(row),
+      adopted: adoptedAs(this.#kernel.ledger, name),
+      parent: links.at(row.parent)?.name ?? '',
+      vrf: vrf?.kind === 'vrf' ? (links.nameOf(vrf) ?? vrf.name) : 'default',
+      traits: this.#traits.traits(row.name),
+    });
+    if (object === null) return null;
+    const operUp = row.up && row.carrier;
+    const learned = { index: row.index, operUp, superPackets: null };
+    return { key: `link/${name}` as ObjectKey, object: bridge === undefined ? object : { ...object, bridge }, learned };
+  }
+
+  async #makeVrf({ name, tableId }: VrfObject): Promise<Problem | null> {
+    const { links } = this.#kernel;
+    const row = links.of(name);
+    if (row !== undefined) {
+      if (row.kind === 'vrf' && row.table === tableId) return null;
+      return problem('object.exists', `${name} cannot change its table; delete it first`);
+    }
+    const failed = await this.#do([
+      createLink(name, { kind: 'vrf', table: tableId }, { group: LINK_GROUP }),
+      changeLink(name, { alias: markText({ link: name, ownMac: false, anyPort: false }), up: true }),
+      ...vrfRequests(tableId),
+    ]);
+    if (failed === null) await links.look(name);
+    return failed === null ? null : this.#undone(failed, name);
+  }
+
+  async #make(object: LinkObject): Promise<Problem | null> {
+    const { links } = this.#kernel;
+    const vrf = tableOf(links, object.vrf);
+    if (vrf === null) return problem('object.dependency', `the VRF ${object.vrf} is not there`, 'vrf');
+    const bridge = object.bridge === undefined ? undefined : links.of(object.bridge);
+    if (object.bridge !== undefined && bridge === undefined)
+      return problem('object.dependency', `the bridge ${object.bridge} is not there`, 'bridge');
+    const known = links.of(object.name);
+    const row = known === undefined ? await this.#begin(object) : known;
+    if ('code' in row) return row;
+    const failed = await this.#shape(row, object, bridge?.index ?? vrf.index);
+    if (failed === null) return null;
+    // What was made for this is unmade again.
+    if (known === undefined) await this.#unmake(object, row);
+    return failed;
+  }
+
+  /** There is none of ours yet: finds the device, or makes it. */
+  async #begin(object: LinkObject): Promise<LinkRow | Problem> {
+    const { links } = this.#kernel;
+    const device = deviceOf(object);
+    const there = await links.look(device);
+    if (isAdopted(object)) {
+      if (there === null) return problem('plane.failed', `this host has no interface ${device}`, 'device');
+      this.#kernel.adopt(object.name, there);
+      links.put(there);
+      return there;
+    }
+    if (there !== null) {
+      // One that a predecessor left, or a maker that was cut off.
+      const cutOff = object.type === 'tap' && this.#kernel.ledger.get(`${TAP}${device}`) !== null;
+      if (!cutOff && !isSameDevice(there, object, links.at(there.parent)))
+        return problem('object.exists', `this host has an interface ${device}, which is not ours`, 'name');
+      return there;
+    }
+    const failed = object.type === 'tap' ? this.#tap(device) : await this.#create(object);
+    if (failed !== null) return failed;
+    return (await links.look(device)) ?? problem('plane.failed', `${device} is gone as soon as it is made`);
+  }
+
+  async #create(object: LinkObject): Promise<Problem | null> {
+    const { links } = this.#kernel;
+    const parent = object.type === 'port' ? await links.look(object.device ?? '') : null;
+    if (object.type === 'port' && parent === null)
+      return problem('plane.failed', `this host has no interface ${object.device}`, 'device');
+    const kind: LinkKind | null = kindOf(object, parent?.index ?? 0);
+    if (kind === null)
+      return problem('intent.unsupported', `the linux plane has no link of the type ${object.type}`, 'type');
+    return this.#do([createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) })]);
+  }
+
+  #tap(device: string): Problem | null {
+    try {
+      // Nothing can be written on it before it is there.
+      this.#kernel.ledger.set(`${TAP}${device}`, '{}');
+      this.#makeTap(device);
+      return null;
+    } catch (thrown) {
+      return this.#kernel.problemOf(thrown);
+    }
+  }
+
+  /** Makes a device be as the object says. */
+  async #shape(row: LinkRow, object: LinkObject, master: number): Promise<Problem | null> {
+    const { links } = this.#kernel;
+    const before = links.markOf(row);
+    const mark: Mark = { link: object.name, ownMac: object.mac != null, anyPort: before?.anyPort ?? false };
+    const wanted: { -readonly [F in keyof LinkOptions]: LinkOptions[F] } = {};
+    const text = markText(mark);
+    if (!isAdopted(object) && row.alias !== text) wanted.alias = text;
+    if (row.mtu !== object.mtu) wanted.mtu = object.mtu;
+    if (row.master !== master) wanted.master = master;
+    const mac = isAdopted(object) ? this.#kernel.adoptedMac(object, row) : macOf(object).mac;
+    if (mac !== undefined && formatMac(row.mac) !== formatMac(mac)) wanted.mac = mac;
+    const device = row.name;
+    // What keeps others out stands before the door is opened.
+    const { vrf, mssClamp, sourceCheck } = object;
+    const failed = await this.#traits.setTraits(device, { vrf, mssClamp, sourceCheck });
+    if (failed !== null) return failed;
+    if (!isAdopted(object)) this.#kernel.keepAddresses(device);
+    if (row.up !== object.adminUp) wanted.up = object.adminUp;
+    const refused = Object.keys(wanted).length === 0 ? null : await this.#do([changeLink(row.index, wanted)]);
+    await links.look(device);
+    if (object.type === 'tap' && refused === null) this.#kernel.ledger.delete(`${TAP}${device}`);
+    return refused;
+  }
+
+  async #removeLink(object: LinkObject): Promise<Problem | null> {
+    const { links, ledger } = this.#kernel;
+    const adopted = adoptedAs(ledger, object.name);
+    const row = links.of(object.name);
+    if (row !== undefined) await this.#traits.setTraits(row.name, null);
+    if (adopted === null) return this.#remove(object.name);
+    if (row !== undefined) {
+      const { mtu, up, master, mac } = adopted;
+      const before = mac === null ? {} : macOf({ mac });
+      const failed = await this.#do([changeLink(row.index, { mtu, up, master, ...before })], [Errno.ENODEV]);
+      if (failed !== null) return failed;
+    }
+    this.#kernel.release(object.name);
+    if (row !== undefined) await links.look(row.name);
+    return null;
+  }
+
+  async #remove(name: string): Promise<Problem | null> {
+    const { links } = this.#kernel;
+    const row = links.of(name) ?? (await this.#look(name));
+    if (row === null || links.nameOf(row) !== name) return null;
+    const failed = await this.#do([deleteLink(row.index)], [Errno.ENODEV]);
+    if (failed === null) links.remove(row.index);
+    return failed;
+  }
+
+  /** The first that fails is the problem; those after it are tried all the same. */
+  async #do(requests: readonly Uint8Array[], settled: readonly number[] = []): Promise<Problem | null> {
+    return this.#kernel.do(requests, 'link', settled);
+  }
+
+  async #unmake(object: LinkObject, row: LinkRow): Promise<void> {
+    await this.#traits.setTraits(row.name, null);
+    if (isAdopted(object)) await this.#removeLink(object);
+    else if (await this.#kernel.isOurs(row)) await this.#kernel.change([deleteLink(row.index)]);
+    await this.#kernel.links.look(row.name);
+  }
+
+  async #undone(failed: Problem, name: string): Promise<Problem> {
+    await this.#kernel.links.look(name);
+    await this.#remove(name);
+    return failed;
+  }
+}
+
+function macOf(object: Pick<LinkObject, 'mac'>): { mac?: Uint8Array } {
+  const parsed = object.mac == null ? null : parseMac(object.mac);
+  return parsed?.ok === true ? { mac: parsed.value } : {};
+}

@@ -1,0 +1,113 @@
+/** Kernel switches below /proc/sys. What a switch was before us is in the ledger, and comes back when it is nobody's any more. */
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type ObjectKey, type Observed, objectKey, type SysctlObject } from '@vrouter/intent/model/objects.ts';
+import type { Step } from '@vrouter/intent/plan/step.ts';
+import type { Applied } from '../../contract/driver.ts';
+import type { Ledger } from '../ledger.ts';
+import type { LinkTable } from '../links/table.ts';
+import { applyEach, type Part } from '../part.ts';
+
+/** Files of /proc/sys, by their paths below it. */
+export interface SwitchFiles {
+  /** Without the newline; null when there is no such switch. */
+  read(path: string): string | null;
+  /** Throws ProblemError. */
+  write(path: string, value: string): void;
+  /** Names in a folder; none when it is not there. */
+  list(path: string): readonly string[];
+}
+
+const KEY = 'sysctl/';
+const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
+
+export class Switches implements Part {
+  readonly kinds = ['sysctl'] as const;
+  readonly #files: SwitchFiles;
+  readonly #ledger: Ledger;
+  readonly #links: LinkTable;
+
+  constructor(files: SwitchFiles, ledger: Ledger, links: LinkTable) {
+    this.#files = files;
+    this.#ledger = ledger;
+    this.#links = links;
+  }
+
+  async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
+    const entries = scope === 'all' ? this.#ledger.entries(KEY) : scope.map((key) => [key, ''] as const);
+    return entries.flatMap(([key]) => this.#see(key as ObjectKey) ?? []);
+  }
+
+  apply(steps: readonly Step[]): Promise<readonly Applied[]> {
+    return applyEach(this, steps, async (step) => {
+      const object = step.op === 'delete' ? step.before : step.object;
+      if (object.kind !== 'sysctl') return null;
+      try {
+        return step.op === 'delete' ? this.#giveBack(object) : this.#set(object);
+      } catch (thrown) {
+        if (thrown instanceof ProblemError) return thrown.problem;
+        throw thrown;
+      }
+    });
+  }
+
+  #see(key: ObjectKey): Observed | null {
+    const before = this.#ledger.get(key);
+    const of = parseKey(key);
+    if (before === null || of === null) return null;
+    const path = this.#pathOf(of.name, of.link);
+    const value = path === null ? null : this.#files.read(path);
+    return value === null ? null : { key, object: { kind: 'sysctl', ...of, value }, learned: {} };
+  }
+
+  #set(object: SysctlObject): Problem | null {
+    const path = this.#pathOf(object.name, object.link);
+    if (path === null) return problem('object.dependency', `${object.link} is not there yet`);
+    const before = this.#files.read(path);
+    if (before === null) return problem('plane.failed', `this kernel has no switch ${path.replaceAll('/', '.')}`);
+    const key = objectKey(object);
+    if (this.#ledger.get(key) === null) this.#ledger.set(key, before);
+    if (before === object.value) return null;
+    if (object.name === IPV6_FORWARDING && object.value === '1') this.#keepAdvertised();
+    this.#files.write(path, object.value);
+    return null;
+  }
+
+  #giveBack(object: SysctlObject): null {
+    const key = objectKey(object);
+    const before = this.#ledger.get(key);
+    const path = this.#pathOf(object.name, object.link);
+    // A switch of a link is gone with it.
+    if (before !== null && path !== null && this.#files.read(path) !== null) this.#files.write(path, before);
+    this.#ledger.delete(key);
+    return null;
+  }
+
+  /**
+   * A host that forwards IPv6 obeys no router advertisements unless told to with 2 (ip-sysctl: accept_ra), and would lose the default route
+   * that it has by one. Those interfaces that obeyed go on.
+   */
+  #keepAdvertised(): void {
+    for (const device of this.#files.list('net/ipv6/conf')) {
+      const path = `net/ipv6/conf/${device}/accept_ra`;
+      const row = this.#links.device(device);
+      const isOurs = row !== undefined && this.#links.nameOf(row) !== null;
+      if (!isOurs && this.#files.read(path) === '1') this.#files.write(path, '2');
+    }
+  }
+
+  /** Null: the link is not there. */
+  #pathOf(name: string, link: string | null): string | null {
+    const parts = name.split('.');
+    if (link === null) return parts.join('/');
+    const device = this.#links.of(link)?.name;
+    // A name of a device may have dots in it, which are its own.
+    return device === undefined ? null : parts.map((part) => (part === '%' ? device : part)).join('/');
+  }
+}
+
+/** `sysctl/LINK/NAME`, where `*` is no link. */
+function parseKey(key: string): { readonly name: string; readonly link: string | null } | null {
+  const [, link, name] = key.split('/');
+  if (link === undefined || name === undefined) return null;
+  return { name, link: link === '*' ? null : link };
+}

@@ -1,0 +1,22 @@
+/** The contract suite on the kernel of this machine, in the network namespace of this process, which is to be one of its own. */
+import { driverContract } from '@vrouter/drivers/contract/suite.ts';
+import { MemoryLedger } from '@vrouter/drivers/linux/ledger.ts';
+import { openLinuxPlane } from '../../programs/vrouterd/planes/linux.ts';
+
+driverContract('linux', async () => {
+  const { driver, close } = openLinuxPlane(new MemoryLedger());
+  return {
+    driver,
+    async dispose() {
+      const signal = AbortSignal.timeout(10_000);
+      const builtIn = driver.capabilities().builtIn;
+      // What stands on others goes along with them.
+      const left = (await driver.observe('all', signal)).filter(({ key }) => !builtIn.includes(key)).reverse();
+      await driver.apply(
+        left.map(({ key, object }) => ({ op: 'delete', key, before: object, effect: 'interrupt' })),
+        signal,
+      );
+      close();
+    },
+  };
+});
