@@ -7,6 +7,8 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { controllerUrl } from './agent/addresses.ts';
 
+/** Who moves packets: our own engine, or the kernel. */
+const planes = ['userspace', 'linux'] as const;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
 
 /** The file. Unknown keys are refused: a misspelt one would otherwise be silently ignored. */
@@ -23,7 +25,7 @@ const configFile = z.strictObject({
   /** What becomes of what the controller has said when this gateway was deleted there. */
   onDeleted: z.enum(['keep', 'flush']).optional(),
   socket: z.string().optional(),
-  plane: z.enum(['userspace']).optional(),
+  plane: z.enum(planes).optional(),
   engine: z
     .strictObject({
       socket: z.string().optional(),
@@ -74,7 +76,7 @@ export interface Config {
   readonly engineStart: boolean;
   /** Null: the engine decides. */
   readonly engineWorkers: number | null;
-  readonly plane: 'userspace';
+  readonly plane: (typeof planes)[number];
   readonly logLevel: string;
   readonly allow: Allow;
   readonly intents: readonly unknown[];
@@ -88,7 +90,7 @@ export function readConfig(options: Options): Config {
   );
   if (options.bootstrap !== true && file.plane === undefined)
     throw invalid(
-      'say which plane to use: --bootstrap (userspace, no privileges), or `plane: userspace` in the configuration file',
+      'say which plane to use: --bootstrap (userspace, no privileges), or `plane: userspace` or `plane: linux` in the configuration file',
     );
   const level = options.logLevel ?? file.logLevel ?? 'info';
   if (!logLevels.some((known) => known === level))
@@ -104,7 +106,7 @@ export function readConfig(options: Options): Config {
     engineLogPath: join(dataFolder, 'engine.log'),
     engineStart: options.engineStart ?? file.engine?.start ?? true,
     engineWorkers: file.engine?.workers ?? null,
-    plane: 'userspace',
+    plane: options.bootstrap === true ? 'userspace' : (file.plane ?? 'userspace'),
     logLevel: level,
     allow: {
       hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,

@@ -20,12 +20,12 @@ import type { Identity } from './agent/identity.ts';
 import { parseJoinString } from './agent/join-string.ts';
 import { readIntent, type SyncChange } from './agent/sync.ts';
 import { BadIntents } from './bad-intents.ts';
-import type { EngineSupervisor } from './children/engine.ts';
 import type { Allow, Config } from './config.ts';
 import { Convergence } from './convergence.ts';
 import { routeCounts } from './counts.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
+import type { Engine, Plane } from './planes/plane.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
@@ -44,8 +44,6 @@ const APPLY_WAIT_MS = 2000;
 const ENGINE_START_MS = 15_000;
 /** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
-/** Numbers of tables other than `default`'s, which is 0. */
-const FIRST_TABLE = 1;
 
 export interface DaemonParts {
   readonly config: Config;
@@ -53,15 +51,14 @@ export interface DaemonParts {
   readonly identity: Identity;
   /** Of every WireGuard interface of this gateway. */
   readonly privateKey: Secret;
-  readonly driver: CountingDriver;
-  readonly engine: EngineSupervisor;
+  readonly plane: Plane;
   readonly log: Logger;
 }
 
 export class Daemon implements ReconcileObserver {
   readonly config: Config;
   readonly store: Store;
-  readonly engine: EngineSupervisor;
+  readonly engine: Engine;
   readonly events = new Events();
   readonly desired: Desired;
   readonly reconciler: Reconciler;
@@ -88,19 +85,21 @@ export class Daemon implements ReconcileObserver {
   #tellDevices: (names: readonly string[]) => void = () => {};
   #devicesTold: string | null = null;
 
-  constructor({ config, store, identity, privateKey, driver, engine, log }: DaemonParts) {
+  constructor({ config, store, identity, privateKey, plane, log }: DaemonParts) {
+    const { driver, firstTable } = plane;
     this.config = config;
     this.#allow = config.allow;
     this.store = store;
-    this.engine = engine;
+    this.engine = plane.engine;
     this.#driver = driver;
     this.#log = log;
     this.keeping = new Keeping(log, this.events);
     this.#lastHeard = new LastHeard(store);
     const outside = {
-      tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, FIRST_TABLE)),
+      tableId: (vrf: string): number => (vrf === 'default' ? 0 : store.allocate('table', vrf, firstTable)),
       privateKey: (): Secret => privateKey,
       secret: (base64: string): Secret => makeSecret(Uint8Array.fromBase64(base64)),
+      deviceMtu: (device: string): number | null => plane.deviceMtu(device),
       hasSucceeded: (link: string, key: string, rotation: string) => this.#successions.has(link, key, rotation),
     };
     this.#successions = new Successions({

@@ -3,20 +3,19 @@ import { join } from 'node:path';
 import { statusOf } from '@vrouter/api/status.ts';
 /** `vrouterd`: everything introduced to everything, top to bottom. */
 import { toProblem } from '@vrouter/core/problem.ts';
-import { UserspaceDriver } from '@vrouter/drivers/userspace/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { lockFolder } from '@vrouter/host/files/lock.ts';
 import { ensurePrivateFolder } from '@vrouter/host/files/private-folder.ts';
 import { Command, CommanderError } from 'commander';
 import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
-import { EngineSupervisor } from './children/engine.ts';
-import { openStats } from './children/stats.ts';
 import { type Options, readConfig } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
+import { linuxPlane } from './planes/linux.ts';
+import { userspacePlane } from './planes/userspace.ts';
 import { databaseProblem, openDatabase } from './store/database.ts';
 import { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
@@ -39,8 +38,8 @@ const command = new Command('vrouterd')
   .addHelpText(
     'after',
     `
-SIGHUP reads \`intents\`, \`allow\` and \`controllers\` of the configuration file again. A stopped daemon leaves the engine forwarding;
-\`vrouterctl engine stop\` ends it. Logs go to standard error, one JSON line each.
+SIGHUP reads \`intents\`, \`allow\` and \`controllers\` of the configuration file again. A stopped daemon leaves
+packets going; \`vrouterctl engine stop\` ends an engine. Logs go to standard error, one JSON line each.
 
 Examples:
   vrouterd --bootstrap --join 'https://router.example:8443/#vrj_...~5f0c...'
@@ -57,33 +56,23 @@ async function main(): Promise<void> {
   const store = new Store(openDatabase(join(config.dataFolder, 'vrouterd.db')));
   const identity = new Identity(config.dataFolder);
   const privateKey = makeSecret(await identity.wireguardKey());
-  const engine = new EngineSupervisor(
-    {
-      socketPath: config.engineSocketPath,
-      logPath: config.engineLogPath,
-      start: config.engineStart,
-      workers: config.engineWorkers,
-    },
-    log,
-  );
-  const driver = new UserspaceDriver((signal) => engine.connect(signal), openStats);
-  const daemon = new Daemon({ config, store, identity, privateKey, driver, engine, log });
-  const wg = new WgDoor(daemon, log);
-  const local = localServer(daemon, new Metrics(), (name) => wg.place(name));
+  const plane = config.plane === 'linux' ? linuxPlane(store.ledger) : userspacePlane(config, log);
+  const daemon = new Daemon({ config, store, identity, privateKey, plane, log });
+  const wg = plane.wgSockets ? new WgDoor(daemon, log) : null;
+  const local = localServer(daemon, new Metrics(), (name) => wg?.place(name) ?? null);
   await listen(local, config.socketPath);
   await daemon.start();
-  await wg.start();
+  await wg?.start();
   log.info({ version: VERSION, socket: config.socketPath, plane: config.plane }, 'running');
   process.on('SIGHUP', () => reload(daemon, options, log));
   const signal = await new Promise<string>((resolve) => {
     for (const name of ['SIGTERM', 'SIGINT'] as const) process.once(name, () => resolve(name));
   });
-  log.info({ signal }, 'stopping; the engine goes on');
+  log.info({ signal }, 'stopping; packets go on');
   await local.close();
-  await wg.stop();
+  await wg?.stop();
   await daemon.stop();
-  await driver.close();
-  engine.close();
+  await plane.close();
 }
 
 /** SIGHUP: the configuration file is read again. A bad one is told and changes nothing. */

@@ -1,10 +1,10 @@
 /** The contract suite on the kernel of this machine, in the network namespace of this process, which is to be one of its own. */
 import { driverContract } from '@vrouter/drivers/contract/suite.ts';
 import { MemoryLedger } from '@vrouter/drivers/linux/ledger.ts';
-import { openLinuxPlane } from '../../programs/vrouterd/planes/linux.ts';
+import { linuxPlane } from '../../programs/vrouterd/planes/linux.ts';
 
 driverContract('linux', async () => {
-  const { driver, close } = openLinuxPlane(new MemoryLedger());
+  const { driver, close } = linuxPlane(new MemoryLedger());
   return {
     driver,
     async dispose() {
@@ -16,7 +16,7 @@ driverContract('linux', async () => {
         left.map(({ key, object }) => ({ op: 'delete', key, before: object, effect: 'interrupt' })),
         signal,
       );
-      close();
+      await close();
     },
   };
 });

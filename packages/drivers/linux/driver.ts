@@ -5,15 +5,28 @@
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { ObjectKey, ObjectKind, Observed } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
-import type { Applied, Capabilities, Change, Driver } from '../contract/driver.ts';
+import type { CountingDriver, NatSessions, Neighbours, PeerFacts, PlaneCounters } from '../contract/counters.ts';
+import type { Applied, Capabilities, Change } from '../contract/driver.ts';
+import { linkCounters, neighboursOf } from './counts.ts';
 import type { Kernel } from './kernel.ts';
 import { linuxLinkTypes, type Part } from './part.ts';
+import type { WireguardDevices } from './wireguard/devices.ts';
 
 /** Tells of what others have changed, until the signal aborts. */
 export type Watch = (signal: AbortSignal) => AsyncIterable<Change>;
 
-export class LinuxDriver implements Driver {
+/** Who knows what of the plane is counted apart from links. */
+export interface LinuxParts {
+  readonly parts: readonly Part[];
+  readonly wireguard: Pick<WireguardDevices, 'facts'>;
+  /** Another value means that the kernel counts anew. */
+  readonly epoch: string;
+  sessions(limit: number): Promise<NatSessions>;
+}
+
+export class LinuxDriver implements CountingDriver {
   readonly #kernel: Kernel;
+  readonly #said: LinuxParts;
   readonly #parts: readonly Part[];
   readonly #byKind = new Map<ObjectKind, Part>();
   readonly #watch: Watch;
@@ -21,11 +34,12 @@ export class LinuxDriver implements Driver {
   /** One after the other: what is looked at is not changed meanwhile. */
   #busy: Promise<unknown> = Promise.resolve();
 
-  constructor(kernel: Kernel, parts: readonly Part[], watch: Watch) {
+  constructor(kernel: Kernel, said: LinuxParts, watch: Watch) {
     this.#kernel = kernel;
-    this.#parts = parts;
+    this.#said = said;
+    this.#parts = said.parts;
     this.#watch = watch;
-    for (const part of parts) for (const kind of part.kinds) this.#byKind.set(kind, part);
+    for (const part of said.parts) for (const kind of part.kinds) this.#byKind.set(kind, part);
   }
 
   capabilities(): Capabilities {
@@ -72,6 +86,35 @@ export class LinuxDriver implements Driver {
 
   watch(signal: AbortSignal): AsyncIterable<Change> {
     return this.#watch(signal);
+  }
+
+  async counters(signal: AbortSignal): Promise<PlaneCounters> {
+    return this.#asked(signal, async () => ({
+      epoch: this.#said.epoch,
+      links: await linkCounters(this.#kernel),
+      drops: {},
+      nodes: {},
+    }));
+  }
+
+  async peerFacts(signal: AbortSignal): Promise<readonly PeerFacts[]> {
+    return this.#asked(signal, () => this.#said.wireguard.facts());
+  }
+
+  async natSessions(limit: number, signal: AbortSignal): Promise<NatSessions> {
+    return this.#asked(signal, () => this.#said.sessions(limit));
+  }
+
+  async neighbours(limit: number, signal: AbortSignal): Promise<Neighbours> {
+    return this.#asked(signal, () => neighboursOf(this.#kernel, limit));
+  }
+
+  async #asked<T>(signal: AbortSignal, ask: () => Promise<T>): Promise<T> {
+    signal.throwIfAborted();
+    return this.#alone(async () => {
+      if (!this.#loaded) await this.#load();
+      return ask();
+    });
   }
 
   #partOf(step: Step): Part | undefined {

@@ -1,5 +1,6 @@
 /** The Linux plane put together: sockets of the kernel, the parts of the driver, and who remembers for it. */
 
+import type { NatSessions } from '@vrouter/drivers/contract/counters.ts';
 import { LinuxDriver } from '@vrouter/drivers/linux/driver.ts';
 import { Addresses } from '@vrouter/drivers/linux/forwarding/addresses.ts';
 import { Routes } from '@vrouter/drivers/linux/forwarding/routes.ts';
@@ -8,21 +9,30 @@ import type { Ledger } from '@vrouter/drivers/linux/ledger.ts';
 import { Links, type LinkTraits, type TraitKeeper } from '@vrouter/drivers/linux/links/links.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { Switches } from '@vrouter/drivers/linux/switches/switches.ts';
+import { ROUTING_GROUPS, watchKernel } from '@vrouter/drivers/linux/watch.ts';
 import { WireguardDevices } from '@vrouter/drivers/linux/wireguard/devices.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { makeTap } from '@vrouter/host/frames/tun.ts';
 import { NetlinkProtocol, openNetlink } from '@vrouter/host/netlink/netlink.ts';
 import { switchFiles } from '@vrouter/host/switches/switches.ts';
+import { noEngine, type Plane } from './plane.ts';
+import { deviceMtu } from './userspace.ts';
 
-export interface LinuxPlane {
-  readonly driver: LinuxDriver;
-  close(): void;
+/** Numbers of tables for VRFs: above those that people name, and clear of the kernel's own (253 to 255). */
+const FIRST_TABLE = 1001;
+
+const fingerprint = (bytes: Uint8Array): string => makeSecret(bytes).fingerprint;
+/** Sessions that the kernel tracks are told with its packet filter's. */
+async function noSessions(): Promise<NatSessions> {
+  throw new Error('not yet');
 }
 
+/** Counters begin anew with the machine. */
+const bootId = (): string => switchFiles.read('kernel/random/boot_id') ?? '';
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** Throws ProblemError when the kernel has no netlink for us. */
-export function openLinuxPlane(ledger: Ledger): LinuxPlane {
+export function linuxPlane(ledger: Ledger): Plane {
   const routing = openNetlink();
   const generic = openNetlink({ protocol: NetlinkProtocol.generic });
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
@@ -35,25 +45,22 @@ export function openLinuxPlane(ledger: Ledger): LinuxPlane {
     },
     traits: (device) => traits.get(device) ?? null,
   };
-  const driver = new LinuxDriver(
-    kernel,
-    [
-      new Links(kernel, keeper, makeTap),
-      new Switches(switchFiles, ledger, kernel.links),
-      new Addresses(kernel),
-      new WireguardDevices(kernel, new Conversation(generic, pause), (bytes) => makeSecret(bytes).fingerprint),
-      new Routes(kernel),
-    ],
-    async function* (signal) {
-      await new Promise<void>((resolve) => {
-        signal.addEventListener('abort', () => resolve(), { once: true });
-        if (signal.aborted) resolve();
-      });
-    },
+  const addresses = new Addresses(kernel);
+  const routes = new Routes(kernel);
+  const wireguard = new WireguardDevices(kernel, new Conversation(generic, pause), fingerprint);
+  const switches = new Switches(switchFiles, ledger, kernel.links);
+  const parts = [new Links(kernel, keeper, makeTap), switches, addresses, wireguard, routes];
+  const watched = { kernel, addresses, routes, isOwn: (port: number) => port === routing.port };
+  const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions: noSessions }, (signal) =>
+    watchKernel(watched, openNetlink({ groups: ROUTING_GROUPS, deafTo: routing.port }), signal),
   );
   return {
     driver,
-    close() {
+    engine: noEngine,
+    firstTable: FIRST_TABLE,
+    wgSockets: false,
+    deviceMtu,
+    async close() {
       routing.close();
       generic.close();
     },

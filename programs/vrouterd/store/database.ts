@@ -38,6 +38,7 @@ const migrations: readonly string[] = [
      url TEXT NOT NULL, source TEXT NOT NULL, PRIMARY KEY (source, url)
    ) STRICT, WITHOUT ROWID;
    ALTER TABLE controller_state ADD COLUMN deleted_unix_ms INTEGER;`,
+  `CREATE TABLE ledger (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
 ];
 
 /** A database that ends with the process, for tests. */

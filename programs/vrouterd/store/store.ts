@@ -6,6 +6,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Json } from '@vrouter/core/json.ts';
 import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
 import { named, transaction } from './database.ts';
+import { StoredLedger } from './ledger.ts';
 
 /** Who we are to our controller. */
 export interface Enrolment {
@@ -64,6 +65,7 @@ export interface HandshakeTimestamp {
 }
 
 export class Store implements Disposable {
+  readonly ledger: StoredLedger;
   readonly #db: DatabaseSync;
   readonly #putIntent: StatementSync;
   readonly #removeIntent: StatementSync;
@@ -74,6 +76,7 @@ export class Store implements Disposable {
 
   constructor(db: DatabaseSync) {
     this.#db = db;
+    this.ledger = new StoredLedger(db);
     this.#putIntent = db.prepare(
       `INSERT INTO intents (source, key, body) VALUES (?, ?, ?) ON CONFLICT (source, key) DO UPDATE SET body = excluded.body`,
     );

@@ -47,6 +47,11 @@ export class Addresses implements Part {
     });
   }
 
+  /** The key of an address, as news tells of it; null: it is none of ours. */
+  keyOf(row: AddressRow): ObjectKey | null {
+    return this.#see(row)?.key ?? null;
+  }
+
   #see(row: AddressRow): Observed | null {
     const { links, ledger } = this.#kernel;
     const on = links.at(row.link);

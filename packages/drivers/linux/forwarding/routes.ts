@@ -53,10 +53,19 @@ export class Routes implements Part {
     return [...seen, ...(await this.#dump([...families], unknown))];
   }
 
-  /** Somebody else has changed a route. The key, when it is or was one of ours. */
-  heard(row: RouteRow, gone: boolean): ObjectKey | null {
+  /**
+   * Somebody else has changed a route. The key, when it is one of ours, or may have been: one that is put in the place of another may
+   * have put out ours, of which the kernel says no more.
+   */
+  heard(row: RouteRow, gone: boolean, replaced: boolean): ObjectKey | null {
     const observed = this.#see(row);
-    if (observed === null) return null;
+    if (observed === null) {
+      const vrf = replaced ? this.#vrfOf(row.table) : null;
+      if (vrf === null) return null;
+      const key = `route/${vrf}/${formatPrefix(row.prefix)}` as ObjectKey;
+      this.#news.set(key, null);
+      return key;
+    }
     this.#news.set(observed.key, gone ? null : observed);
     return observed.key;
   }

@@ -14,6 +14,7 @@ const IFLA_LINK = 5;
 const IFLA_MASTER = 10;
 const IFLA_LINKINFO = 18;
 const IFLA_IFALIAS = 20;
+const IFLA_STATS64 = 23;
 const IFLA_GROUP = 27;
 const IFLA_EXT_MASK = 29;
 const IFLA_INFO_KIND = 1;
@@ -119,6 +120,39 @@ export function changeLink(link: number | string, options: LinkOptions): Uint8Ar
   else if (options.name !== undefined) writer.attributeName(IFLA_IFNAME, options.name);
   writeOptions(writer, options);
   return writer.done();
+}
+
+/** All of them with what they have counted, for a dump. */
+export function askLinkCounts(): Uint8Array {
+  return new MessageWriter(MessageType.getLink, 0, ifinfomsg(0)).done();
+}
+
+/** struct rtnl_link_stats64, as far as it is asked for. */
+export interface LinkCountRow {
+  readonly index: number;
+  readonly rxPackets: number;
+  readonly txPackets: number;
+  readonly rxBytes: number;
+  readonly txBytes: number;
+  /** That had no room, either way. */
+  readonly drops: number;
+}
+
+/** Null: this is no link, or says no counts. */
+export function parseLinkCounts({ view, type, body, end }: Message): LinkCountRow | null {
+  if (type !== MessageType.newLink || end - body < IFINFOMSG_LEN || view.getUint8(body) !== AF_UNSPEC) return null;
+  attributes.read(view, body + IFINFOMSG_LEN, end);
+  if (attributes.lengthOf(IFLA_STATS64) < 8 * 8) return null;
+  const at = attributes.offsetOf(IFLA_STATS64);
+  const count = (number: number): number => Number(view.getBigUint64(at + number * 8, true));
+  return {
+    index: view.getInt32(body + 4, true),
+    rxPackets: count(0),
+    txPackets: count(1),
+    rxBytes: count(2),
+    txBytes: count(3),
+    drops: count(6) + count(7),
+  };
 }
 
 export function deleteLink(index: number): Uint8Array {
