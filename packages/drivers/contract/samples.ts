@@ -162,6 +162,58 @@ export const dnsRecord = (over: Partial<Of<'dnsRecord'>> = {}): Of<'dnsRecord'> 
   ...over,
 });
 
+export const bridge = (over: Partial<Of<'link'>> = {}): Of<'link'> =>
+  link({ name: 'brc0', type: 'bridge', mtu: 1500, mssClamp: false, mac: null, ...over });
+
+/** Links of the host that only some planes make, each with what it stands on before it. */
+export const madeLinks: { readonly [what: string]: readonly [...Of<'link'>[], Of<'link'>] } = {
+  bridge: [bridge()],
+  veth: [bridge(), bridge({ name: 'vethc0', type: 'veth', peer: 'vethc1', bridge: 'brc0' })],
+  macvlan: [
+    bridge(),
+    bridge({ name: 'macc0', type: 'macvlan', parent: 'brc0', mode: 'private', mac: '02:00:5e:00:00:02' }),
+  ],
+  vxlan: [
+    bridge({
+      name: 'vxc0',
+      type: 'vxlan',
+      vni: 77,
+      local: '192.0.2.1',
+      remote: '192.0.2.2',
+      udpPort: 4790,
+      mtu: 1400,
+    }),
+  ],
+  'vxlan over IPv6': [
+    bridge({ name: 'vxc0', type: 'vxlan', vni: 78, local: 'fd00::1', remote: null, udpPort: 4789, mtu: 1400 }),
+  ],
+  'VLAN of a link': [
+    bridge(),
+    bridge({ name: 'brc0.100', type: 'port', device: 'brc0', vlanId: 100, mtu: 1400, sourceCheck: 'loose' }),
+  ],
+  'adopted port': [
+    bridge(),
+    bridge({ name: 'vethc0', type: 'veth', peer: 'vethc1' }),
+    bridge({ name: 'lanc1', type: 'port', device: 'vethc1', vlanId: null, mtu: 1400, mac: '02:00:5e:00:00:03' }),
+  ],
+};
+
+export const rule = (over: Partial<Of<'rule'>> = {}): Of<'rule'> => ({
+  kind: 'rule',
+  vrf: 'default',
+  priority: 1201,
+  match: { source: '10.66.0.0/24', destination: null, incoming: LINK, mark: { value: 7, mask: 15 } },
+  ...over,
+});
+
+export const neighbour = (over: Partial<Of<'neighbour'>> = {}): Of<'neighbour'> => ({
+  kind: 'neighbour',
+  link: 'lanc0',
+  address: '10.67.0.9',
+  mac: '02:00:5e:00:00:09',
+  ...over,
+});
+
 /** Every kind, with what it stands on before it. */
 export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], Of<K>] } = {
   vrf: [vrf()],
@@ -174,6 +226,8 @@ export const samples: { readonly [K in ObjectKind]: readonly [...PlaneObject[], 
   address: [link(), address()],
   wireguardPeer: [link(), device(), peer()],
   route: [link(), route()],
+  rule: [link(), rule()],
+  neighbour: [tapLink(), address('10.67.0.1/24', 'lanc0'), neighbour()],
   natSettings: [natSettings()],
   natPool: [natPool()],
   natRule: [link(), natRule()],
@@ -274,6 +328,18 @@ export function sampleUpdates(freePort: number): readonly SampleUpdate[] {
       before: [link(), address(), dnsZone()],
       after: dnsZone({ domain: null, upstreams: ['192.0.2.53', '[2001:db8::53]:5353'] }),
       changed: ['domain', 'upstreams'],
+    },
+    {
+      name: 'what a rule is about',
+      before: [link(), rule()],
+      after: rule({ match: { source: null, destination: null, incoming: null, mark: { value: 9, mask: 0xffffffff } } }),
+      changed: ['match'],
+    },
+    {
+      name: 'who a neighbour is',
+      before: [tapLink(), neighbour()],
+      after: neighbour({ mac: '02:00:5e:00:00:0a' }),
+      changed: ['mac'],
     },
     {
       name: 'limits and lives of NAT',

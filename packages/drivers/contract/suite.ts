@@ -212,6 +212,73 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     assert.deepEqual(await driver.observe([objectKey(after)], signal), []);
   });
 
+  for (const [what, links] of Object.entries(s.madeLinks))
+    on(`${what}: made, seen, made again, in and out of a bridge or VRF, gone; or refused`, async (driver, signal) => {
+      const object = links.at(-1)!;
+      const creates = links.map(s.create);
+      const { linkTypes, kinds } = driver.capabilities();
+      if (!links.every(({ type }) => linkTypes.includes(type))) {
+        const [refused] = await driver.apply([s.create(links.find(({ type }) => !linkTypes.includes(type))!)], signal);
+        assert.ok(refused !== undefined && !refused.ok);
+        assert.equal(refused.error.code, 'intent.unsupported');
+        return;
+      }
+      const seen = allOk(await driver.apply(creates, signal), creates);
+      for (const [i, link] of links.entries()) assertIs(link, seen[i]!);
+      const again = allOk(await driver.apply(creates, signal), creates);
+      assert.deepEqual(
+        again.map((row) => row.object),
+        seen.map((row) => row.object),
+      );
+      const { bridge: _, ...alone } = object;
+      const steps = [
+        s.create(s.vrf()),
+        change(object, { ...alone, vrf: 'contract', mtu: 1300 }, ['vrf', 'mtu', 'bridge']),
+        change({ ...alone, vrf: 'contract', mtu: 1300 }, object, ['vrf', 'mtu', 'bridge']),
+      ];
+      for (const step of kinds.includes('vrf') ? steps : []) {
+        const [now] = allOk(await driver.apply([step], signal), [step]);
+        if (step.op !== 'delete') assertIs(step.object, now!);
+      }
+      const removals = [...(kinds.includes('vrf') ? [s.vrf()] : []), ...links.toReversed()].map(s.remove);
+      allOk(await driver.apply(removals, signal), removals);
+      const left = await driver.observe('all', signal);
+      assert.deepEqual(
+        left.map(({ key }) => key),
+        ['vrf/default'],
+      );
+    });
+
+  on('several ways to a network: made, seen, changed, gone; or refused', async (driver, signal) => {
+    const base = [s.tapLink(), s.address('10.67.0.1/24', 'lanc0'), s.address('fd67::1/64', 'lanc0')].map(s.create);
+    allOk(await driver.apply(base, signal), base);
+    const ways = (...hops: readonly (readonly [string, number])[]) => ({
+      via: { type: 'paths', paths: hops.map(([nextHop, weight]) => ({ link: 'lanc0', nextHop, weight })) } as const,
+    });
+    for (const [prefix, one, two] of [
+      ['10.68.0.0/16', '10.67.0.2', '10.67.0.3'],
+      ['fd68::/32', 'fd67::2', 'fd67::3'],
+    ] as const) {
+      const object = s.route(prefix, ways([one, 1], [two, 3]));
+      const [made] = await driver.apply([s.create(object)], signal);
+      if (!made!.ok) {
+        assert.equal(made!.error.code, 'intent.unsupported');
+        continue;
+      }
+      assertIs(object, made!.now!);
+      assert.deepEqual(await driver.observe([made!.key], signal), [made!.now]);
+      const after = s.route(prefix, ways([one, 2], [two, 1]));
+      const single = s.route(prefix, { via: over('lanc0', two) });
+      for (const step of [change(object, after, ['via']), change(after, single, ['via'])]) {
+        allOk(await driver.apply([step], signal), [step]);
+        const [now] = await driver.observe([step.key], signal);
+        assertIs(step.op === 'delete' ? object : step.object, now!);
+      }
+      allOk(await driver.apply([s.remove(single)], signal), [s.remove(single)]);
+      assert.deepEqual(await driver.observe([made!.key], signal), []);
+    }
+  });
+
   on('a bad step holds back only what stands on it; results come in the order of the steps', async (driver, signal) => {
     const batch = [
       s.create(s.link()),
@@ -314,6 +381,10 @@ function assertIs(object: PlaneObject, seen: Observed): void {
     ),
     [],
   );
+}
+
+function change(before: PlaneObject, object: PlaneObject, changed: readonly string[]): Step {
+  return { op: 'update', key: objectKey(object), object, before, changed, effect: 'interrupt' };
 }
 
 const over = (link: string, nextHop: string) => ({ type: 'link', link, nextHop }) as const;

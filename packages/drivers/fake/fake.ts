@@ -43,7 +43,7 @@ export class FakeDriver implements Driver {
     return {
       plane: 'fake',
       kinds: [...this.#kinds],
-      linkTypes: ['wireguard', 'tun', 'port', 'tap'],
+      linkTypes: ['wireguard', 'tun', 'port', 'tap', 'bridge', 'veth', 'macvlan', 'vxlan'],
       keyOverlap: true,
       builtIn: [objectKey(DEFAULT_VRF)],
     };

@@ -38,4 +38,4 @@ export async function toldOf(
   });
 }
 
-export const linuxLinkTypes: readonly LinkType[] = ['wireguard', 'port', 'tap', 'bridge'];
+export const linuxLinkTypes: readonly LinkType[] = ['wireguard', 'port', 'tap', 'bridge', 'veth', 'macvlan', 'vxlan'];

@@ -38,6 +38,8 @@ export function refusalOf(object: PlaneObject): Problem | null {
       return engineLinkTypes.some((type) => type === object.type)
         ? null
         : unsupported(`link of the type ${object.type}`, 'type');
+    case 'route':
+      return object.via.type === 'paths' ? unsupported('route with several ways', 'paths') : null;
     case 'natRule':
       return natRefusal(object);
     case 'natPool':

@@ -6,11 +6,13 @@ import { compileDnsName } from './dns-name.ts';
 import { compileFloatingIp } from './floating-ip.ts';
 import { compileGatewayInterface } from './gateway-interface.ts';
 import { compileHostInterface } from './host-interface.ts';
+import { compileInterface } from './interface.ts';
 import { compileMasquerade } from './masquerade.ts';
 import { compileNatSettings } from './nat-settings.ts';
 import { compileNetwork } from './network.ts';
 import { compilePeer } from './peer.ts';
 import { compilePeerSuccessor } from './peer-successor.ts';
+import { compilePolicyRule } from './policy-rule.ts';
 import { compilePort } from './port.ts';
 import { compilePublishedPort } from './published-port.ts';
 import { compileRoute } from './route.ts';
@@ -23,6 +25,8 @@ export const intentRank: { readonly [K in IntentKind]: number } = {
   hostInterface: 1,
   port: 1,
   network: 1,
+  interface: 1,
+  policyRule: 2,
   dnsName: 2,
   address: 2,
   peer: 2,
@@ -63,6 +67,10 @@ export function compile(intent: Intent, context: CompileContext): Compiled {
       return compileNatSettings(intent);
     case 'network':
       return compileNetwork(intent, context);
+    case 'interface':
+      return compileInterface(intent, context);
+    case 'policyRule':
+      return compilePolicyRule(intent, context);
     case 'dnsName':
       return compileDnsName(intent, context);
   }

@@ -2,6 +2,7 @@ import { problem } from '@vrouter/core/problem.ts';
 import type { GatewayInterfaceIntent } from '../model/intents.ts';
 import { interfaceNameResource, listenPortResource } from '../model/relations.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
+import { forwarding } from './forwarding.ts';
 import { nameTaken, noVrf } from './missing.ts';
 
 export function compileGatewayInterface(intent: GatewayInterfaceIntent, context: CompileContext): Compiled {
@@ -26,6 +27,7 @@ export function compileGatewayInterface(intent: GatewayInterfaceIntent, context:
     objects: [
       { kind: 'link', name, type, vrf, mtu, adminUp: true, mssClamp, sourceCheck },
       { kind: 'wireguardDevice', link: name, listenPort, privateKey },
+      ...forwarding,
     ],
     problems: [],
     usable: true,

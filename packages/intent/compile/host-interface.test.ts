@@ -3,13 +3,13 @@ import { test } from 'node:test';
 import { diffAll } from '../diff/diff.ts';
 import { Desired } from '../index/desired.ts';
 import type { Intent, IntentKey } from '../model/intents.ts';
-import { type ObjectKind, objectKey, objectKinds } from '../model/objects.ts';
+import { objectKey } from '../model/objects.ts';
 import { formatPlan } from '../plan/format.ts';
 import { plan } from '../plan/plan.ts';
-import { testOutside } from '../testing/outside.ts';
+import { planeKinds, testOutside } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
 
-const fresh = (): Desired => new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
+const fresh = (): Desired => new Desired(testOutside(), planeKinds);
 const said = (json: object): Intent => {
   const parsed = parseIntent(json);
   assert.ok(parsed.ok, JSON.stringify(parsed));

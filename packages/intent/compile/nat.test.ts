@@ -2,13 +2,12 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { diffAll } from '../diff/diff.ts';
 import { Desired } from '../index/desired.ts';
-import { type ObjectKind, objectKinds } from '../model/objects.ts';
 import { plan } from '../plan/plan.ts';
-import { testOutside } from '../testing/outside.ts';
+import { planeKinds, testOutside } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
 
 function desired(...intents: readonly object[]): Desired {
-  const made = new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
+  const made = new Desired(testOutside(), planeKinds);
   for (const intent of intents) {
     const parsed = parseIntent(intent);
     assert.ok(parsed.ok, JSON.stringify(intent));

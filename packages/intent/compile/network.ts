@@ -6,6 +6,7 @@ import type { LinkObject, NatRuleObject, PlaneObject, SysctlObject } from '../mo
 import { interfaceNameResource } from '../model/relations.ts';
 import { PORT_MTU } from '../validate/intent.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
+import { forwarding } from './forwarding.ts';
 import { nameTaken } from './missing.ts';
 import { DEFAULT_VRF } from './vrf.ts';
 
@@ -76,18 +77,9 @@ function linkOf(intent: NetworkIntent, context: CompileContext): LinkObject {
 /** Forwarding, and what lets the host itself and its loopback addresses reach published ports. Router advertisements are no gateway's to obey. */
 function switchesOf(link: string, subnets: readonly Subnet[]): SysctlObject[] {
   const families = new Set(subnets.map(({ prefix }) => (prefix.includes(':') ? 6 : 4)));
-  const made: SysctlObject[] = [];
-  const say = (name: string, on: string | null, value: string): void => {
-    made.push({ kind: 'sysctl', name, link: on, value });
-  };
-  if (families.has(4)) {
-    say('net.ipv4.ip_forward', null, '1');
-    say('net.ipv4.conf.%.route_localnet', link, '1');
-  }
-  if (families.has(6)) {
-    say('net.ipv6.conf.all.forwarding', null, '1');
-    say('net.ipv6.conf.%.accept_ra', link, '0');
-  }
+  const made: SysctlObject[] = [...forwarding];
+  if (families.has(4)) made.push({ kind: 'sysctl', name: 'net.ipv4.conf.%.route_localnet', link, value: '1' });
+  if (families.has(6)) made.push({ kind: 'sysctl', name: 'net.ipv6.conf.%.accept_ra', link, value: '0' });
   return made;
 }
 

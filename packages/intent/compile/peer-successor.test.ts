@@ -4,9 +4,9 @@ import { test } from 'node:test';
 import { diffAll } from '../diff/diff.ts';
 import { Desired } from '../index/desired.ts';
 import { type Intent, successorKey } from '../model/intents.ts';
-import { type ObjectKind, objectKey, objectKinds, type PlaneObject } from '../model/objects.ts';
+import { objectKey, type PlaneObject } from '../model/objects.ts';
 import { plan } from '../plan/plan.ts';
-import { testKey, testOutside } from '../testing/outside.ts';
+import { planeKinds, testKey, testOutside } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
 
 const OLD = testKey(1);
@@ -37,7 +37,7 @@ class World {
   readonly heard = new Set<string>();
   readonly desired = new Desired(
     { ...testOutside(), hasSucceeded: (link, key, rotation) => this.heard.has(`${link} ${key} ${rotation}`) },
-    Object.keys(objectKinds) as ObjectKind[],
+    planeKinds,
   );
 
   constructor(...intents: readonly Intent[]) {
@@ -128,7 +128,7 @@ test('what is said of the peer meanwhile holds for both keys; a peer that goes t
 test('a succession of a peer that is not there waits without a word, and no word of a fact is taken', () => {
   const world = new World(wg0, next());
   assert.deepEqual([world.peers(), world.desired.problems()], [{}, []]);
-  const deaf = new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
+  const deaf = new Desired(testOutside(), planeKinds);
   for (const intent of [wg0, peer(OLD), next()]) deaf.put('controller', intent);
   assert.equal([...deaf.all()].filter(({ kind }) => kind === 'wireguardPeer').length, 2);
 });

@@ -3,8 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Desired } from '../index/desired.ts';
 import type { IntentKey } from '../model/intents.ts';
-import { type ObjectKind, objectKinds } from '../model/objects.ts';
-import { testOutside } from '../testing/outside.ts';
+import { planeKinds, testOutside } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
 
 function put(d: Desired, ...said: readonly object[]): Desired {
@@ -16,8 +15,7 @@ function put(d: Desired, ...said: readonly object[]): Desired {
   d.takeDirty();
   return d;
 }
-const desired = (...said: readonly object[]): Desired =>
-  put(new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]), ...said);
+const desired = (...said: readonly object[]): Desired => put(new Desired(testOutside(), planeKinds), ...said);
 
 const lan = { kind: 'port', name: 'lan', device: 'eth1' };
 const link = {

@@ -2,6 +2,7 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { PortIntent } from '../model/intents.ts';
 import { interfaceNameResource } from '../model/relations.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
+import { forwarding } from './forwarding.ts';
 import { nameTaken, noVrf } from './missing.ts';
 
 /** The link. Two ports of one device and VLAN would both answer for it, so it is claimed. */
@@ -16,7 +17,10 @@ export function compilePort(intent: PortIntent, context: CompileContext): Compil
   if (other !== null) return pending(deviceTaken(device, vlanId, other, intent.tap === null ? 'device' : 'tap'));
   const type = intent.tap === null ? 'port' : 'tap';
   return {
-    objects: [{ kind: 'link', name, type, vrf, mtu, adminUp: true, mssClamp, sourceCheck, device, mac, vlanId }],
+    objects: [
+      { kind: 'link', name, type, vrf, mtu, adminUp: true, mssClamp, sourceCheck, device, mac, vlanId },
+      ...forwarding,
+    ],
     problems: [],
     usable: true,
   };

@@ -11,5 +11,13 @@ export function compileRoute(intent: RouteIntent, context: CompileContext): Comp
     if (context.anyInterface(intent.interface) === null) return pending(noInterface(intent.interface));
     via = { type: 'link', link: intent.interface, nextHop: intent.nextHop };
   }
+  for (const [i, path] of (intent.paths ?? []).entries())
+    if (context.anyInterface(path.interface) === null)
+      return pending({ ...noInterface(path.interface), field: `paths[${i}].interface` });
+  if (intent.paths !== undefined)
+    via = {
+      type: 'paths',
+      paths: intent.paths.map(({ interface: link, nextHop, weight }) => ({ link, nextHop, weight })),
+    };
   return { objects: [{ kind: 'route', vrf: intent.vrf, prefix: intent.prefix, via }], problems: [], usable: true };
 }

@@ -85,6 +85,8 @@ const comparedFields: { readonly [K in ObjectKind]: readonly string[] } = {
   isolation: compared('isolation'),
   dnsZone: compared('dnsZone'),
   dnsRecord: compared('dnsRecord'),
+  rule: compared('rule'),
+  neighbour: compared('neighbour'),
   vrf: compared('vrf'),
   link: compared('link'),
   wireguardDevice: compared('wireguardDevice'),

@@ -30,7 +30,12 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
     nextPublicKey: testKey(2),
     rotation: 'r1',
   },
-  { kind: 'route', vrf: 'blue', prefix: '10.0.0.0/8', blackhole: true },
+  {
+    kind: 'route',
+    vrf: 'blue',
+    prefix: '10.0.0.0/8',
+    paths: [{ interface: 'a' }, { interface: 'b', weight: 2 }],
+  },
   { kind: 'floatingIp', id: 'f1', address: '198.51.100.9', fixedAddress: '10.77.0.2' },
   { kind: 'natSettings', name: 'default' },
   {
@@ -42,6 +47,8 @@ const examples: readonly { readonly kind: string; readonly [field: string]: unkn
     vlanId: 100,
     subnets: [{ prefix: '172.18.0.0/16', gateway: '172.18.0.1' }],
   },
+  { kind: 'interface', name: 'br0', type: 'bridge' },
+  { kind: 'policyRule', vrf: 'blue', priority: 100, source: '10.0.0.0/8' },
   { kind: 'dnsName', network: 'vlan-100', name: 'web', addresses: ['172.18.0.2'] },
   { kind: 'masquerade', vrf: 'blue', prefix: '10.0.0.0/8' },
   {

@@ -3,12 +3,12 @@ import test from 'node:test';
 import fc from 'fast-check';
 import type { Intent, IntentSource } from '../model/intents.ts';
 import { intentKey } from '../model/intents.ts';
-import { type ObjectKind, objectKey, objectKinds, type PlaneObject } from '../model/objects.ts';
+import { objectKey, type PlaneObject } from '../model/objects.ts';
 import { sameValue } from '../model/same.ts';
-import { testKey, testOutside } from '../testing/outside.ts';
+import { planeKinds, testKey, testOutside } from '../testing/outside.ts';
 import { Desired } from './desired.ts';
 
-const kinds = Object.keys(objectKinds) as ObjectKind[];
+const kinds = planeKinds;
 
 // Small worlds, so that references, claims and sources meet often.
 const prefix = fc.constantFrom('10.0.0.0/24', '10.0.0.0/25', '10.0.1.0/24', '10.0.1.7/32');

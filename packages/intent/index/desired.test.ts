@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import type { Intent, IntentKey, RouteIntent } from '../model/intents.ts';
 import { intentKey } from '../model/intents.ts';
-import { type ObjectKey, type ObjectKind, objectKinds } from '../model/objects.ts';
-import { testKey, testOutside } from '../testing/outside.ts';
+import type { ObjectKey } from '../model/objects.ts';
+import { planeKinds, testKey, testOutside } from '../testing/outside.ts';
 import { Desired } from './desired.ts';
 
-const kinds = Object.keys(objectKinds) as ObjectKind[];
+const kinds = planeKinds;
 const wg = (name: string, listenPort: number, vrf = 'default'): Intent => ({
   kind: 'gatewayInterface',
   name,

@@ -325,7 +325,7 @@ export class Desired {
 function isReferred(intent: Intent): intent is Extract<Intent, { kind: (typeof referred)[number] }> {
   return referred.some((kind) => kind === intent.kind);
 }
-const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port', 'network', 'peerSuccessor'] as const;
+const referred = ['vrf', 'gatewayInterface', 'hostInterface', 'port', 'interface', 'network', 'peerSuccessor'] as const;
 
 /** What others may see of it, as the recorder reads it. */
 function seenOf(intent: Extract<Intent, { kind: (typeof referred)[number] }>): string {

@@ -49,7 +49,8 @@ export class Recorder implements CompileContext {
     const gateway = this.gatewayInterface(name);
     // All are asked in any case: whichever changes, who asked is compiled again.
     const host = this.#look(`hostInterface/${name}`);
-    return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host);
+    const made = this.#look(`interface/${name}`);
+    return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host ?? made);
   }
 
   network(id: string): SeenNetwork | null {

@@ -15,6 +15,10 @@ export type MssClamp = (typeof mssClamps)[number];
 export const sourceChecks = ['off', 'loose', 'strict'] as const;
 export type SourceCheck = (typeof sourceChecks)[number];
 
+/** Who on the same parent sees whom (ip-link(8), macvlan): nobody, by a switch outside, all, or it is the only one. */
+export const macvlanModes = ['private', 'vepa', 'bridge', 'passthru'] as const;
+export type MacvlanMode = (typeof macvlanModes)[number];
+
 /** What has ports. */
 export const transportProtocols = ['tcp', 'udp', 'sctp'] as const;
 export type TransportProtocol = (typeof transportProtocols)[number];
@@ -121,7 +125,14 @@ export interface PeerSuccessorIntent {
   readonly open: boolean;
 }
 
-/** Key: vrf, prefix. Exactly one of `interface`, or `blackhole: true`. */
+/** One of several ways, with its share of the flows. */
+export interface RoutePathIntent {
+  readonly interface: string;
+  readonly nextHop: string | null;
+  readonly weight: number;
+}
+
+/** Key: vrf, prefix. Exactly one of `interface`, `paths`, or `blackhole: true`. */
 export interface RouteIntent {
   readonly kind: 'route';
   readonly vrf: string;
@@ -129,6 +140,44 @@ export interface RouteIntent {
   readonly interface: string | null;
   readonly nextHop: string | null;
   readonly blackhole: boolean;
+  /** Flows are shared among these, at least two, sorted; left out: there is one way. */
+  readonly paths?: readonly RoutePathIntent[];
+}
+
+/** A device of the host that is made: a bridge, a cable to another device, a further address on an Ethernet, an Ethernet over UDP. Key: name. */
+export interface InterfaceIntent {
+  readonly kind: 'interface';
+  readonly name: string;
+  readonly type: 'bridge' | 'veth' | 'macvlan' | 'vxlan';
+  readonly vrf: string;
+  readonly mtu: number;
+  readonly mac: string | null;
+  readonly mssClamp: MssClamp;
+  readonly sourceCheck: SourceCheck;
+  /** The bridge to which it belongs. */
+  readonly bridge: string | null;
+  /** Of a macvlan, and of a VXLAN that is bound to one: an interface of the host. */
+  readonly parent: string | null;
+  /** Of a macvlan. */
+  readonly mode: MacvlanMode | null;
+  /** Of a veth: name of the other end. */
+  readonly peer: string | null;
+  /** Of a VXLAN. */
+  readonly vni: number | null;
+  readonly local: string | null;
+  readonly remote: string | null;
+  readonly udpPort: number | null;
+}
+
+/** Traffic of a kind is looked up in this VRF's table. Key: vrf, priority. */
+export interface PolicyRuleIntent {
+  readonly kind: 'policyRule';
+  readonly vrf: string;
+  readonly priority: number;
+  readonly source: string | null;
+  readonly destination: string | null;
+  readonly incoming: string | null;
+  readonly mark: { readonly value: number; readonly mask: number } | null;
 }
 
 /** Sources of a prefix leave under another address: the way out for peers. Key: vrf, prefix. */
@@ -242,7 +291,9 @@ export type Intent =
   | FloatingIpIntent
   | NatSettingsIntent
   | NetworkIntent
-  | DnsNameIntent;
+  | DnsNameIntent
+  | InterfaceIntent
+  | PolicyRuleIntent;
 export type IntentKind = Intent['kind'];
 
 /** `kind/part/part`, as for objects. */
@@ -260,6 +311,7 @@ export function intentKey(intent: Intent): IntentKey {
     case 'hostInterface':
     case 'natSettings':
     case 'port':
+    case 'interface':
       return `${intent.kind}/${intent.name}` as IntentKey;
     case 'address':
       return `address/${intent.interface}/${intent.address}` as IntentKey;
@@ -272,6 +324,8 @@ export function intentKey(intent: Intent): IntentKey {
     case 'floatingIp':
     case 'network':
       return `${intent.kind}/${intent.id}` as IntentKey;
+    case 'policyRule':
+      return `policyRule/${intent.vrf}/${intent.priority}` as IntentKey;
     case 'dnsName':
       return `dnsName/${intent.network}/${intent.name}` as IntentKey;
     case 'masquerade':

@@ -8,7 +8,7 @@
  * Fields that make the key are none of these: another value is another object.
  */
 import type { Secret, SecretFingerprint } from '@vrouter/core/secret.ts';
-import type { SourceCheck, TransportProtocol } from './intents.ts';
+import type { MacvlanMode, SourceCheck, TransportProtocol } from './intents.ts';
 
 export type FieldClass = 'key' | 'desired' | 'initial' | 'writeOnly';
 
@@ -22,9 +22,10 @@ export interface VrfObject {
 
 /**
  * What carries a link's packets: WireGuard peers, the host's own kernel on the other side of a TUN device, or an Ethernet: an interface of
- * the host that is adopted (`port`; with a VLAN, that VLAN of it), or one that is made (`tap`); or a bridge to which others belong.
+ * the host that is adopted (`port`; with a VLAN, that VLAN of it), or one that is made (`tap`); a bridge to which others belong, a cable
+ * to another device of the host (`veth`), a further address on an Ethernet (`macvlan`), an Ethernet over UDP (`vxlan`).
  */
-export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap' | 'bridge';
+export type LinkType = 'wireguard' | 'tun' | 'port' | 'tap' | 'bridge' | 'veth' | 'macvlan' | 'vxlan';
 
 /** A network interface of the plane. Key: name. */
 export interface LinkObject {
@@ -44,11 +45,22 @@ export interface LinkObject {
   readonly hostRoutes?: readonly string[];
   /** Of a port or TAP, always, else left out: the host's name of it; whose frames it takes. */
   readonly device?: string;
-  /** Of a port, TAP or bridge, always, else left out: another MAC address than the plane's choice. */
+  /** Of links into Ethernets, always, else left out: another MAC address than the plane's choice. */
   readonly mac?: string | null;
   readonly vlanId?: number | null;
   /** The bridge to which it belongs; left out: none. */
   readonly bridge?: string;
+  /** Of a macvlan always, of a VXLAN where it is bound to one: the host's name of what it is on. */
+  readonly parent?: string;
+  /** Of a macvlan: who on the same parent sees whom. */
+  readonly mode?: MacvlanMode;
+  /** Of a veth: the host's name of the other end. */
+  readonly peer?: string;
+  /** Of a VXLAN (RFC 7348): its network, the own address and that of the other end (null: any; a group is fine), the UDP port. */
+  readonly vni?: number;
+  readonly local?: string | null;
+  readonly remote?: string | null;
+  readonly udpPort?: number;
 }
 
 /** The WireGuard side of a link. Key: link. */
@@ -137,10 +149,44 @@ export interface RouteObject {
   readonly via: RouteVia;
 }
 
-/** Out of a link (with a next hop on links that need one), or dropped on purpose. */
+/** One of several ways, with its share of the flows (1 to 255). */
+export interface RoutePath {
+  readonly link: string;
+  readonly nextHop: string | null;
+  readonly weight: number;
+}
+
+/** Out of a link (with a next hop on links that need one), shared among several ways (RFC 2992; sorted), or dropped on purpose. */
 export type RouteVia =
   | { readonly type: 'link'; readonly link: string; readonly nextHop: string | null }
+  | { readonly type: 'paths'; readonly paths: readonly RoutePath[] }
   | { readonly type: 'blackhole' };
+
+/** Traffic of a kind is looked up in this VRF. Key: vrf, priority; the least is asked first. Null fields match everything. */
+export interface RuleObject {
+  readonly kind: 'rule';
+  readonly vrf: string;
+  /** 1 to 32765. */
+  readonly priority: number;
+  readonly match: RuleMatch;
+}
+
+/** Of one family where a prefix says which, else of both. */
+export interface RuleMatch {
+  readonly source: string | null;
+  readonly destination: string | null;
+  /** The link by which it came. */
+  readonly incoming: string | null;
+  readonly mark: { readonly value: number; readonly mask: number } | null;
+}
+
+/** Who has an address on a link, said and never asked for. Key: link, address. */
+export interface NeighbourObject {
+  readonly kind: 'neighbour';
+  readonly link: string;
+  readonly address: string;
+  readonly mac: string;
+}
 
 /** Outside addresses that inside hosts share. Key: name. */
 export interface NatPoolObject {
@@ -207,6 +253,8 @@ export type PlaneObject =
   | WireguardPeerObject
   | AddressObject
   | RouteObject
+  | RuleObject
+  | NeighbourObject
   | NatSettingsObject
   | NatPoolObject
   | NatRuleObject;
@@ -255,8 +303,15 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       mac: 'desired',
       vlanId: 'desired',
       bridge: 'desired',
+      parent: 'desired',
+      mode: 'desired',
+      peer: 'desired',
+      vni: 'desired',
+      local: 'desired',
+      remote: 'desired',
+      udpPort: 'desired',
     },
-    fixed: ['type', 'device', 'vlanId'],
+    fixed: ['type', 'device', 'vlanId', 'parent', 'mode', 'peer', 'vni', 'local', 'remote', 'udpPort'],
     learned: ['index', 'operUp', 'superPackets'],
   },
   wireguardDevice: {
@@ -302,6 +357,8 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
     fixed: [],
     learned: [],
   },
+  neighbour: { rank: 4, fields: { link: 'key', address: 'key', mac: 'desired' }, fixed: [], learned: [] },
+  rule: { rank: 5, fields: { vrf: 'key', priority: 'key', match: 'desired' }, fixed: [], learned: [] },
   natSettings: {
     rank: 6,
     fields: {
@@ -346,6 +403,10 @@ export function objectKey(object: PlaneObject): ObjectKey {
       return `${object.kind}/${object.link}` as ObjectKey;
     case 'sysctl':
       return `sysctl/${object.link ?? '*'}/${object.name}` as ObjectKey;
+    case 'rule':
+      return `rule/${object.vrf}/${object.priority}` as ObjectKey;
+    case 'neighbour':
+      return `neighbour/${object.link}/${object.address}` as ObjectKey;
     case 'dnsRecord':
       return `dnsRecord/${object.zone}/${object.name}/${object.type}/${object.data}` as ObjectKey;
     case 'wireguardPeer':

@@ -2,7 +2,7 @@
  * What objects need of each other. `parentsOf`: the objects that must be there first and may not leave before. `occupiedBy`: what
  * only one object of a plane can have at a time; who takes it waits until the other has let go.
  */
-import type { ObjectKey, PlaneObject } from './objects.ts';
+import type { ObjectKey, PlaneObject, RouteVia } from './objects.ts';
 
 const vrfKey = (name: string): ObjectKey => `vrf/${name}` as ObjectKey;
 const linkKey = (name: string): ObjectKey => `link/${name}` as ObjectKey;
@@ -27,15 +27,26 @@ export function parentsOf(object: PlaneObject): readonly ObjectKey[] {
       return [vrfKey(object.vrf), ...links.map(linkKey), ...pools];
     }
     case 'link':
-      return [vrfKey(object.vrf), ...(object.bridge === undefined ? [] : [linkKey(object.bridge)])];
+      return object.bridge === undefined ? [vrfKey(object.vrf)] : [vrfKey(object.vrf), linkKey(object.bridge)];
     case 'wireguardDevice':
     case 'address':
+    case 'neighbour':
       return [linkKey(object.link)];
+    case 'rule': {
+      const { incoming } = object.match;
+      return [vrfKey(object.vrf), ...(incoming === null ? [] : [linkKey(incoming)])];
+    }
     case 'wireguardPeer':
       return [`wireguardDevice/${object.link}` as ObjectKey];
     case 'route':
-      return object.via.type === 'link' ? [vrfKey(object.vrf), linkKey(object.via.link)] : [vrfKey(object.vrf)];
+      return [vrfKey(object.vrf), ...linksOf(object.via).map(linkKey)];
   }
+}
+
+/** The links by which a route leaves, each once. */
+export function linksOf(via: RouteVia): readonly string[] {
+  if (via.type === 'blackhole') return [];
+  return via.type === 'link' ? [via.link] : [...new Set(via.paths.map(({ link }) => link))];
 }
 
 /** Names of what the object has to itself on its plane. */
@@ -59,6 +70,8 @@ export function occupiedBy(object: PlaneObject): readonly string[] {
     case 'isolation':
     case 'dnsZone':
     case 'dnsRecord':
+    case 'rule':
+    case 'neighbour':
     case 'link':
     case 'address':
     case 'route':

@@ -1,5 +1,5 @@
 /** What a step does, and what whoever is in the way notices of it, in a sentence for people. Secrets are never in it. */
-import type { NatRuleObject, PlaneObject, RouteObject } from '../model/objects.ts';
+import type { NatRuleObject, PlaneObject, RouteObject, RuleMatch } from '../model/objects.ts';
 import { fieldOf, isSecret } from '../model/same.ts';
 import type { Effect, Step } from '../plan/step.ts';
 
@@ -47,6 +47,10 @@ function objectText(object: PlaneObject, nameOf: (publicKey: string) => string |
       return `peer ${nameOf(object.publicKey) ?? object.publicKey}`;
     case 'address':
       return `address ${object.address} of ${object.link}`;
+    case 'rule':
+      return `rule ${object.priority} of ${object.vrf}`;
+    case 'neighbour':
+      return `neighbour ${object.address} on ${object.link}`;
     case 'route':
       return `route to ${object.prefix} in ${object.vrf}`;
     case 'natSettings':
@@ -79,6 +83,10 @@ function beginning(object: PlaneObject): string {
       return `may connect, with ${object.allowedIps.length === 0 ? 'no addresses' : object.allowedIps.join(', ')}`;
     case 'address':
       return 'is answered on';
+    case 'rule':
+      return `sends traffic ${ruleText(object.match)} there`;
+    case 'neighbour':
+      return `is ${object.mac}`;
     case 'route':
       return `leads ${viaText(object.via)}`;
     case 'natSettings':
@@ -96,6 +104,8 @@ const ending: { readonly [K in PlaneObject['kind']]: string } = {
   isolation: 'others reach it',
   dnsZone: 'nobody answers for them',
   dnsRecord: 'nobody is told of it any more',
+  rule: 'its traffic goes where others send it',
+  neighbour: 'it is asked for',
   link: 'what goes over it is cut off',
   wireguardDevice: 'all of its peers are cut off',
   wireguardPeer: 'it is cut off at once',
@@ -123,7 +133,10 @@ function noticed(effect: Exclude<Effect, 'none'>, object: PlaneObject): string {
       return 'what it reached outside is cut off';
     case 'dnsZone':
       return 'who asks at an address that it loses is not answered';
+    case 'rule':
+      return 'what it matched goes another way';
     case 'sysctl':
+    case 'neighbour':
     case 'dnsRecord':
     case 'address':
     case 'natSettings':
@@ -138,7 +151,18 @@ function noticed(effect: Exclude<Effect, 'none'>, object: PlaneObject): string {
 
 function viaText(via: RouteObject['via']): string {
   if (via.type === 'blackhole') return 'nowhere: packets there are dropped';
-  return `out of ${via.link}${via.nextHop === null ? '' : ` to ${via.nextHop}`}`;
+  const paths = via.type === 'link' ? [via] : via.paths;
+  return paths.map(({ link, nextHop }) => `out of ${link}${nextHop === null ? '' : ` to ${nextHop}`}`).join(' and ');
+}
+
+function ruleText({ source, destination, incoming, mark }: RuleMatch): string {
+  const parts = [
+    source === null ? '' : `from ${source}`,
+    destination === null ? '' : `to ${destination}`,
+    incoming === null ? '' : `by ${incoming}`,
+    mark === null ? '' : `marked ${mark.value}/${mark.mask}`,
+  ];
+  return parts.filter((part) => part !== '').join(' ');
 }
 
 function matchText({ match, to }: NatRuleObject): string {

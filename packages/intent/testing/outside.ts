@@ -1,6 +1,10 @@
 /** Outside answers for tests and benches: numbers by arrival, keys and fingerprints made from names. Worthless as secrets. */
 import { Secret } from '@vrouter/core/secret.ts';
 import type { Outside } from '../compile/context.ts';
+import { type ObjectKind, objectKinds } from '../model/objects.ts';
+
+/** What a plane without kernel switches can hold: all there is but those. */
+export const planeKinds = (Object.keys(objectKinds) as ObjectKind[]).filter((kind) => kind !== 'sysctl');
 
 export interface TestOutside extends Outside {
   /** Interfaces whose private key is not there yet. */

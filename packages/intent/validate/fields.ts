@@ -96,6 +96,10 @@ export class FieldReader {
     return this.#parsed(canonical(parsePrefix(this.text(name), name), 'destination', name), '');
   }
 
+  prefixOrNull(name: string): string | null {
+    return this.#orNull(name) ? null : this.prefix(name);
+  }
+
   /** Canonical network prefixes that can be destinations, sorted by their text, each once. */
   prefixes(name: string): readonly string[] {
     return this.#list(name, 'prefixes', (text, field) => canonical(parsePrefix(text, field), 'destination', field));
@@ -197,6 +201,21 @@ export class FieldReader {
     return (
       options.find((option) => option === text) ?? this.#complain(name, `is one of ${options.join(', ')}`, options[0]!)
     );
+  }
+
+  oneOfOrNull<T extends string>(name: string, options: readonly T[]): T | null {
+    return this.#orNull(name) ? null : this.oneOf(name, options);
+  }
+
+  /** An object, read by a reader of its own. */
+  objectOrNull<T>(name: string, read: (fields: FieldReader) => Result<T>): T | null {
+    if (this.#orNull(name)) return null;
+    const json = this.#take(name);
+    if (typeof json !== 'object' || Array.isArray(json)) return this.#complain(name, 'is an object', null);
+    const parsed = read(new FieldReader(json as { readonly [name: string]: unknown }));
+    if (parsed.ok) return parsed.value;
+    this.#problem ??= { ...parsed.error, field: `${name}.${parsed.error.field ?? ''}` };
+    return null;
   }
 
   endpointOrNull(name: string): string | null {

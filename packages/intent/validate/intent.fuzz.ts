@@ -50,6 +50,17 @@ export const seeds: readonly Uint8Array[] = [
     domain: 'blue.example',
     dnsServers: ['192.0.2.53', '[2001:db8::1]:53'],
   },
+  { kind: 'interface', name: 'vx0', type: 'vxlan', vni: 7, local: '192.0.2.1', remote: 'fd00::1' },
+  { kind: 'interface', name: 'mac0', type: 'macvlan', parent: 'eth0', mode: 'vepa', bridge: 'br0' },
+  { kind: 'policyRule', priority: 100, source: '10.0.0.0/8', mark: { value: 1, mask: 255 } },
+  {
+    kind: 'route',
+    prefix: '10.0.0.0/8',
+    paths: [
+      { interface: 'wg0', nextHop: '10.0.0.1' },
+      { interface: 'wg0', weight: 2 },
+    ],
+  },
   { kind: 'dnsName', network: 'vlan-100', name: 'web', addresses: ['172.18.0.2', 'fd18::2'], aliases: ['www'] },
 ].map((intent) => asciiBytes(JSON.stringify(intent)));
 

@@ -5,8 +5,11 @@ import { gatewayProblem } from '../compile/network.ts';
 import {
   type Intent,
   type IntentKind,
+  type InterfaceIntent,
+  macvlanModes,
   mssClamps,
   type NetworkIntent,
+  type RoutePathIntent,
   sourceChecks,
   transportProtocols,
 } from '../model/intents.ts';
@@ -25,6 +28,11 @@ export const IPV6_MTU_MIN = 1280;
 export const EVERY_IPV6 = '::';
 /** Of a network. */
 const SUBNETS_MAX = 64;
+/** Of a route. */
+const PATHS_MAX = 64;
+/** RFC 7348: 24 bits, and the port that IANA gives. */
+const VNI_MAX = 0xffffff;
+const VXLAN_PORT = 4789;
 
 /** An idle translation may live from a second to a week; more of them than these take more memory than a gateway should give. */
 const NAT_SECONDS_MAX = 604_800;
@@ -119,9 +127,15 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
       interface: f.interfaceNameOrNull('interface'),
       nextHop: f.addressOrNull('nextHop'),
       blackhole: f.flag('blackhole', false),
+      ...pathsOf(f),
     };
-    if ((route.interface === null) !== route.blackhole)
-      f.refuse('interface', 'a route goes out of an interface or is a blackhole: say exactly one of the two');
+    if ([route.interface !== null, route.blackhole, route.paths !== undefined].filter(Boolean).length !== 1)
+      f.refuse(
+        'interface',
+        'a route goes out of an interface, or of several ("paths"), or is a blackhole: say exactly one',
+      );
+    for (const [i, { nextHop }] of (route.paths ?? []).entries())
+      if (nextHop !== null) oneFamily(f, `paths[${i}].nextHop`, nextHop, route.prefix);
     if (route.nextHop !== null && route.interface === null)
       f.refuse('nextHop', 'a next hop is reached through an interface: name it, or leave the next hop out');
     if (route.nextHop !== null && route.nextHop.includes(':') !== route.prefix.includes(':'))
@@ -208,6 +222,50 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     return f.finish(network);
   },
 
+  interface: (f) => {
+    const made: InterfaceIntent = {
+      kind: f.literal('kind', 'interface'),
+      name: f.interfaceName('name'),
+      type: f.oneOf('type', ['bridge', 'veth', 'macvlan', 'vxlan'] as const),
+      vrf: f.name('vrf', 'default'),
+      mtu: f.integer('mtu', MTU_MIN, MTU_MAX, PORT_MTU),
+      mac: f.macOrNull('mac'),
+      mssClamp: f.oneOf('mssClamp', mssClamps, 'off'),
+      sourceCheck: f.oneOf('sourceCheck', sourceChecks, 'off'),
+      bridge: f.interfaceNameOrNull('bridge'),
+      parent: f.interfaceNameOrNull('parent'),
+      mode: f.oneOfOrNull('mode', macvlanModes),
+      peer: f.interfaceNameOrNull('peer'),
+      vni: f.integerOrNull('vni', 1, VNI_MAX),
+      local: f.addressOrNull('local'),
+      remote: f.addressOrNull('remote'),
+      udpPort: f.integerOrNull('udpPort', 1, 65_535),
+    };
+    return f.finish(withTypeDefaults(f, made));
+  },
+
+  policyRule: (f) => {
+    const rule = {
+      kind: f.literal('kind', 'policyRule'),
+      vrf: f.name('vrf', 'default'),
+      priority: f.integer('priority', 1, 32_765),
+      source: f.prefixOrNull('source'),
+      destination: f.prefixOrNull('destination'),
+      incoming: f.interfaceNameOrNull('incoming'),
+      mark: f.objectOrNull('mark', (mark) =>
+        mark.finish({
+          value: mark.integer('value', 0, 0xffffffff),
+          mask: mark.integer('mask', 1, 0xffffffff, 0xffffffff),
+        }),
+      ),
+    };
+    const { source, destination, incoming, mark } = rule;
+    if (source === null && destination === null && incoming === null && mark === null)
+      f.refuse('source', 'a rule is about some traffic: say "source", "destination", "incoming" or "mark"');
+    if (source !== null && destination !== null) oneFamily(f, 'destination', destination, source);
+    return f.finish(rule);
+  },
+
   dnsName: (f) =>
     f.finish({
       kind: f.literal('kind', 'dnsName'),
@@ -238,6 +296,48 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     return f.finish(settings);
   },
 };
+
+/** Several ways, in the order of their texts. */
+function pathsOf(f: FieldReader): { paths?: readonly RoutePathIntent[] } {
+  const paths = f.objects('paths', PATHS_MAX, (path) =>
+    path.finish({
+      interface: path.interfaceName('interface'),
+      nextHop: path.addressOrNull('nextHop'),
+      weight: path.integer('weight', 1, 255, 1),
+    }),
+  );
+  if (paths.length === 0) return {};
+  const text = ({ interface: name, nextHop }: RoutePathIntent): string => `${name} ${nextHop ?? ''}`;
+  if (paths.length < 2) f.refuse('paths', 'several ways are at least two: say one as "interface" and "nextHop"');
+  if (new Set(paths.map(text)).size < paths.length) f.refuse('paths', 'each way stands there once: give it a weight');
+  return { paths: [...paths].sort((a, b) => (text(a) < text(b) ? -1 : 1)) };
+}
+
+/** Fields that a type of interface must have, may have, and what they are when nobody says. */
+const interfaceFields: {
+  readonly [T in InterfaceIntent['type']]: {
+    readonly [F in 'parent' | 'mode' | 'peer' | 'vni' | 'local' | 'remote' | 'udpPort']?: 'needed' | 'free';
+  };
+} = {
+  bridge: {},
+  veth: { peer: 'needed' },
+  macvlan: { parent: 'needed', mode: 'free' },
+  vxlan: { vni: 'needed', local: 'free', remote: 'free', udpPort: 'free', parent: 'free' },
+};
+
+function withTypeDefaults(f: FieldReader, made: InterfaceIntent): InterfaceIntent {
+  const has = interfaceFields[made.type];
+  for (const field of ['parent', 'mode', 'peer', 'vni', 'local', 'remote', 'udpPort'] as const) {
+    if (made[field] === null && has[field] === 'needed') f.refuse(field, `a ${made.type} needs "${field}"`);
+    if (made[field] !== null && has[field] === undefined)
+      f.refuse(field, `a ${made.type} has no "${field}": leave it out`);
+  }
+  if (made.bridge !== null && made.vrf !== 'default')
+    f.refuse('bridge', 'what belongs to a bridge is in no VRF of its own: leave "vrf" out');
+  if (made.local !== null && made.remote !== null) oneFamily(f, 'remote', made.remote, made.local);
+  if (made.type === 'macvlan') return { ...made, mode: made.mode ?? 'bridge' };
+  return made.type === 'vxlan' ? { ...made, udpPort: made.udpPort ?? VXLAN_PORT } : made;
+}
 
 function oneFamily(fields: FieldReader, field: string, address: string, other: string): void {
   if (address.includes(':') !== other.includes(':'))

@@ -20,6 +20,8 @@ const secrets: SecretFields = {
   natSettings: [],
   network: [],
   dnsName: [],
+  interface: [],
+  policyRule: [],
 };
 /** 32 bits tell two keys of one peer apart, and are of no use to whoever guesses. */
 const DIGITS = 8;

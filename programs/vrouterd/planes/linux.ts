@@ -3,7 +3,9 @@
 import type { NatSessions } from '@vrouter/drivers/contract/counters.ts';
 import { LinuxDriver } from '@vrouter/drivers/linux/driver.ts';
 import { Addresses } from '@vrouter/drivers/linux/forwarding/addresses.ts';
+import { NeighbourEntries } from '@vrouter/drivers/linux/forwarding/neighbours.ts';
 import { Routes } from '@vrouter/drivers/linux/forwarding/routes.ts';
+import { Rules } from '@vrouter/drivers/linux/forwarding/rules.ts';
 import { Kernel } from '@vrouter/drivers/linux/kernel.ts';
 import type { Ledger } from '@vrouter/drivers/linux/ledger.ts';
 import { Links, type LinkTraits, type TraitKeeper } from '@vrouter/drivers/linux/links/links.ts';
@@ -49,7 +51,15 @@ export function linuxPlane(ledger: Ledger): Plane {
   const routes = new Routes(kernel);
   const wireguard = new WireguardDevices(kernel, new Conversation(generic, pause), fingerprint);
   const switches = new Switches(switchFiles, ledger, kernel.links);
-  const parts = [new Links(kernel, keeper, makeTap), switches, addresses, wireguard, routes];
+  const parts = [
+    new Links(kernel, keeper, makeTap),
+    switches,
+    addresses,
+    wireguard,
+    new NeighbourEntries(kernel),
+    routes,
+    new Rules(kernel),
+  ];
   const watched = { kernel, addresses, routes, isOwn: (port: number) => port === routing.port };
   const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions: noSessions }, (signal) =>
     watchKernel(watched, openNetlink({ groups: ROUTING_GROUPS, deafTo: routing.port }), signal),

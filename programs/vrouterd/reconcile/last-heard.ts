@@ -4,7 +4,7 @@
  * it instead of waiting to be found, and with the newest timestamp of its handshakes, so that a recorded one is no news to it.
  */
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
-import type { Observed } from '@vrouter/intent/model/objects.ts';
+import type { Observed, RouteVia } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { HandshakeTimestamp, InterfaceRecord, Store } from '../store/store.ts';
 
@@ -127,7 +127,7 @@ export class LastHeard {
         this.forget(step.before.link, step.before.publicKey);
       if (object?.kind !== 'route') continue;
       const via = now?.object.kind === 'route' ? now.object.via : null;
-      const nextHop = via === null ? null : via.type === 'blackhole' ? 'blackhole' : (via.nextHop ?? via.link);
+      const nextHop = via === null ? null : viaText(via);
       this.#newRoutes.set(`${object.vrf} ${object.prefix}`, { vrf: object.vrf, prefix: object.prefix, nextHop });
     }
     return this.#saveRoutes();
@@ -139,4 +139,10 @@ export class LastHeard {
     this.#newRoutes.clear();
     return isNews;
   }
+}
+
+function viaText(via: RouteVia): string {
+  if (via.type === 'blackhole') return 'blackhole';
+  const paths = via.type === 'link' ? [via] : via.paths;
+  return paths.map(({ link, nextHop }) => nextHop ?? link).join(', ');
 }

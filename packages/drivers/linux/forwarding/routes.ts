@@ -5,7 +5,7 @@
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { formatPrefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
-import type { ObjectKey, Observed, RouteObject, RouteVia } from '@vrouter/intent/model/objects.ts';
+import type { ObjectKey, Observed, RouteObject, RoutePath, RouteVia } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Applied } from '../../contract/driver.ts';
 import type { Kernel } from '../kernel.ts';
@@ -16,6 +16,7 @@ import {
   askRoutes,
   createRoute,
   deleteRoute,
+  type NextHop,
   type OurRoute,
   parseRoute,
   ROUTE_PROTOCOL,
@@ -130,13 +131,22 @@ export class Routes implements Part {
     const parsed = parsePrefix(prefix, 'prefix');
     if (!parsed.ok) return parsed.error;
     if (via.type === 'blackhole') return { table, prefix: parsed.value, metric: 0, target: { type: 'blackhole' } };
-    const link = links.of(via.link)?.index;
-    if (link === undefined) return problem('object.dependency', `the link ${via.link} is not there`, 'via');
-    const gateway = via.nextHop === null ? null : parseIp(via.nextHop, 'nextHop');
+    const hops: NextHop[] = [];
+    for (const path of via.type === 'link' ? [{ ...via, weight: 1 }] : via.paths) {
+      const hop = this.#hopOf(path);
+      if ('code' in hop) return hop;
+      hops.push(hop);
+    }
+    return { table, prefix: parsed.value, metric: 0, target: { type: 'unicast', hops } };
+  }
+
+  #hopOf({ link: name, nextHop, weight }: RoutePath): NextHop | Problem {
+    const link = this.#kernel.links.of(name)?.index;
+    if (link === undefined) return problem('object.dependency', `the link ${name} is not there`, 'via');
+    const gateway = nextHop === null ? null : parseIp(nextHop, 'nextHop');
     if (gateway?.ok === false) return gateway.error;
     // The next hop is where we were told that it is, whatever addresses the link has.
-    const hop = { link, gateway: gateway?.value ?? null, weight: 1, onLink: gateway !== null };
-    return { table, prefix: parsed.value, metric: 0, target: { type: 'unicast', hops: [hop] } };
+    return { link, gateway: gateway?.value ?? null, weight, onLink: gateway !== null };
   }
 
   async #dump(families: readonly number[], wanted: ReadonlySet<string> | null): Promise<Observed[]> {
@@ -169,13 +179,20 @@ export class Routes implements Part {
   /** Null: it leads where we lead nothing. */
   #viaOf(target: RouteTarget): RouteVia | null {
     if (target.type !== 'unicast') return target.type === 'blackhole' ? { type: 'blackhole' } : null;
-    const hop = target.hops[0];
-    const row = hop === undefined ? undefined : this.#kernel.links.at(hop.link);
-    const link = row === undefined ? null : (this.#kernel.links.nameOf(row) ?? row.name);
-    if (hop === undefined || link === null) return null;
-    return { type: 'link', link, nextHop: hop.gateway === null ? null : formatIp(hop.gateway) };
+    const paths: RoutePath[] = [];
+    for (const { link: index, gateway, weight } of target.hops) {
+      const row = this.#kernel.links.at(index);
+      if (row === undefined) return null;
+      const link = this.#kernel.links.nameOf(row) ?? row.name;
+      paths.push({ link, nextHop: gateway === null ? null : formatIp(gateway), weight });
+    }
+    if (paths.length > 1) return { type: 'paths', paths: paths.sort((a, b) => (textOf(a) < textOf(b) ? -1 : 1)) };
+    const only = paths[0];
+    return only === undefined ? null : { type: 'link', link: only.link, nextHop: only.nextHop };
   }
 }
+
+const textOf = ({ link, nextHop }: RoutePath): string => `${link} ${nextHop ?? ''}`;
 
 function done(step: Step): Applied {
   if (step.op === 'delete') return { key: step.key, ok: true, now: null };

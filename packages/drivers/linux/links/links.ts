@@ -83,6 +83,7 @@ export class Links implements Part {
     const vrf = row.master === 0 ? undefined : links.at(row.master);
     const bridge = vrf?.kind === 'bridge' ? (links.nameOf(vrf) ?? vrf.name) : undefined;
     const object = objectOf(name, row, {
+      vxlanParent: links.at(row.vxlan?.parent ?? 0)?.name,
       mark: links.markOf(row),
       adopted: adoptedAs(this.#kernel.ledger, name),
       parent: links.at(row.parent)?.name ?? '',
@@ -153,9 +154,10 @@ export class Links implements Part {
 
   async #create(object: LinkObject): Promise<Problem | null> {
     const { links } = this.#kernel;
-    const parent = object.type === 'port' ? await links.look(object.device ?? '') : null;
-    if (object.type === 'port' && parent === null)
-      return problem('plane.failed', `this host has no interface ${object.device}`, 'device');
+    const on = object.type === 'port' ? object.device : object.parent;
+    const parent = on === undefined ? null : await links.look(on);
+    if (on !== undefined && parent === null)
+      return problem('plane.failed', `this host has no interface ${on}`, object.type === 'port' ? 'device' : 'parent');
     const kind: LinkKind | null = kindOf(object, parent?.index ?? 0);
     if (kind === null)
       return problem('intent.unsupported', `the linux plane has no link of the type ${object.type}`, 'type');
@@ -177,7 +179,8 @@ export class Links implements Part {
   async #shape(row: LinkRow, object: LinkObject, master: number): Promise<Problem | null> {
     const { links } = this.#kernel;
     const before = links.markOf(row);
-    const mark: Mark = { link: object.name, ownMac: object.mac != null, anyPort: before?.anyPort ?? false };
+    const ends = object.peer === undefined ? {} : { peer: object.peer };
+    const mark: Mark = { link: object.name, ownMac: object.mac != null, anyPort: before?.anyPort ?? false, ...ends };
     const wanted: { -readonly [F in keyof LinkOptions]: LinkOptions[F] } = {};
     const text = markText(mark);
     if (!isAdopted(object) && row.alias !== text) wanted.alias = text;

@@ -6,6 +6,7 @@
 /** The letters `vrou`. */
 export const LINK_GROUP = 0x76726f75;
 const WORD = 'vrouter';
+const PEER = 'peer=';
 
 export interface Mark {
   /** Of the object; the device may have another. */
@@ -14,17 +15,22 @@ export interface Mark {
   readonly ownMac: boolean;
   /** WireGuard listens on a port of the kernel's choice. */
   readonly anyPort: boolean;
+  /** Of a veth: the name that its other end was made with, which is mostly elsewhere by now. */
+  readonly peer?: string;
 }
 
-export function markText({ link, ownMac, anyPort }: Mark): string {
-  return [WORD, link, ...(ownMac ? ['own-mac'] : []), ...(anyPort ? ['any-port'] : [])].join(' ');
+export function markText({ link, ownMac, anyPort, peer }: Mark): string {
+  const said = [ownMac ? 'own-mac' : '', anyPort ? 'any-port' : '', peer === undefined ? '' : PEER + peer];
+  return [WORD, link, ...said.filter((word) => word !== '')].join(' ');
 }
 
 /** Null: this is not ours. */
 export function parseMark(alias: string): Mark | null {
   const [word, link, ...rest] = alias.split(' ');
   if (word !== WORD || link === undefined || link === '') return null;
-  return { link, ownMac: rest.includes('own-mac'), anyPort: rest.includes('any-port') };
+  const peer = rest.find((one) => one.startsWith(PEER))?.slice(PEER.length);
+  const mark = { link, ownMac: rest.includes('own-mac'), anyPort: rest.includes('any-port') };
+  return peer === undefined ? mark : { ...mark, peer };
 }
 
 /** Of a link as the kernel tells of it: null when it is somebody else's. */

@@ -1,8 +1,9 @@
 /** A link as an object and as a device of the kernel: which is which. */
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { formatMac } from '@vrouter/core/mac.ts';
 import type { LinkObject, LinkType } from '@vrouter/intent/model/objects.ts';
 import type { Ledger } from '../ledger.ts';
-import type { LinkKind, LinkRow } from '../netlink/link.ts';
+import type { LinkKind, LinkRow, VxlanRow } from '../netlink/link.ts';
 import type { LinkTraits } from './links.ts';
 import type { Mark } from './mark.ts';
 
@@ -41,11 +42,32 @@ export function kindOf(object: LinkObject, parent: number): LinkKind | null {
       return { kind: object.type };
     case 'port':
       return object.vlanId == null ? null : { kind: 'vlan', parent, id: object.vlanId };
+    case 'veth':
+      return { kind: 'veth', peer: object.peer ?? '' };
+    case 'macvlan':
+      return { kind: 'macvlan', parent, mode: object.mode ?? 'bridge' };
+    case 'vxlan':
+      return {
+        kind: 'vxlan',
+        id: object.vni ?? 0,
+        local: bytesOf(object.local),
+        remote: bytesOf(object.remote),
+        port: object.udpPort ?? 0,
+        parent,
+        learning: true,
+      };
     case 'tun':
     case 'tap':
       return null;
   }
 }
+
+function bytesOf(address: string | null | undefined): Uint8Array | null {
+  const parsed = address == null ? null : parseIp(address);
+  return parsed?.ok === true ? parsed.value : null;
+}
+
+const textOf = (address: Uint8Array | null): string | null => (address === null ? null : formatIp(address));
 
 /** Whether a device that is there is what the object would be made as, whoever made it. */
 export function isSameDevice(row: LinkRow, object: LinkObject, parent: LinkRow | undefined): boolean {
@@ -59,6 +81,8 @@ interface Surroundings {
   readonly adopted: Adopted | null;
   /** Name of the device that it is on; '' is none. */
   readonly parent: string;
+  /** Of a VXLAN that is bound to one. */
+  readonly vxlanParent: string | undefined;
   readonly vrf: string;
   readonly traits: LinkTraits | null;
 }
@@ -69,6 +93,7 @@ export function objectOf(name: string, row: LinkRow, around: Surroundings): Link
   if (type === null) return null;
   const { vrf, traits, mark, adopted } = around;
   const isEthernet = type !== 'wireguard';
+  const hasDevice = type === 'port' || type === 'tap';
   const ownMac = adopted !== null ? adopted.mac !== null : mark?.ownMac === true;
   return {
     kind: 'link',
@@ -79,10 +104,17 @@ export function objectOf(name: string, row: LinkRow, around: Surroundings): Link
     adminUp: row.up,
     mssClamp: traits?.mssClamp ?? false,
     sourceCheck: traits?.sourceCheck ?? 'off',
-    ...(isEthernet && type !== 'bridge' ? { device: row.kind === 'vlan' ? around.parent : row.name } : {}),
     ...(isEthernet ? { mac: ownMac ? formatMac(row.mac) : null } : {}),
-    ...(type === 'port' || type === 'tap' ? { vlanId: row.vlanId } : {}),
+    ...(hasDevice ? { device: row.kind === 'vlan' ? around.parent : row.name, vlanId: row.vlanId } : {}),
+    ...(type === 'macvlan' ? { parent: around.parent, mode: row.mode ?? 'bridge' } : {}),
+    ...(type === 'veth' ? { peer: mark?.peer ?? '' } : {}),
+    ...(row.vxlan === null || type !== 'vxlan' ? {} : vxlanFields(row.vxlan, around.vxlanParent)),
   };
+}
+
+function vxlanFields({ id, local, remote, port }: VxlanRow, parent: string | undefined): Partial<LinkObject> {
+  const said = { vni: id, local: textOf(local), remote: textOf(remote), udpPort: port };
+  return parent === undefined ? said : { ...said, parent };
 }
 
 function typeOf(row: LinkRow, adopted: Adopted | null): LinkType | null {
@@ -90,6 +122,9 @@ function typeOf(row: LinkRow, adopted: Adopted | null): LinkType | null {
   switch (row.kind) {
     case 'wireguard':
     case 'bridge':
+    case 'veth':
+    case 'macvlan':
+    case 'vxlan':
       return row.kind;
     case 'vlan':
       return 'port';

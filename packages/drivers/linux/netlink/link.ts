@@ -39,7 +39,7 @@ const MACVLAN_MODES = { private: 1, vepa: 2, bridge: 4, passthru: 8 } as const;
 export type LinkKind =
   | { readonly kind: 'bridge' | 'dummy' | 'wireguard' }
   | { readonly kind: 'vlan'; readonly parent: number; readonly id: number }
-  | { readonly kind: 'macvlan'; readonly parent: number; readonly mode: keyof typeof MACVLAN_MODES }
+  | { readonly kind: 'macvlan'; readonly parent: number; readonly mode: MacvlanMode }
   | { readonly kind: 'vrf'; readonly table: number }
   | { readonly kind: 'veth'; readonly peer: string }
   | {
@@ -72,6 +72,17 @@ export interface LinkOptions extends NewLinkOptions {
   readonly alias?: string;
 }
 
+type MacvlanMode = keyof typeof MACVLAN_MODES;
+
+export interface VxlanRow {
+  readonly id: number;
+  readonly local: Uint8Array | null;
+  readonly remote: Uint8Array | null;
+  readonly port: number;
+  /** 0: any. */
+  readonly parent: number;
+}
+
 /** A link as the kernel has it. What belongs to other kinds than `LinkKind` has is not told apart. */
 export interface LinkRow {
   readonly index: number;
@@ -92,8 +103,9 @@ export interface LinkRow {
   readonly vlanId: number | null;
   /** Of a VRF. */
   readonly table: number | null;
-  /** Of a VXLAN. */
-  readonly vni: number | null;
+  /** Of a macvlan. */
+  readonly mode: MacvlanMode | null;
+  readonly vxlan: VxlanRow | null;
 }
 
 /** Makes one; `object.exists` when the name is taken. */
@@ -168,7 +180,7 @@ export function askLinks(link: number | string = 0): Uint8Array {
 
 const attributes = new Attributes(IFLA_EXT_MASK);
 const info = new Attributes(IFLA_INFO_DATA);
-const data = new Attributes(IFLA_VXLAN_ID);
+const data = new Attributes(IFLA_VXLAN_LOCAL6);
 
 /** Null: this is no link, or one of a family of its own (a bridge's ports). */
 export function parseLink({ view, type, body, end }: Message): LinkRow | null {
@@ -195,7 +207,24 @@ export function parseLink({ view, type, body, end }: Message): LinkRow | null {
     group: attributes.u32(IFLA_GROUP) ?? 0,
     vlanId: kind === 'vlan' ? data.u16(IFLA_VLAN_ID) : null,
     table: kind === 'vrf' ? data.u32(IFLA_VRF_TABLE) : null,
-    vni: kind === 'vxlan' ? data.u32(IFLA_VXLAN_ID) : null,
+    mode: kind === 'macvlan' ? modeOf(data.u32(IFLA_MACVLAN_MODE)) : null,
+    vxlan: kind === 'vxlan' ? vxlanOf() : null,
+  };
+}
+
+function modeOf(number: number | null): MacvlanMode | null {
+  for (const [mode, of] of Object.entries(MACVLAN_MODES)) if (of === number) return mode as MacvlanMode;
+  return null;
+}
+
+/** Of the data that was read last. */
+function vxlanOf(): VxlanRow {
+  return {
+    id: data.u32(IFLA_VXLAN_ID) ?? 0,
+    local: data.bytes(IFLA_VXLAN_LOCAL, 4) ?? data.bytes(IFLA_VXLAN_LOCAL6, 16),
+    remote: data.bytes(IFLA_VXLAN_GROUP, 4) ?? data.bytes(IFLA_VXLAN_GROUP6, 16),
+    port: data.be16(IFLA_VXLAN_PORT) ?? 0,
+    parent: data.u32(IFLA_VXLAN_LINK) ?? 0,
   };
 }
 

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import { intentKey, type PeerIntent } from '@vrouter/intent/model/intents.ts';
-import { type ObjectKey, type ObjectKind, objectKinds } from '@vrouter/intent/model/objects.ts';
-import { testKey, testOutside } from '@vrouter/intent/testing/outside.ts';
+import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
+import { planeKinds, testKey, testOutside } from '@vrouter/intent/testing/outside.ts';
 import { openDatabase } from '../../store/database.ts';
 import { Store } from '../../store/store.ts';
 import { commitPeers } from './commit.ts';
@@ -22,7 +22,7 @@ const a = '10.0.0.1/32';
 const b = '10.0.0.2/32';
 
 function world(): { desired: Desired; store: Store } {
-  const desired = new Desired(testOutside(), Object.keys(objectKinds) as ObjectKind[]);
+  const desired = new Desired(testOutside(), planeKinds);
   const [name, type, vrf] = ['wg0', 'wireguard', 'default'] as const;
   desired.put('file', {
     kind: 'gatewayInterface',
