@@ -10,6 +10,7 @@ import { FakeDriver } from '@vrouter/drivers/fake/fake.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
+import { planeKinds } from '@vrouter/intent/testing/outside.ts';
 import { pino } from 'pino';
 import type { Gateway } from '../../programs/controller/agents/gateway.ts';
 import { PollService } from '../../programs/controller/agents/poll.ts';
@@ -38,7 +39,7 @@ export class PlaneGateway {
   readonly #polls: PollService;
   readonly #gateway: Gateway;
   readonly #state = new ControllerState(sha256, 0, []);
-  readonly #driver = new FakeDriver();
+  readonly #driver = new FakeDriver(planeKinds);
   readonly #desired: Desired;
   readonly #reconciler: Reconciler;
   readonly #bootId = randomBytes(8).toString('hex');
