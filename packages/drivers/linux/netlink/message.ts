@@ -66,6 +66,12 @@ export function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
+/** As much as most messages need. */
+const BYTES = 256;
+/** Room of writers that are done: making it anew for each of a million routes would be most of the work. */
+const spare: Uint8Array[] = [];
+const nothing = new Uint8Array(0);
+
 /** Writes one message; it grows as needed. Sequence and port are whoever's who sends it. */
 export class MessageWriter {
   #bytes: Uint8Array;
@@ -74,7 +80,7 @@ export class MessageWriter {
 
   /** `body` is the family's fixed part, `flags` come on top of `request`. */
   constructor(type: number, flags: number, body: Uint8Array) {
-    this.#bytes = new Uint8Array(256);
+    this.#bytes = spare.pop() ?? new Uint8Array(BYTES);
     this.#view = new DataView(this.#bytes.buffer);
     this.#view.setUint16(4, type, true);
     this.#view.setUint16(6, MessageFlag.request | flags, true);
@@ -151,7 +157,12 @@ export class MessageWriter {
 
   done(): Uint8Array {
     this.#view.setUint32(0, this.#length, true);
-    return this.#bytes.slice(0, this.#length);
+    const message = this.#bytes.slice(0, this.#length);
+    // What was written may have been a key.
+    this.#bytes.fill(0, 0, this.#length);
+    if (this.#bytes.length === BYTES) spare.push(this.#bytes);
+    this.#bytes = nothing;
+    return message;
   }
 
   /** Where the value goes. The bytes may be others afterwards, so it is asked for before they are. */
