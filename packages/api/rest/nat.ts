@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { etag, gatewayProblem, prefix, version, vrfName } from './common.ts';
 import { next } from './paging.ts';
 
-const ipv4 = z.string().max(64);
+const address = z.string().max(64);
 const port = z.number().int().min(1).max(65_535);
 
 /** POST /v1/vrouters/:name/masquerades */
@@ -18,7 +18,7 @@ export const createMasqueradeRequest = z.strictObject({
     .default(null)
     .describe('Interfaces of the vrouter; null: every one but that by which a packet came in'),
   addresses: z
-    .array(ipv4)
+    .array(address)
     .min(1)
     .max(256)
     .nullable()
@@ -55,9 +55,12 @@ export type MasqueradeList = z.infer<typeof masqueradeList>;
 export const createPublishedPortRequest = z.strictObject({
   vrf: vrfName.default('default'),
   protocol: z.enum(['tcp', 'udp', 'sctp']).describe('Of what is published'),
-  hostAddress: ipv4.nullable().default(null).describe("The gateway's own IPv4 address; null: every one of the VRF"),
+  hostAddress: address
+    .nullable()
+    .default(null)
+    .describe("The gateway's own address; null: every one of the VRF, of the family of `address`"),
   hostPort: port.describe('Port of that address, the first of them'),
-  address: ipv4.describe('IPv4 address of the inside host'),
+  address: address.describe('Of the inside host; IPv6 and SCTP need a gateway on the Linux plane'),
   port: port.describe("The inside host's port, the first of them"),
   count: port.default(1).describe('How many ports, from both first ones on'),
 });

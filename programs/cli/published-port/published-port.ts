@@ -124,10 +124,10 @@ function onePath(vrouter: string, port: string, { vrf, hostAddress }: Where): st
 }
 
 /** Failure `usage`. */
-function portOf(text: string): { readonly protocol: 'tcp' | 'udp'; readonly hostPort: number } {
-  const [, protocol, digits] = /^(tcp|udp)\/(\d{1,5})$/.exec(text) ?? [];
+function portOf(text: string): { readonly protocol: 'tcp' | 'udp' | 'sctp'; readonly hostPort: number } {
+  const [, protocol, digits] = /^(tcp|udp|sctp)\/(\d{1,5})$/.exec(text) ?? [];
   if (protocol === undefined) throw new Failure('usage', `"${text}" is no port to publish; write tcp/8443 or udp/53`);
-  return { protocol: protocol as 'tcp' | 'udp', hostPort: Number(digits) };
+  return { protocol: protocol as 'tcp' | 'udp' | 'sctp', hostPort: Number(digits) };
 }
 
 /** Failure `usage`; whether the address is one, the controller says. */

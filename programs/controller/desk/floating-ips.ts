@@ -19,6 +19,7 @@ import {
   tagOfIntent,
 } from './intents.ts';
 import type { Page, Paged } from './page.ts';
+import { requireTranslation } from './translation.ts';
 
 const sort: Sort<'floatingIp'> = { kind: 'floatingIp', noun: 'floating address', subject: ({ id }) => id };
 const keyOf = (id: string): IntentKey => `floatingIp/${id}` as IntentKey;
@@ -42,6 +43,7 @@ export async function createFloatingIp(
     intent,
     'id',
     (_tx, head) => {
+      requireTranslation(desk, head.row.id, intent);
       requireVrf(head, intent.vrf);
       refusePaired(head, intent);
     },

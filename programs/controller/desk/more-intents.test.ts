@@ -230,7 +230,8 @@ test('floating addresses are pairs', async () => {
     [{ id: 'x', address: '192.0.2.8', fixedAddress: '10.77.0.3' }, 'intent.conflict', 'fixedAddress'],
     [{ id: 'x', address: '10.77.0.3', fixedAddress: '10.77.0.4' }, 'intent.conflict', 'address'],
     [{ id: 'x', address: '192.0.2.8', fixedAddress: '192.0.2.8' }, 'input.invalid', 'fixedAddress'],
-    [{ id: 'x', address: 'fd00::1', fixedAddress: '10.77.0.4' }, 'input.invalid', 'address'],
+    [{ id: 'x', address: 'fd00::1', fixedAddress: '10.77.0.4' }, 'input.invalid', 'fixedAddress'],
+    [{ id: 'x', address: 'fd00::1', fixedAddress: 'fd77::4' }, 'intent.unsupported', 'address'],
     [{ id: 'x', address: '192.0.2', fixedAddress: '10.77.0.4' }, 'address.invalid', 'address'],
     [{ id: 'x', vrf: 'red', address: '192.0.2.8', fixedAddress: '10.77.0.4' }, 'intent.reference', 'vrf'],
   ];

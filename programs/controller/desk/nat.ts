@@ -34,6 +34,7 @@ import {
   tagOfIntent,
 } from './intents.ts';
 import type { Page, Paged } from './page.ts';
+import { requireTranslation } from './translation.ts';
 
 const masquerades: Sort<'masquerade'> = {
   kind: 'masquerade',
@@ -56,7 +57,7 @@ export interface PortId {
 
 /**
  * Throws `vrouter.notFound`, `input.invalid`, `name.invalid`, `address.invalid`, `prefix.invalid`, `intent.exists`, `intent.reference`
- * (no such VRF), `interface.notFound`.
+ * (no such VRF), `interface.notFound`, `intent.unsupported` (IPv6, of a gateway that does not translate it).
  */
 export async function createMasquerade(
   desk: Desk,
@@ -73,6 +74,7 @@ export async function createMasquerade(
     intent,
     'prefix',
     (_tx, head) => {
+      requireTranslation(desk, head.row.id, intent);
       requireVrf(head, intent.vrf);
       for (const [i, name] of (intent.leaving ?? []).entries()) requireInterface(head, name, `leaving[${i}]`);
     },
@@ -105,7 +107,7 @@ export async function removeMasquerade(
 
 /**
  * Throws `vrouter.notFound`, `input.invalid`, `name.invalid`, `address.invalid`, `intent.exists`, `intent.reference` (no such VRF),
- * `intent.conflict` (some of the ports are published by another).
+ * `intent.conflict` (some of the ports are published by another), `intent.unsupported` (IPv6 or SCTP, of a gateway that does not translate it).
  */
 export async function createPublishedPort(
   desk: Desk,
@@ -122,6 +124,7 @@ export async function createPublishedPort(
     intent,
     'hostPort',
     (_tx, head) => {
+      requireTranslation(desk, head.row.id, intent);
       requireVrf(head, intent.vrf);
       refuseOverlap(head, intent);
     },

@@ -154,8 +154,8 @@ for (const [name, method, path, body, status, code, field] of [
     'POST',
     '/v1/vrouters/edge/masquerades',
     { prefix: 'fd77::/64' },
-    400,
-    'input.invalid',
+    501,
+    'intent.unsupported',
     'prefix',
   ],
   [
