@@ -17,8 +17,8 @@ import { occupiedBy, parentsOf } from '@vrouter/intent/model/relations.ts';
 import { fieldOf, isSecret, sameValue } from '@vrouter/intent/model/same.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Applied, Capabilities, Change, Driver } from '../contract/driver.ts';
+import { Watchers } from '../contract/watchers.ts';
 import { Faults } from './faults.ts';
-import { Watchers } from './watchers.ts';
 
 const DEFAULT_VRF: PlaneObject = { kind: 'vrf', name: 'default', tableId: 0 };
 

@@ -1,5 +1,5 @@
 /** Those who watch a plane. Each has its own queue, so a slow one misses nothing. */
-import type { Change } from '../contract/driver.ts';
+import type { Change } from './driver.ts';
 
 interface Watcher {
   readonly queue: Change[];
