@@ -278,6 +278,26 @@ export class DnsWorld {
     return { log };
   }
 
+  /** Somebody on the host has a TCP connection to the server, and says nothing. */
+  async hold(host: Host, server: string, body: () => Promise<void>): Promise<void> {
+    const script = `const s=require('node:net').connect(53,'${server}',()=>process.stdout.write('on'));s.on('error',()=>{})`;
+    const words = ['netns', 'exec', this.#spaces[host], process.execPath, '-e', script];
+    const child = spawn(programPath('ip')!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    try {
+      await once(child.stdout, 'data');
+      await body();
+    } finally {
+      child.kill('SIGKILL');
+    }
+  }
+
+  /** Somebody else's hand in a zone's folder; null takes the file away. */
+  spoil(zone: string, file: string, text: string | null): void {
+    const path = join(this.folder, zone, file);
+    rmSync(path);
+    if (text !== null) writeFileSync(path, text, { mode: 0o644 });
+  }
+
   /** Processes of zones, by their command line. */
   processes(): readonly number[] {
     return readdirSync('/proc').flatMap((name) => {

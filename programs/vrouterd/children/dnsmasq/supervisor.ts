@@ -6,10 +6,11 @@ import { checkDataFolder, checkZoneName, zoneFiles } from '@vrouter/drivers/dnsm
 import type { Resolvers } from '@vrouter/drivers/dnsmasq/resolvers.ts';
 import { parseZone } from '@vrouter/drivers/dnsmasq/zones.ts';
 import type { Logger } from 'pino';
+import { endLeftovers, type Leftover } from './ending.ts';
 import { answersAt } from './probe.ts';
 import { findProcesses } from './process.ts';
 import type { RunAs } from './user.ts';
-import { endAll, ZoneProcess } from './zone.ts';
+import { ZoneProcess } from './zone.ts';
 
 export interface DnsmasqOptions {
   /** The folder above all zones. */
@@ -65,12 +66,16 @@ export class DnsmasqSupervisor implements Resolvers {
       if (zone.adopt()) adopted.push(zone);
     }
     const ours = new Set(adopted.map((zone) => zone.pid));
-    const strays = [...findProcesses(folder)].flatMap(([configuration, ids]) =>
-      ids.filter(({ pid }) => !ours.has(pid)).map((id) => [id, configuration] as const),
-    );
-    for (const [{ pid }, configuration] of strays)
-      this.#log.warn({ pid, zone: basename(dirname(configuration)) }, 'ending a resolver that belongs to no network');
-    await endAll(strays);
+    const strays = (): readonly Leftover[] =>
+      [...findProcesses(folder)].flatMap(([configuration, ids]) =>
+        ids.filter(({ pid }) => !ours.has(pid)).map((id) => ({ id, configuration })),
+      );
+    for (const { id, configuration } of strays())
+      this.#log.warn(
+        { pid: id.pid, zone: basename(dirname(configuration)) },
+        'ending a resolver that belongs to no network',
+      );
+    await endLeftovers(strays);
     for (const name of foldersIn(folder))
       if (!existsSync(this.#files(name).zone)) rmSync(this.#files(name).folder, { recursive: true, force: true });
     await Promise.all(adopted.map((zone) => zone.keep()));

@@ -1,43 +1,27 @@
 /**
  * The process of one zone: started, told to read, ended, and started again when it died. It is a session of its own, so that it outlives
  * this daemon; the next one adopts it by what `process.json` says.
- *
- * What was read is certain: before each SIGHUP the one file in `marks/` gets another name. dnsmasq lists that folder before it reads
- * anything and reads it last, so its log names a mark only after it has read names that are at least as new.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  chmodSync,
-  chownSync,
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-} from 'node:fs';
-import { join } from 'node:path';
+import { chmodSync, chownSync, closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { ZoneFiles } from '@vrouter/drivers/dnsmasq/layout.ts';
 import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { Logger } from 'pino';
+import { endLeftovers, endOne, type Leftover, signal } from './ending.ts';
 import { parseLogLine, ZoneLog } from './log.ts';
+import { nextMark } from './marks.ts';
 import { argumentsOf, findProcesses, identify, isAlive, isOurs, type ProcessId } from './process.ts';
 import type { RunAs } from './user.ts';
 
 /** How long a process may take until it has read its names, ms. */
 const READ_MS = 10_000;
-/** How long it may take to end, until it is killed, and then, ms. */
-const END_MS = 2000;
 /** Before it is started again, ms: doubled each time, forgotten once it was well for a while. */
 const BACKOFF_MS = 50;
 const BACKOFF_MAX_MS = 30_000;
 const WELL_MS = 60_000;
-/** Marks are numbered and used again: dnsmasq remembers every name it has seen in that folder. */
-const MARKS = 64;
 
 export interface ZoneSettings {
   readonly program: string;
@@ -116,7 +100,7 @@ export class ZoneProcess {
     return this.#inTurn(async () => {
       this.#noRestart();
       await this.#stop();
-      await endAll(leftovers(this.#files, null));
+      await endLeftovers(() => this.#leftovers());
     });
   }
 
@@ -149,12 +133,12 @@ export class ZoneProcess {
 
   async #start(hash: string): Promise<Problem | null> {
     // Of a process that was killed, those who answer TCP clients are left, and hold its ports.
-    await endAll(leftovers(this.#files, null));
+    await endLeftovers(() => this.#leftovers());
     const { program, runAs } = this.#settings;
     let child: ChildProcess;
     let mark: string;
     try {
-      mark = this.#nextMark();
+      mark = nextMark(this.#files.marks);
       child = this.#spawn(program, runAs);
     } catch (thrown) {
       return this.#failed(
@@ -194,7 +178,7 @@ export class ZoneProcess {
     for (const line of this.#log.lines()) this.#hear(line);
     let mark: string;
     try {
-      mark = this.#nextMark();
+      mark = nextMark(this.#files.marks);
     } catch (thrown) {
       return problem('data.unwritable', `the resolver of ${this.#name} cannot be told to read: ${textOf(thrown)}`);
     }
@@ -280,20 +264,14 @@ export class ZoneProcess {
     if (running === null) return;
     this.#running = null;
     this.#hasRead = false;
-    await endOne(running, this.#files.configuration);
+    // It ends those who answer TCP clients as well.
+    await endOne(running, this.#files.configuration, ['SIGTERM', 'SIGKILL']);
   }
 
-  /** The one file of `marks/` gets the next number; its path. */
-  #nextMark(): string {
-    const { marks } = this.#files;
-    mkdirSync(marks, { recursive: true, mode: 0o755 });
-    chmodSync(marks, 0o755);
-    const [present, ...others] = readdirSync(marks);
-    for (const other of others) rmSync(join(marks, other));
-    const next = join(marks, String(((Number(present) || 0) + 1) % MARKS));
-    if (present === undefined) closeSync(openSync(next, 'wx', 0o644));
-    else renameSync(join(marks, present), next);
-    return next;
+  /** Processes of this zone, when there should be none. */
+  #leftovers(): readonly Leftover[] {
+    const { folder, configuration } = this.#files;
+    return (findProcesses(folder).get(configuration) ?? []).map((id) => ({ id, configuration }));
   }
 
   #spawn(program: string, runAs: RunAs | null): ChildProcess {
@@ -338,40 +316,6 @@ export class ZoneProcess {
 
   #named<T extends object>(fields: T): T & { readonly zone: string } {
     return { zone: this.#name, ...fields };
-  }
-}
-
-/** Processes for this zone that nobody looks after. */
-function leftovers({ folder, configuration }: ZoneFiles, but: ProcessId | null): readonly [ProcessId, string][] {
-  const all = findProcesses(folder).get(configuration) ?? [];
-  return all.filter(({ pid }) => pid !== but?.pid).map((id) => [id, configuration]);
-}
-
-export async function endAll(all: readonly (readonly [ProcessId, string])[]): Promise<void> {
-  await Promise.all(all.map(([id, configuration]) => endOne(id, configuration)));
-}
-
-/** Asks it to end, then kills it. Rejects with ProblemError `plane.failed` when it is still there. */
-async function endOne(id: ProcessId, configuration: string): Promise<void> {
-  for (const name of ['SIGTERM', 'SIGKILL'] as const) {
-    if (!signal(id, configuration, name)) return;
-    const deadline = performance.now() + END_MS;
-    while (performance.now() < deadline) {
-      if (!isAlive(id)) return;
-      await delay(1);
-    }
-  }
-  throw new ProblemError(problem('plane.failed', `a resolver (pid ${id.pid}) does not end`));
-}
-
-/** False when this very process is not there. */
-function signal(id: ProcessId, configuration: string, name: 'SIGHUP' | 'SIGTERM' | 'SIGKILL'): boolean {
-  if (!isOurs(id, configuration)) return false;
-  try {
-    process.kill(id.pid, name);
-    return true;
-  } catch {
-    return false;
   }
 }
 
