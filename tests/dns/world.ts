@@ -291,6 +291,14 @@ export class DnsWorld {
     }
   }
 
+  /** Somebody else who listens for TCP at port 53 there. */
+  rival(host: Host, server: string): { readonly there: Promise<unknown>; end(): void } {
+    const script = `require('node:net').createServer().listen(53,'${server}',()=>process.stdout.write('on'))`;
+    const words = ['netns', 'exec', this.#spaces[host], process.execPath, '-e', script];
+    const child = spawn(programPath('ip')!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
+    return { there: once(child.stdout, 'data'), end: () => void child.kill('SIGKILL') };
+  }
+
   /** Somebody else's hand in a zone's folder; null takes the file away. */
   spoil(zone: string, file: string, text: string | null): void {
     const path = join(this.folder, zone, file);

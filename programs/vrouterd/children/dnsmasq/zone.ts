@@ -193,7 +193,10 @@ export class ZoneProcess {
     const deadline = performance.now() + READ_MS;
     let said: string | null = null;
     const about = (what: string): Problem =>
-      problem('plane.failed', `the resolver of ${this.#name} ${what}${said === null ? '' : `: ${said}`}`);
+      problem(
+        /address already in use/i.test(said ?? '') ? 'port.inUse' : 'plane.failed',
+        `the resolver of ${this.#name} ${what}${said === null ? '' : `: ${said}`}`,
+      );
     for (let round = 0; ; round++) {
       const isOver = ended();
       for (const line of this.#log.lines()) {
