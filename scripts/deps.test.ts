@@ -33,7 +33,7 @@ const rooms: readonly Room[] = [
   ...packageNames.map((name): Room => ({ importer: name, folder: `packages/${name}` })),
   ...programNames.map((name): Room => ({ importer: `programs/${name}`, folder: `programs/${name}` })),
 ];
-const driverSiblings = ['fake', 'linux', 'vpp', 'userspace'];
+const driverSiblings = ['fake', 'linux', 'vpp', 'userspace', 'dnsmasq'];
 
 function readJson<T>(path: string): T {
   return JSON.parse(readFileSync(join(root, path), 'utf8')) as T;

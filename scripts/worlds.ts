@@ -10,6 +10,8 @@ import { programPath, STEP_CA_SOURCES } from '../tests/world/needs.ts';
 const packages: { readonly [program: string]: string } = {
   busybox: 'busybox-static',
   curl: 'curl',
+  dig: 'bind9-dnsutils',
+  dnsmasq: 'dnsmasq-base',
   faketime: 'faketime',
   go: 'golang-go',
   ip: 'iproute2',

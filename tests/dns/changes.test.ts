@@ -15,6 +15,12 @@ describe('changes of names', { skip }, () => {
   before(() => world.start(), { timeout: 30_000 });
   after(() => world.stop());
   const blueHealth = async () => (await world.health()).find((row) => row.zone === 'blue')!;
+  /** Another process than this one answers. */
+  const replaced = (pid: number | null): Promise<void> =>
+    until(async () => {
+      const row = await blueHealth();
+      return row.up && row.pid !== pid;
+    });
   const web = record('web', '172.18.0.5');
 
   test('20: 200 updates while a host asks every millisecond lose no question, in either network', async () => {
@@ -101,8 +107,26 @@ describe('changes of names', { skip }, () => {
   test('a process that is stuck is replaced', async () => {
     const { pid } = await blueHealth();
     process.kill(pid!, 'SIGSTOP');
-    await until(async () => (await blueHealth()).pid !== pid && (await blueHealth()).up, 10_000);
+    await replaced(pid);
     assert.deepEqual((await world.ask('b', BLUE, 'web', A))?.data, ['172.18.0.5']);
+  });
+
+  test('a process that is stuck while names change is replaced, and knows them', async () => {
+    const { pid } = await blueHealth();
+    process.kill(pid!, 'SIGSTOP');
+    const late = record('late', '172.18.0.44');
+    await world.make(late);
+    assert.deepEqual((await world.ask('b', BLUE, 'late', A))?.data, ['172.18.0.44']);
+    assert.notEqual((await blueHealth()).pid, pid);
+    await world.unmake(late);
+  });
+
+  test('who has a TCP connection from before a change is hung up on soon after it', async () => {
+    await world.hold('b', BLUE, async (closed) => {
+      await world.make(record('newer', '172.18.0.45'));
+      await closed;
+      await world.unmake(record('newer', '172.18.0.45'));
+    });
   });
 
   test('24: kill -9 of the daemon: names go on, the next one adopts the same processes and can change them', async () => {
@@ -126,7 +150,7 @@ describe('changes of names', { skip }, () => {
   test('an adopted process that dies is mended as well', async () => {
     const { pid } = await blueHealth();
     process.kill(pid!, 'SIGKILL');
-    await until(async () => (await blueHealth()).up && (await blueHealth()).pid !== pid);
+    await replaced(pid);
     assert.deepEqual((await world.ask('b', BLUE, 'web', A))?.data, ['172.18.0.5']);
   });
 
@@ -162,6 +186,17 @@ describe('changes of names', { skip }, () => {
     assert.equal(world.dig('b', BLUE, '+tcp', 'web').status, 'NOERROR');
     assert.equal(world.dig('g', BLUE, '+tcp', 'web').status, null);
     assert.equal((await blueHealth()).pid, pid);
+  });
+
+  test('an address that comes later answers, once it is no longer tentative', async () => {
+    for (const [address, text] of [
+      ['172.18.0.3', '172.18.0.3/24'],
+      ['fd18::3', 'fd18::3/64'],
+    ] as const) {
+      world.run('router', 'ip', 'addr', 'add', text, 'dev', 'blue');
+      await until(async () => (await world.ask('b', address, 'web', A))?.data[0] === '172.18.0.5', 6000);
+      world.run('router', 'ip', 'addr', 'del', text, 'dev', 'blue');
+    }
   });
 
   test('23: a network that is deleted answers no more when apply has resolved, and leaves nothing', async () => {

@@ -19,7 +19,7 @@ export type Request =
 const [folder, resolvConf, level = 'silent'] = process.argv.slice(2) as [string, string, string?];
 mkdirSync(folder, { recursive: true, mode: 0o711 });
 const runAs = unprivilegedUser();
-const supervisor = new DnsmasqSupervisor({ folder, runAs, lookMs: 100, askMs: 500 }, pino({ level }));
+const supervisor = new DnsmasqSupervisor({ folder, runAs, lookMs: 100, askMs: 500, patienceMs: 1500 }, pino({ level }));
 const driver = new DnsmasqDriver({ folder, reader: runAs, resolvConf }, supervisor);
 const signal = new AbortController().signal;
 await supervisor.start();

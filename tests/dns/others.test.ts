@@ -58,6 +58,16 @@ describe('names of others', { skip }, () => {
     await until(async () => (await addressOf('www.example.org')) === '203.0.113.1', 5000);
   });
 
+  test('21: a server that refuses is passed over at once, and so is one that would be ourselves', async () => {
+    await world.upstream('u', 'refusing', 'port=5356', 'bind-interfaces', 'listen-address=192.0.2.2');
+    for (const first of ['192.0.2.2:5356', BLUE]) {
+      await set({ upstreams: [first, '192.0.2.2'] });
+      const began = performance.now();
+      assert.equal(await addressOf('www.example.org'), '203.0.113.1', first);
+      assert.ok(performance.now() - began < 500);
+    }
+  });
+
   test('21: our own names never go out, known or not, whatever the type', async () => {
     await set({ upstreams: ['192.0.2.2'] });
     const questions = ['web', 'web.blue.example', 'nobody', 'nobody.blue.example', 'a.b.blue.example', 'blue.example'];

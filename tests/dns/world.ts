@@ -10,7 +10,7 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmodSync, existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -279,13 +279,13 @@ export class DnsWorld {
   }
 
   /** Somebody on the host has a TCP connection to the server, and says nothing. */
-  async hold(host: Host, server: string, body: () => Promise<void>): Promise<void> {
-    const script = `const s=require('node:net').connect(53,'${server}',()=>process.stdout.write('on'));s.on('error',()=>{})`;
+  async hold(host: Host, server: string, body: (closed: Promise<unknown>) => Promise<void>): Promise<void> {
+    const script = `const s=require('node:net').connect(53,'${server}',()=>process.stdout.write('on'));s.on('error',()=>{});s.on('close',()=>process.exit())`;
     const words = ['netns', 'exec', this.#spaces[host], process.execPath, '-e', script];
     const child = spawn(programPath('ip')!, words, { stdio: ['ignore', 'pipe', 'inherit'] });
     try {
       await once(child.stdout, 'data');
-      await body();
+      await body(once(child, 'exit'));
     } finally {
       child.kill('SIGKILL');
     }
@@ -311,7 +311,7 @@ export class DnsWorld {
     return readdirSync('/proc').flatMap((name) => {
       if (!/^\d+$/.test(name)) return [];
       try {
-        const words = execFileSync('cat', [`/proc/${name}/cmdline`], { encoding: 'utf8' });
+        const words = readFileSync(`/proc/${name}/cmdline`, 'utf8');
         return words.includes(`--conf-file=${this.folder}/`) ? [Number(name)] : [];
       } catch {
         return [];

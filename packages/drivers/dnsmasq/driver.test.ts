@@ -4,11 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type TestContext } from 'node:test';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { type ObjectKey, type ObjectKind, objectKey, objectKinds } from '@vrouter/intent/model/objects.ts';
-import { JoinedDriver } from '../contract/joined.ts';
+import { type ObjectKey, objectKey } from '@vrouter/intent/model/objects.ts';
 import * as s from '../contract/samples.ts';
-import { driverContract } from '../contract/suite.ts';
-import { FakeDriver } from '../fake/fake.ts';
 import { DnsmasqDriver } from './driver.ts';
 import { FakeResolvers } from './resolvers.testing.ts';
 
@@ -23,25 +20,13 @@ interface Made {
   readonly folder: string;
 }
 
-function make(): Made & { dispose(): void } {
+function made(t: TestContext): Made {
   const folder = mkdtempSync(join(tmpdir(), 'vrouter-names-'));
   const resolvers = new FakeResolvers(folder);
   const driver = new DnsmasqDriver({ folder, reader: null }, resolvers);
-  return { driver, resolvers, folder, dispose: () => rmSync(folder, { recursive: true }) };
+  t.after(() => rmSync(folder, { recursive: true }));
+  return { driver, resolvers, folder };
 }
-
-function made(t: TestContext): Made {
-  const all = make();
-  t.after(all.dispose);
-  return all;
-}
-
-const others = (Object.keys(objectKinds) as ObjectKind[]).filter((kind) => kind !== 'dnsZone' && kind !== 'dnsRecord');
-
-driverContract('dnsmasq beside a fake plane', async () => {
-  const { driver, dispose } = make();
-  return { driver: new JoinedDriver(new FakeDriver(others), driver), dispose: async () => dispose() };
-});
 
 test('a batch is one write and one reading for each zone', async (t) => {
   const { driver, resolvers } = made(t);

@@ -76,11 +76,11 @@ export class DnsmasqDriver implements Driver {
         if (refusal !== null) refusals.set(step, refusal);
       }
       // Those that go let go of their links first.
-      const rows = [...drafts].sort(([, a], [, b]) => Number(b.zone === null) - Number(a.zone === null));
-      for (const [name, draft] of rows) {
-        draft.failure = await this.#make(name, draft);
-        draft.after = this.#resolvers.answers(name) ? await this.#zones.read(name) : null;
-      }
+      const [going, others] = [true, false].map((goes) =>
+        [...drafts].filter(([, { zone }]) => (zone === null) === goes),
+      );
+      await Promise.all(going!.map(([name, draft]) => this.#make(name, draft)));
+      await Promise.all(others!.map(([name, draft]) => this.#make(name, draft)));
       return batch.map((step) => resultOf(step, refusals.get(step) ?? null, drafts));
     });
   }
@@ -143,22 +143,28 @@ export class DnsmasqDriver implements Driver {
     return null;
   }
 
-  async #make(name: string, draft: Draft): Promise<Problem | null> {
-    const { zone, records } = draft;
+  /** Makes the zone what it is in the draft, and tells in the draft what came of it. */
+  async #make(name: string, draft: Draft): Promise<void> {
     try {
-      if (zone === null) {
-        if (!draft.ends || !checkZoneName(name).ok) return null;
-        // In this order whoever is interrupted leaves a folder that is no zone, and is cleaned up at the next start.
-        await this.#zones.forget(name);
-        await this.#resolvers.end(name);
-        await this.#zones.remove(name);
-        return null;
-      }
-      const wrote = await this.#zones.write({ zone, records });
-      return wrote || !this.#resolvers.answers(name) ? await this.#resolvers.keep(name) : null;
+      if (draft.zone !== null) draft.failure = await this.#keep({ zone: draft.zone, records: draft.records });
+      else if (draft.ends && checkZoneName(name).ok) await this.#end(name);
     } catch (thrown) {
-      return toProblem(thrown);
+      draft.failure = toProblem(thrown);
     }
+    draft.after = this.#resolvers.answers(name) ? await this.#zones.read(name) : null;
+  }
+
+  async #keep(state: ZoneState): Promise<Problem | null> {
+    const { name } = state.zone;
+    const wrote = await this.#zones.write(state);
+    return wrote || !this.#resolvers.answers(name) ? this.#resolvers.keep(name) : null;
+  }
+
+  /** In this order whoever is interrupted leaves a folder that is no zone, and is cleaned up at the next start. */
+  async #end(name: string): Promise<void> {
+    await this.#zones.forget(name);
+    await this.#resolvers.end(name);
+    await this.#zones.remove(name);
   }
 
   async #suspect(name: string): Promise<void> {

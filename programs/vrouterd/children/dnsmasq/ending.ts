@@ -38,7 +38,11 @@ export async function endOne(
 }
 
 /** False when this very process is not there. */
-export function signal(id: ProcessId, configuration: string, name: 'SIGHUP' | 'SIGTERM' | 'SIGKILL'): boolean {
+export function signal(
+  id: ProcessId,
+  configuration: string,
+  name: 'SIGHUP' | 'SIGALRM' | 'SIGTERM' | 'SIGKILL',
+): boolean {
   if (!isOurs(id, configuration)) return false;
   try {
     process.kill(id.pid, name);

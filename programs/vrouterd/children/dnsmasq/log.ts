@@ -42,7 +42,8 @@ export class ZoneLog {
   /** Empties a log that has become long. dnsmasq writes at the end, wherever that is. */
   trim(): void {
     try {
-      if (sizeOf(this.#path) > LOG_MAX) truncateSync(this.#path);
+      const size = sizeOf(this.#path);
+      if (size > LOG_MAX && size === this.#at) truncateSync(this.#path);
     } catch {
       // It stays long.
     }

@@ -22,6 +22,8 @@ export interface DnsmasqOptions {
   /** Between two looks at whether they are there, and between two questions, ms. */
   readonly lookMs?: number;
   readonly askMs?: number;
+  /** How long a process may take to read its names until it is replaced, ms. */
+  readonly patienceMs?: number;
 }
 
 export interface ZoneHealth {
@@ -151,11 +153,11 @@ export class DnsmasqSupervisor implements Resolvers {
   #zone(name: string): ZoneProcess {
     const known = this.#zones.get(name);
     if (known !== undefined) return known;
-    const { program = 'dnsmasq', runAs } = this.#options;
+    const { program = 'dnsmasq', runAs, patienceMs = 5000 } = this.#options;
     const changed = (): void => {
       for (const callback of this.#callbacks) callback(name);
     };
-    const made = new ZoneProcess(name, this.#files(name), { program, runAs, log: this.#log, changed });
+    const made = new ZoneProcess(name, this.#files(name), { program, runAs, patienceMs, log: this.#log, changed });
     this.#zones.set(name, made);
     return made;
   }

@@ -4,20 +4,19 @@
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, closeSync, openSync, readFileSync } from 'node:fs';
-import { setTimeout as delay } from 'node:timers/promises';
-import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { once } from 'node:events';
+import { chmodSync, chownSync, closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { ZoneFiles } from '@vrouter/drivers/dnsmasq/layout.ts';
-import { writeFileDurably } from '@vrouter/host/files/write-durably.ts';
 import type { Logger } from 'pino';
+import { clientsOf, endClientsLater } from './clients.ts';
 import { endLeftovers, endOne, type Leftover, signal } from './ending.ts';
 import { parseLogLine, ZoneLog } from './log.ts';
 import { nextMark } from './marks.ts';
 import { argumentsOf, findProcesses, identify, isAlive, isOurs, type ProcessId } from './process.ts';
+import { untilRead } from './reading.ts';
 import type { RunAs } from './user.ts';
 
-/** How long a process may take until it has read its names, ms. */
-const READ_MS = 10_000;
 /** Before it is started again, ms: doubled each time, forgotten once it was well for a while. */
 const BACKOFF_MS = 50;
 const BACKOFF_MAX_MS = 30_000;
@@ -26,6 +25,8 @@ const WELL_MS = 60_000;
 export interface ZoneSettings {
   readonly program: string;
   readonly runAs: RunAs | null;
+  /** How long a process may take until it has read its names, ms. */
+  readonly patienceMs: number;
   readonly log: Logger;
   /** It has died, or is back. */
   changed(): void;
@@ -85,13 +86,22 @@ export class ZoneProcess {
     return true;
   }
 
+  /** As the files are now. A process that does not read them is replaced, as one with another configuration is. */
   async keep(): Promise<Problem | null> {
     this.#wanted = true;
     return this.#inTurn(async () => {
       this.#noRestart();
-      const hash = this.#hashNow();
-      if (this.#running !== null && this.#running.hash !== hash) await this.#stop();
-      return this.#running === null ? this.#start(hash) : this.#reread();
+      try {
+        const hash = this.#hashNow();
+        const running = this.#running;
+        if (running !== null && running.hash === hash && (await this.#reread(running))) return null;
+        await this.#stop();
+        this.#noRestart();
+        await this.#start(hash);
+        return null;
+      } catch (thrown) {
+        return this.#failed(thrown);
+      }
     });
   }
 
@@ -114,9 +124,12 @@ export class ZoneProcess {
   look(): void {
     const running = this.#running;
     if (running !== null && !isAlive(running)) this.#died(running);
-    if (this.#hasRead) for (const line of this.#log.lines()) this.#hear(line);
+    // While somebody waits for a mark, the log is theirs.
+    if (this.#hasRead) {
+      for (const line of this.#log.lines()) this.#hear(line);
+      this.#log.trim();
+    }
     if (this.#failures > 0 && this.answers && performance.now() - this.#sinceMs > WELL_MS) this.#failures = 0;
-    this.#log.trim();
   }
 
   /** It is there and does not answer: ends it as a dead one would have ended; another is started. */
@@ -131,100 +144,66 @@ export class ZoneProcess {
     signal(running, this.#files.configuration, 'SIGKILL');
   }
 
-  async #start(hash: string): Promise<Problem | null> {
+  /** Rejects with whatever goes wrong on the way. */
+  async #start(hash: string): Promise<void> {
     // Of a process that was killed, those who answer TCP clients are left, and hold its ports.
     await endLeftovers(() => this.#leftovers());
-    const { program, runAs } = this.#settings;
-    let child: ChildProcess;
-    let mark: string;
-    try {
-      mark = nextMark(this.#files.marks);
-      child = this.#spawn(program, runAs);
-    } catch (thrown) {
-      return this.#failed(
-        problem('plane.failed', `the resolver of ${this.#name} cannot be started: ${textOf(thrown)}`),
-      );
+    const mark = nextMark(this.#files.marks);
+    const child = await this.#spawn();
+    const running = { ...(identify(child.pid!) ?? { pid: child.pid!, started: '' }), hash };
+    this.#running = running;
+    this.#hasRead = false;
+    child.on('exit', () => this.#died(running));
+    replaceFile(this.#files.process, `${JSON.stringify(running)}\n`);
+    const trouble = await this.#untilRead(mark, running);
+    if (trouble !== null) {
+      await this.#stop();
+      throw new ProblemError(trouble);
     }
-    let ended = false;
-    let why: string | null = null;
-    child.on('error', (error) => {
-      why = (error as NodeJS.ErrnoException).code === 'ENOENT' ? `${program} is not installed` : error.message;
-      ended = true;
-    });
-    const id = child.pid === undefined ? null : identify(child.pid);
-    if (id !== null) {
-      const running = { ...id, hash };
-      this.#running = running;
-      this.#hasRead = false;
-      child.on('exit', () => {
-        ended = true;
-        this.#died(running);
-      });
-      await writeFileDurably(this.#files.process, `${JSON.stringify(running)}\n`);
-    }
-    const failure = await this.#untilRead(mark, id?.pid ?? 0, () => ended || id === null);
-    if (failure !== null)
-      return this.#failed(why === null ? failure : { ...failure, message: `${failure.message}: ${why}` });
     this.#sinceMs = performance.now();
-    this.#settings.log.info(this.#named({ pid: id?.pid }), 'started the resolver of a network');
-    return null;
+    this.#settings.log.info(this.#named({ pid: running.pid }), 'started the resolver of a network');
   }
 
-  async #reread(): Promise<Problem | null> {
-    const running = this.#running!;
-    const { configuration } = this.#files;
+  /** False when it did not. */
+  async #reread(running: Running): Promise<boolean> {
     this.#hasRead = false;
     // What it said before is of no interest now.
     for (const line of this.#log.lines()) this.#hear(line);
-    let mark: string;
-    try {
-      mark = nextMark(this.#files.marks);
-    } catch (thrown) {
-      return problem('data.unwritable', `the resolver of ${this.#name} cannot be told to read: ${textOf(thrown)}`);
+    const mark = nextMark(this.#files.marks);
+    const before = clientsOf(running.pid);
+    if (!signal(running, this.#files.configuration, 'SIGHUP')) return false;
+    const trouble = await this.#untilRead(mark, running);
+    if (trouble === null) {
+      endClientsLater(before, this.#files.configuration);
+      return true;
     }
-    if (!signal(running, configuration, 'SIGHUP')) this.#died(running);
-    const failure = await this.#untilRead(mark, running.pid, () => this.#running !== running);
-    if (failure !== null) this.#lastError = failure.message;
-    return failure;
+    this.#settings.log.error(this.#named({ pid: running.pid }), `${trouble.message}; it is replaced`);
+    return false;
   }
 
-  /** Until the log says that all up to the mark was read. */
-  async #untilRead(mark: string, pid: number, ended: () => boolean): Promise<Problem | null> {
-    const deadline = performance.now() + READ_MS;
-    let said: string | null = null;
-    const about = (what: string): Problem =>
-      problem(
-        /address already in use/i.test(said ?? '') ? 'port.inUse' : 'plane.failed',
-        `the resolver of ${this.#name} ${what}${said === null ? '' : `: ${said}`}`,
-      );
-    for (let round = 0; ; round++) {
-      const isOver = ended();
-      for (const line of this.#log.lines()) {
-        const event = parseLogLine(line, pid);
-        if (event?.is === 'read' && event.path === mark) {
-          this.#hasRead = true;
-          this.#lastError = null;
-          return null;
-        }
-        // A mark that has another name by now is not missed.
-        if (event?.is === 'unread' && !event.text.includes(`${this.#files.marks}/`)) {
-          said = event.text;
-          return about('cannot read its names');
-        }
-        if (event?.is === 'complaint') said = event.text;
-      }
-      if (isOver) return about('has ended');
-      if (performance.now() > deadline) return about('has not read its names in time');
-      await delay(round < 50 ? 1 : 10);
-      if (round % 16 === 15) this.look();
+  async #untilRead(mark: string, running: Running): Promise<Problem | null> {
+    const { marks } = this.#files;
+    const { patienceMs } = this.#settings;
+    const ended = (): boolean => !isAlive(running);
+    const trouble = await untilRead({ log: this.#log, pid: running.pid, mark, marks, ended, patienceMs });
+    if (trouble !== null) {
+      const code = /address already in use/i.test(trouble) ? 'port.inUse' : 'plane.failed';
+      return problem(code, `the resolver of ${this.#name} ${trouble}`);
     }
+    this.#hasRead = true;
+    this.#lastError = null;
+    return null;
   }
 
-  #failed(failure: Problem): Problem {
-    this.#lastError = failure.message;
+  #failed(thrown: unknown): Problem {
+    const trouble =
+      thrown instanceof ProblemError
+        ? thrown.problem
+        : problem('plane.failed', `the resolver of ${this.#name} cannot be started: ${textOf(thrown)}`);
+    this.#lastError = trouble.message;
     this.#hasRead = false;
     this.#startLater();
-    return failure;
+    return trouble;
   }
 
   #died(running: Running): void {
@@ -250,10 +229,14 @@ export class ZoneProcess {
       void this.#inTurn(async () => {
         if (!this.#wanted || this.#running !== null) return;
         this.#restarts++;
-        const failure = await this.#start(this.#hashNow());
-        if (failure === null) this.#settings.changed();
-        else this.#settings.log.error(this.#named({ code: failure.code }), failure.message);
-      }).catch((thrown) => this.#settings.log.error(this.#named({ why: textOf(thrown) }), 'cannot start a resolver'));
+        try {
+          await this.#start(this.#hashNow());
+          this.#settings.changed();
+        } catch (thrown) {
+          const { code, message } = this.#failed(thrown);
+          this.#settings.log.error(this.#named({ code }), message);
+        }
+      });
     }, ms).unref();
   }
 
@@ -277,8 +260,9 @@ export class ZoneProcess {
     return (findProcesses(folder).get(configuration) ?? []).map((id) => ({ id, configuration }));
   }
 
-  #spawn(program: string, runAs: RunAs | null): ChildProcess {
+  async #spawn(): Promise<ChildProcess> {
     const { configuration, log } = this.#files;
+    const { program, runAs } = this.#settings;
     const fd = openSync(log, 'a', 0o600);
     try {
       chmodSync(log, 0o600);
@@ -291,7 +275,11 @@ export class ZoneProcess {
         env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' },
       });
       child.unref();
+      await once(child, 'spawn');
       return child;
+    } catch (thrown) {
+      if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
+      throw new Error(`${program} is not installed (Debian has it in dnsmasq-base)`);
     } finally {
       closeSync(fd);
     }
@@ -320,6 +308,12 @@ export class ZoneProcess {
   #named<T extends object>(fields: T): T & { readonly zone: string } {
     return { zone: this.#name, ...fields };
   }
+}
+
+/** The old one or the new one; it need not outlive the machine, since the process does not. */
+function replaceFile(path: string, text: string): void {
+  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+  renameSync(`${path}.new`, path);
 }
 
 function readProcess(path: string): Running | null {
