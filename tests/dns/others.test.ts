@@ -1,6 +1,6 @@
 /** Names that are not ours: who is asked for them, in which order, and who is not. And names that must not be. */
 import assert from 'node:assert/strict';
-import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { objectKey } from '@vrouter/intent/model/objects.ts';
@@ -246,6 +246,17 @@ describe('names of others', { skip }, () => {
     for (const file of ['zone.json', 'dnsmasq.conf', 'process.json', 'log']) assert.equal(mode(file), '600', file);
     for (const file of ['names', 'forwarders']) assert.equal(mode(file), '400', file);
     assert.equal(statSync(folder).uid, 0);
+  });
+
+  test('names that its user may not read are told, and not taken for true', async () => {
+    chmodSync(world.folder, 0o700);
+    const [refused] = await world.apply(create(record('unread', '172.18.0.70')));
+    assert.ok(!refused!.ok && refused.now === null);
+    assert.match(refused.error.message, /cannot read its names: .*Permission denied/);
+    assert.deepEqual(await world.observe(), []);
+    chmodSync(world.folder, 0o711);
+    await world.make(record('unread', '172.18.0.70'));
+    assert.equal(await addressOf('unread'), '172.18.0.70');
   });
 
   test('a port that somebody else has is told, and taken when it is free', async () => {

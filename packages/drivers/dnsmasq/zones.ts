@@ -80,6 +80,9 @@ export class Zones {
     const texts = this.#texts(state, files);
     let wrote = false;
     try {
+      // Walked through by the reader, whatever the umask says; what was there before is somebody's choice.
+      const above = await mkdir(this.#options.folder, { recursive: true, mode: 0o711 });
+      if (above !== undefined) await chmod(this.#options.folder, 0o711);
       await mkdir(files.folder, { recursive: true, mode: 0o711 });
       await chmod(files.folder, 0o711);
       for (const part of PARTS) {
