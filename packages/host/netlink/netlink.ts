@@ -13,7 +13,9 @@ const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
@@ -46,6 +48,8 @@ export interface NetlinkOptions {
   readonly protocol?: number;
   /** Groups whose news are wanted (rtnetlink.h, RTNLGRP_*). */
   readonly groups?: readonly number[];
+  /** Of the longest datagram that is sent; what the system gives when nothing is said, mostly 200 KiB. */
+  readonly sendBytes?: number;
 }
 
 /** What came was more than the queue holds, and some is lost: look at all there is. */
@@ -159,6 +163,9 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
   set(SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
   // The forced form needs CAP_NET_ADMIN and passes over the system's limit.
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES)) set(SOL_SOCKET, SO_RCVBUF, RECEIVE_QUEUE_BYTES);
+  // The kernel doubles it, for what it keeps beside the bytes.
+  const { sendBytes } = options;
+  if (sendBytes !== undefined && !set(SOL_SOCKET, SO_SNDBUFFORCE, sendBytes)) set(SOL_SOCKET, SO_SNDBUF, sendBytes);
   for (const group of options.groups ?? [])
     if (!set(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)) {
       calls.close(fd);
