@@ -12,6 +12,8 @@ export interface Message {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
+  /** Number of the socket that is answered, or whose doing it is; 0 is the kernel's own. */
+  readonly port: number;
   /** Where the body begins and the message ends. */
   readonly body: number;
   readonly end: number;
@@ -36,6 +38,7 @@ export function* messagesOf(datagram: Uint8Array): Generator<Message> {
       type: view.getUint16(at + 4, true),
       flags: view.getUint16(at + 6, true),
       sequence: view.getUint32(at + 8, true),
+      port: view.getUint32(at + 12, true),
       body: at + NLMSG_HEADER_LEN,
       end: at + length,
     };

@@ -37,6 +37,11 @@ export class Conversation {
     });
   }
 
+  /** The kernel's number of the socket; 0 before it has answered anything. */
+  get port(): number {
+    return this.#requests.port;
+  }
+
   /** All of them or none; see `Requests.transact`. */
   transact(begin: Uint8Array, requests: readonly Uint8Array[], end: Uint8Array): Promise<Refused[]> {
     return this.#alone(async () => this.#requests.transact(begin, requests, end));

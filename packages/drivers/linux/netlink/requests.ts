@@ -30,12 +30,19 @@ export class Requests {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #sequence: number;
+  #port: number;
 
   constructor(socket: NetlinkSocket) {
     this.#socket = socket;
     this.#bytes = new Uint8Array(BATCH_BYTES);
     this.#view = new DataView(this.#bytes.buffer);
     this.#sequence = 0;
+    this.#port = 0;
+  }
+
+  /** The kernel's number of the socket; 0 before it has answered anything. */
+  get port(): number {
+    return this.#port;
   }
 
   /**
@@ -124,7 +131,11 @@ export class Requests {
   /** What is said to `count` requests from that number on, as far as it has come; what was said to earlier ones is passed over. */
   *answersTo(first: number, count: number): Generator<Message> {
     for (let datagram = this.#socket.receive(); datagram !== null; datagram = this.#socket.receive())
-      for (const message of messagesOf(datagram)) if ((message.sequence - first) >>> 0 < count) yield message;
+      for (const message of messagesOf(datagram))
+        if ((message.sequence - first) >>> 0 < count) {
+          this.#port = message.port;
+          yield message;
+        }
   }
 
   /** What has been said may have been a key. */
