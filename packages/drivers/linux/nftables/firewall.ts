@@ -4,7 +4,7 @@
  * did. Each change is one transaction. Tables of others are never touched. First read README.md.
  */
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
-import { type ObjectKey, type Observed, objectKey } from '@vrouter/intent/model/objects.ts';
+import { type NatRuleObject, type ObjectKey, type Observed, objectKey } from '@vrouter/intent/model/objects.ts';
 import type { Conversation } from '../netlink/conversation.ts';
 import { beginBatch, endBatch } from '../netlink/nftables/batch.ts';
 import { touchedBy } from '../netlink/nftables/news.ts';
@@ -15,6 +15,7 @@ import { type Counts, countsOfAll, countsOfSome, learnedOf } from './counts.ts';
 import { generationOf, loadState, poolNameOf } from './load.ts';
 import { readObject, readTraits } from './objects.ts';
 import { planChanges, settle } from './plan.ts';
+import { cutFlows, natSessions, type Session } from './sessions.ts';
 import { TABLE } from './shape.ts';
 import type { TableState } from './state.ts';
 
@@ -106,6 +107,19 @@ export class Firewall {
       const rows = names.map((name) => [name, traitsOf(state, `link/${name}`)] as const);
       return new Map(rows.filter((row): row is [string, LinkTraits] => row[1] !== null));
     });
+  }
+
+  /**
+   * Ends the flows that came in by a published port or a floating address that was as the rule says, and no others; those of a rule that is
+   * gone or changed live on otherwise. Returns how many. Throws ProblemError.
+   */
+  cut(rule: NatRuleObject): Promise<number> {
+    return cutFlows(this.#kernel, rule);
+  }
+
+  /** Flows whose addresses are translated, by anybody on this host. Throws ProblemError. */
+  sessions(limit: number): Promise<readonly Session[]> {
+    return natSessions(this.#kernel, limit);
   }
 
   async #applySome(steps: readonly Prepared[], problems: (Problem | null)[]): Promise<void> {
