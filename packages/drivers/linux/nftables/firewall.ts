@@ -33,6 +33,7 @@ export interface FirewallSeen {
 
 /** Somebody else changed something in between this often: it is too busy. */
 const TRIES = 10;
+const NO_CHANGES = new Map<string, null>();
 
 export class Firewall {
   readonly #kernel: Conversation;
@@ -194,9 +195,29 @@ export class Firewall {
         return this.#state;
       }
     }
-    this.#drain();
-    this.#state = await loadState(this.#kernel);
+    // What news there are is in what is read now; if that fails, nothing is known.
+    this.#state = null;
+    this.#othersOnly();
+    this.#state = await this.#load();
     return this.#state;
+  }
+
+  /** Rules are nobody's object, so nobody asks for them again: where somebody has been at them, they are mended at once. */
+  async #load(): Promise<TableState> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const state = await loadState(this.#kernel);
+      if (!state.exists || state.whole) return state;
+      const messages = planChanges(state, NO_CHANGES).map(({ message }) => message);
+      const [refused] = await this.#transact(state.generation, messages);
+      if (refused === undefined) {
+        settle(state, NO_CHANGES);
+        state.generation = nextGeneration(state.generation);
+        return state;
+      }
+      if (refused.refusal.errno !== Errno.ERESTART)
+        throw new ProblemError(refusalProblem(refused.refusal, `nftables: the table ${TABLE}`));
+    }
+    throw tooBusy();
   }
 
   /** Whether all that has been changed since the last look was in tables of others. */
@@ -211,10 +232,6 @@ export class Firewall {
       return false;
     }
     return only;
-  }
-
-  #drain(): void {
-    this.#othersOnly();
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
