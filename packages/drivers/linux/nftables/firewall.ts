@@ -7,7 +7,7 @@ import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type NatRuleObject, type ObjectKey, type Observed, objectKey } from '@vrouter/intent/model/objects.ts';
 import type { Conversation } from '../netlink/conversation.ts';
 import { beginBatch, endBatch } from '../netlink/nftables/batch.ts';
-import { touchedBy } from '../netlink/nftables/news.ts';
+import { readNews } from '../netlink/nftables/news.ts';
 import { Errno, refusalProblem } from '../netlink/refusal.ts';
 import type { NetlinkSocket, Refused } from '../netlink/requests.ts';
 import { cellId, type FirewallObject, type LinkTraits, linkCells, objectCells, type Wanted } from './cells.ts';
@@ -190,14 +190,14 @@ export class Firewall {
     if (this.#state !== null) {
       const generation = await generationOf(this.#kernel);
       if (generation === this.#state.generation) return this.#state;
-      if (this.#othersOnly()) {
+      if (this.#othersOnly(generation)) {
         this.#state.generation = generation;
         return this.#state;
       }
     }
     // What news there are is in what is read now; if that fails, nothing is known.
     this.#state = null;
-    this.#othersOnly();
+    this.#othersOnly(0);
     this.#state = await this.#load();
     return this.#state;
   }
@@ -220,18 +220,23 @@ export class Firewall {
     throw tooBusy();
   }
 
-  /** Whether all that has been changed since the last look was in tables of others. */
-  #othersOnly(): boolean {
+  /** Whether all that has been changed, up to a generation, was in tables of others. */
+  #othersOnly(generation: number): boolean {
     if (this.#news === null) return false;
     let only = true;
+    let told: number | null = null;
     try {
-      for (let news = this.#news.receive(); news !== null; news = this.#news.receive())
-        if (touchedBy(news, TABLE).some((port) => port !== this.#kernel.port)) only = false;
+      for (let datagram = this.#news.receive(); datagram !== null; datagram = this.#news.receive()) {
+        const news = readNews(datagram, TABLE);
+        told = news.generation ?? told;
+        for (const port of news.touchedBy) if (port !== this.#kernel.port) only = false;
+      }
     } catch {
       // Some news are lost.
       return false;
     }
-    return only;
+    // A change has its number a moment before it is told.
+    return only && told === generation;
   }
 
   #alone<T>(work: () => Promise<T>): Promise<T> {
