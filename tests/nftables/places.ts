@@ -133,7 +133,7 @@ export async function makePlaces(): Promise<Places> {
   return Object.fromEntries(hosts.map((host) => [host.name, host])) as unknown as Places;
 }
 
-function connect(name: string, link: string, v4: string, v6: string, gateway4: string, gateway6: string): void {
+export function connect(name: string, link: string, v4: string, v6: string, gateway4: string, gateway6: string): void {
   ip(`netns add ${name}`);
   ip(`link add ${link} type veth peer name eth0 netns ${name}`);
   ip(`link set ${link} up`);
