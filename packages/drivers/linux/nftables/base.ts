@@ -2,10 +2,11 @@
  * The chains that are there once. What belongs to a VRF is in `group.ts`; the default VRF's is where everything goes that no map sends to
  * another's.
  *
- *     prerouting -300 raw          nothing from or to 127/8 by a wire, source checks
+ *     prerouting -300 raw          nothing from or to 127/8 by a wire, source checks, the zone of the VRF
  *                -100 prerouting   → dnat.VRF: published ports, floating addresses
  *                 -90 dns          a link that is kept apart asks the DNS of its own gateway alone
- *     output     -100 output       → dnat.VRF: the host itself reaches what it publishes
+ *     output     -300 zone         of the VRF
+ *                -100 output       → dnat.VRF: the host itself reaches what it publishes
  *     forward    -150 mangle       MSS clamps
  *                   0 forward      → published.VRF counts; → guarded: isolation
  *     postrouting 100 postrouting  → snat.VRF: hairpins, floating addresses, masquerades
@@ -22,11 +23,13 @@ import {
   immediate,
   inSet,
   Meta,
+  mapTo,
   mask,
   meta,
   network,
   RTN_LOCAL,
   setCtLabels,
+  setCtZone,
   transport,
   verdictBy,
 } from '../netlink/nftables/expression.ts';
@@ -67,6 +70,7 @@ const raw: readonly (readonly Expression[])[] = [
   // A VRF shows a packet a second time, as its own.
   [...linkIs(Meta.iifkind, 'vrf'), accept],
   [...linkIs(Meta.iifname, 'lo'), accept],
+  [meta(Meta.iifname, 0), mapTo(0, 'vrf_zone', 0), setCtZone(0)],
   // The kernel itself would drop these, but where route_localnet is on, for published ports on 127.0.0.1.
   [...isFamily(4), network(16, 1, 0), equals(0, LOOPBACK_NET), drop],
   [...isFamily(4), network(12, 1, 0), equals(0, LOOPBACK_NET), drop],
@@ -107,6 +111,11 @@ const guarded: readonly (readonly Expression[])[] = [
 
 export const baseChains: readonly ChainSpec[] = [
   base('raw', { type: 'filter', hook: Hook.prerouting, priority: -300 }, ...raw),
+  base('zone', { type: 'filter', hook: Hook.output, priority: -300 }, [
+    meta(Meta.oifname, 0),
+    mapTo(0, 'vrf_zone', 0),
+    setCtZone(0),
+  ]),
   base(
     'prerouting',
     { type: 'nat', hook: Hook.prerouting, priority: -100 },
@@ -117,7 +126,7 @@ export const baseChains: readonly ChainSpec[] = [
   base(
     'output',
     { type: 'nat', hook: Hook.output, priority: -100 },
-    [meta(Meta.oifname, 0), verdictBy(0, 'vrf_dnat')],
+    [meta(Meta.oifname, 0), verdictBy(0, 'vrf_output')],
     [goto('dnat.default')],
   ),
   base(

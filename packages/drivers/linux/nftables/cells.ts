@@ -43,6 +43,12 @@ export const cellId = (set: string, key: Uint8Array): string => `${set} ${key.to
 /** Which chain and maps are a pool's. */
 export const poolId = (name: string): string => createHash('sha256').update(name).digest('hex').slice(0, 16);
 
+/**
+ * Number of the world of flows that a VRF has, so that hosts with the same addresses in two of them do not get each other's packets. Two VRFs
+ * that have one number by chance are only as far apart as if there were none.
+ */
+const zoneOf = (vrf: string): number => 1 + (createHash('sha256').update(vrf).digest().readUInt16LE() % 0xffff);
+
 const nothing = { cells: [], vrf: null, length: null, pool: null, uses: null } as const;
 
 export function linkCells(name: string, { vrf, mssClamp, sourceCheck }: LinkTraits): Wanted {
@@ -51,7 +57,7 @@ export function linkCells(name: string, { vrf, mssClamp, sourceCheck }: LinkTrai
   const cells = [bare('links'), bare('same', join(key, key))];
   if (mssClamp) cells.push(bare('clamp'));
   if (sourceCheck !== 'off') cells.push(bare(sourceCheck));
-  if (vrf !== DEFAULT_VRF) cells.push(...vrfCells(name, vrf));
+  if (vrf !== DEFAULT_VRF) cells.push(...vrfCells(name, vrf), { ...bare('vrf_zone'), data: numberField(zoneOf(vrf)) });
   return { ...nothing, cells, vrf };
 }
 
@@ -65,6 +71,7 @@ function vrfCells(link: string, vrf: string): Cell[] {
   });
   return [
     to('vrf_dnat', VerdictCode.goto, 'dnat'),
+    to('vrf_output', VerdictCode.goto, 'output'),
     to('vrf_snat', VerdictCode.goto, 'snat'),
     to('vrf_published', VerdictCode.jump, 'published'),
   ];
@@ -72,7 +79,7 @@ function vrfCells(link: string, vrf: string): Cell[] {
 
 /** What the host asks of its own addresses in a VRF leaves by the VRF's own device, which is called as it is. */
 export function groupCells(vrf: string): readonly Cell[] {
-  return vrf === DEFAULT_VRF ? [] : vrfCells(vrf, vrf).filter(({ set }) => set === 'vrf_dnat');
+  return vrf === DEFAULT_VRF ? [] : vrfCells(vrf, vrf).filter(({ set }) => set === 'vrf_dnat' || set === 'vrf_output');
 }
 
 export function objectCells(object: FirewallObject): Result<Wanted> {

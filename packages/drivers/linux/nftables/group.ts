@@ -52,7 +52,9 @@ export type Lengths = { readonly [F in Family]: ReadonlySet<number> };
 
 export function groupChains(vrf: string, lengths: Lengths): readonly ChainSpec[] {
   return [
-    chain(`dnat.${vrf}`, ...dnat(vrf)),
+    ...(vrf === DEFAULT_VRF
+      ? [chain(`dnat.${vrf}`, ...dnat(vrf))]
+      : [chain(`dnat.${vrf}`, ...vrfDnat(vrf, true)), chain(`output.${vrf}`, ...vrfDnat(vrf, false))]),
     chain(`ports.${vrf}`, ...families.flatMap((f) => ports(vrf, f))),
     chain(`snat.${vrf}`, ...snat(vrf)),
     ...families.map((f) => sourceChain(vrf, f, lengths[f])),
@@ -60,33 +62,48 @@ export function groupChains(vrf: string, lengths: Lengths): readonly ChainSpec[]
   ];
 }
 
+const isLocal = (flags: number): readonly Expression[] => [fibType(flags, 0), equals(0, LOCAL)];
+
+/** Packets that only come through keep their destination. */
 function dnat(vrf: string): readonly (readonly Expression[])[] {
+  return [[...isLocal(Fib.daddr), jump(`ports.${vrf}`)], ...floats(vrf)];
+}
+
+/**
+ * Which addresses are those of a VRF, a kernel tells before 6.16 only of the link by which a packet comes (nft_fib: "consistent l3mdev
+ * handling"). A named address is believed.
+ */
+function vrfDnat(vrf: string, comes: boolean): readonly (readonly Expression[])[] {
+  const ofLink = comes ? [[...isLocal(Fib.daddr | Fib.iif), jump(`ports.${vrf}`)]] : [];
+  return [...families.map((f) => namedPort(vrf, f)), ...ofLink, ...dnat(vrf)];
+}
+
+const floats = (vrf: string): readonly (readonly Expression[])[] =>
+  families.map((f) => [
+    ...isFamily(f),
+    destination(f, 0),
+    mapTo(0, `float${f}.${vrf}`, 0),
+    nat({ type: 'dnat', family: nfprotoOf(f), address: 0 }),
+  ]);
+
+const toInside = (f: Family): Expression =>
+  nat({ type: 'dnat', family: nfprotoOf(f), address: 0, ports: [wide(f), wide(f)] });
+
+function namedPort(vrf: string, f: Family): readonly Expression[] {
+  const port = wide(f);
   return [
-    // Packets that only come through keep their destination. Which addresses of a VRF are ours, older kernels do not tell here.
-    vrf === DEFAULT_VRF ? [fibType(Fib.daddr, 0), equals(0, LOCAL), jump(`ports.${vrf}`)] : [jump(`ports.${vrf}`)],
-    ...families.map((f) => [
-      ...isFamily(f),
-      destination(f, 0),
-      mapTo(0, `float${f}.${vrf}`, 0),
-      nat({ type: 'dnat', family: nfprotoOf(f), address: 0 }),
-    ]),
+    ...isFamily(f),
+    destination(f, 0),
+    meta(Meta.l4proto, port),
+    transport(2, 2, port + 1),
+    mapTo(0, `port${f}at.${vrf}`, 0),
+    toInside(f),
   ];
 }
 
 function ports(vrf: string, f: Family): readonly (readonly Expression[])[] {
-  const port = wide(f);
-  const to = nat({ type: 'dnat', family: nfprotoOf(f), address: 0, ports: [port, port] });
-  return [
-    [
-      ...isFamily(f),
-      destination(f, 0),
-      meta(Meta.l4proto, port),
-      transport(2, 2, port + 1),
-      mapTo(0, `port${f}at.${vrf}`, 0),
-      to,
-    ],
-    [...isFamily(f), meta(Meta.l4proto, 0), transport(2, 2, 1), mapTo(0, `port${f}.${vrf}`, 0), to],
-  ];
+  const any = [meta(Meta.l4proto, 0), transport(2, 2, 1), mapTo(0, `port${f}.${vrf}`, 0)];
+  return [namedPort(vrf, f), [...isFamily(f), ...any, toInside(f)]];
 }
 
 function snat(vrf: string): readonly (readonly Expression[])[] {

@@ -8,13 +8,25 @@ import { DEFAULT_VRF } from './group.ts';
 import { readLabel } from './label.ts';
 import { addressBits, parseSetName, type SetName } from './sets.ts';
 
-const LINK_SETS = new Set(['links', 'same', 'clamp', 'strict', 'loose', 'vrf_dnat', 'vrf_snat', 'vrf_published']);
+const LINK_SETS = new Set([
+  'links',
+  'same',
+  'clamp',
+  'strict',
+  'loose',
+  'vrf_dnat',
+  'vrf_output',
+  'vrf_snat',
+  'vrf_published',
+  'vrf_zone',
+]);
 const ISOLATION_SETS = new Set(['guarded', 'within', 'internal', 'dropped']);
 
 /** The key of an object, or `link/NAME`; null: nobody's. */
 export function ownerOf({ set, key, data, userdata }: Cell): string | null {
   // The VRF's own device.
-  if (set === 'vrf_dnat' && !(data instanceof Uint8Array) && data?.chain === `dnat.${readLink(key)}`) return null;
+  if (set.startsWith('vrf_') && !(data instanceof Uint8Array) && data?.chain?.endsWith(`.${readLink(key)}`))
+    return null;
   if (LINK_SETS.has(set)) return `link/${readLink(key.subarray(0, LINK_BYTES))}`;
   if (ISOLATION_SETS.has(set)) return `isolation/${readLink(key.subarray(0, LINK_BYTES))}`;
   const name = readLabel(userdata)?.name;

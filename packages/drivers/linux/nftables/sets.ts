@@ -33,8 +33,10 @@ export const baseSets: readonly SetSpec[] = [
   set('ported', ['inet_proto']),
   // Links of other VRFs than the default one, and the chains of these.
   map('vrf_dnat', ['ifname'], 'verdict'),
+  map('vrf_output', ['ifname'], 'verdict'),
   map('vrf_snat', ['ifname'], 'verdict'),
   map('vrf_published', ['ifname'], 'verdict'),
+  map('vrf_zone', ['ifname'], ['mark']),
 ];
 
 /** ICMP has identifiers where others have ports. */

@@ -48,7 +48,7 @@ function payload(base: number, offset: number, length: number, to: number): Expr
 }
 
 /** enum nft_ct_keys */
-export const Ct = { state: 0, status: 2, labels: 13, protoDst: 12, dstIp: 20, dstIp6: 22 } as const;
+export const Ct = { state: 0, status: 2, protoDst: 12, labels: 13, zone: 17, dstIp: 20, dstIp6: 22 } as const;
 /** Bits of `Ct.state`: invalid 1, established 2, related 4. */
 export const CtState = { invalid: 1, established: 2, related: 4 } as const;
 /** linux/netfilter/nf_conntrack_common.h: IPS_DST_NAT. */
@@ -61,6 +61,11 @@ export function ct(key: number, to: number): Expression {
 /** Of the first packet of the flow, as it came. */
 export function ctOriginal(key: number, to: number): Expression {
   return make('ct', (w) => w.attributeBe32(1, register(to)).attributeBe32(2, key).attributeU8(3, 0));
+}
+
+/** Which of several worlds of flows it belongs to, that may have the same addresses; sixteen bits, before conntrack sees it. */
+export function setCtZone(from: number): Expression {
+  return make('ct', (w) => w.attributeBe32(2, Ct.zone).attributeBe32(4, register(from)));
 }
 
 /** Gives the flow the labels whose bits are set in sixteen bytes. */
