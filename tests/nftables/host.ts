@@ -14,11 +14,13 @@ export interface Question {
   readonly from?: string;
   /** How long the connection stays after the answer. */
   readonly holdMs?: number;
+  /** Until silence is the answer. */
+  readonly patienceMs?: number;
   /** The port that it is asked from. */
   readonly fromPort?: number;
 }
 
-export const PATIENCE_MS = 600;
+const PATIENCE_MS = 600;
 const plain = (address: string): string => address.replace('::ffff:', '');
 
 export function serve(name: string, tcp: readonly number[], udp: readonly number[], heard: string[]): void {
@@ -41,10 +43,10 @@ export function ask(question: Question): Promise<string> {
   return question.ask === 'tcp' ? askTcp(question) : askUdp(question);
 }
 
-function askTcp({ address, port, from, holdMs = 0, fromPort }: Question): Promise<string> {
+function askTcp({ address, port, from, holdMs = 0, fromPort, patienceMs = PATIENCE_MS }: Question): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect({ host: address, port, localAddress: from, localPort: fromPort });
-    const patience = setTimeout(() => say('nothing'), PATIENCE_MS);
+    const patience = setTimeout(() => say('nothing'), patienceMs);
     const say = (what: string): void => {
       clearTimeout(patience);
       setTimeout(() => socket.destroy(), what === 'nothing' ? 0 : holdMs);
@@ -57,7 +59,7 @@ function askTcp({ address, port, from, holdMs = 0, fromPort }: Question): Promis
   });
 }
 
-function askUdp({ address, port, from, fromPort }: Question): Promise<string> {
+function askUdp({ address, port, from, fromPort, patienceMs = PATIENCE_MS }: Question): Promise<string> {
   return new Promise((resolve) => {
     const socket = createSocket(isIPv6(address) ? 'udp6' : 'udp4');
     const say = (what: string): void => {
@@ -65,7 +67,7 @@ function askUdp({ address, port, from, fromPort }: Question): Promise<string> {
       socket.close();
       resolve(what);
     };
-    const patience = setTimeout(() => say('nothing'), PATIENCE_MS);
+    const patience = setTimeout(() => say('nothing'), patienceMs);
     socket.on('message', (bytes) => say(String(bytes).trim()));
     socket.on('error', (error: NodeJS.ErrnoException) => say(String(error.code)));
     socket.bind({ port: fromPort ?? 0, ...(from === undefined ? {} : { address: from }) }, () =>

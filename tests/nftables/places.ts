@@ -39,12 +39,14 @@ export const router: Asking = {
 
 export class Host implements Asking {
   readonly name: string;
+  readonly #patienceMs: number | undefined;
   readonly #child: ChildProcess;
   readonly #waiting: Map<number, (said: string) => void>;
   #last: number;
 
-  constructor(name: string) {
+  constructor(name: string, patienceMs?: number) {
     this.name = name;
+    this.#patienceMs = patienceMs;
     this.#waiting = new Map();
     this.#last = 0;
     this.#child = spawn('ip', ['netns', 'exec', name, process.execPath, program, name], {
@@ -87,7 +89,7 @@ export class Host implements Asking {
 
   #say(question: Omit<Question, 'id'>): Promise<string> {
     const id = ++this.#last;
-    this.#child.stdin!.write(`${JSON.stringify({ ...question, id })}\n`);
+    this.#child.stdin!.write(`${JSON.stringify({ patienceMs: this.#patienceMs, ...question, id })}\n`);
     return new Promise((resolve) => this.#waiting.set(id, resolve));
   }
 }

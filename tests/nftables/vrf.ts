@@ -14,6 +14,8 @@ import { NetlinkProtocol, openNetlink } from '@vrouter/host/netlink/netlink.ts';
 import type { NatRuleObject, ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { connect, Host, ip, sysctl } from './places.ts';
 
+/** The machine is an emulated one. */
+const PATIENCE_MS = 3000;
 const rows = [
   ['o1', 'u1', '198.51.100', true],
   ['h1', 'i1', '10.0.0', true],
@@ -37,13 +39,13 @@ for (const [name, link, net, isRed] of rows) {
 // One address that each of the two outsides has for itself.
 for (const [name, via, table] of [
   ['o1', '198.51.100.2', 'table 7000'],
-  ['o2', '192.0.2.2', ''],
+  ['o2', '192.0.2.2', 'table main'],
 ] as const) {
   ip(`-n ${name} address add 203.0.113.1/32 dev lo`);
   ip(`route add 203.0.113.1 via ${via} ${table}`);
 }
 const hosts = new Map<string, Host>();
-for (const [name] of rows) hosts.set(name, await new Host(name).start());
+for (const [name] of rows) hosts.set(name, await new Host(name, PATIENCE_MS).start());
 const host = (name: (typeof rows)[number][0]): Host => hosts.get(name)!;
 console.log('hosts are up');
 
