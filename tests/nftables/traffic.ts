@@ -117,6 +117,7 @@ async function probes(): Promise<void> {
     ['router → own address:8080', router.tcp('192.0.2.1', 8080), 'a1 192.0.2.1'],
     ['router → 127.0.0.1:8080', router.tcp('127.0.0.1', 8080), 'a1 172.18.0.1'],
     ['router → own IPv6 address:8080', router.tcp('2001:db8::1', 8080), 'a1 2001:db8::1'],
+    ['router → itself', router.tcp('172.18.0.1', 8888, { from: '172.18.0.1' }), 'router 172.18.0.1'],
     ['same network, direct', a2.tcp('172.18.0.2', 80), 'a1 172.18.0.3'],
     ['internal network → outside', c1.tcp('192.0.2.2', 8080), 'nothing'],
     ['internal network → its gateway', c1.tcp('172.20.0.1', 8888), 'router 172.20.0.2'],
@@ -216,6 +217,10 @@ async function traits(): Promise<void> {
   await done(link('up0', { sourceCheck: 'strict' }));
   assert.equal(await spoof(), '');
   assert.equal(await out.tcp('192.0.2.1', 8080), 'a1 192.0.2.2');
+  assert.equal(await out.tcp('2001:db8::1', 8080), 'a1 2001:db8::2');
+  out.exec('ip neigh flush all');
+  ip('neigh flush all');
+  assert.equal(await out.tcp('2001:db8::1', 8080), 'a1 2001:db8::2');
   await done(link('up0', { sourceCheck: 'loose' }));
   assert.equal(await spoof(), 'hello 172.18.0.99', 'there is a way to it');
   out.exec('ip address add 203.0.113.9/32 dev lo');

@@ -50,6 +50,7 @@ import {
   linkIs,
   published,
   sameLink,
+  source,
 } from './rules.ts';
 
 const LOOPBACK_NET = Uint8Array.of(127);
@@ -74,6 +75,8 @@ const raw: readonly (readonly Expression[])[] = [
   // The kernel itself would drop these, but where route_localnet is on, for published ports on 127.0.0.1.
   [...isFamily(4), network(16, 1, 0), equals(0, LOOPBACK_NET), drop],
   [...isFamily(4), network(12, 1, 0), equals(0, LOOPBACK_NET), drop],
+  // Who asks whether an address is free has none (RFC 4862 section 5.4.2).
+  [...isFamily(6), source(6, 0), equals(0, new Uint8Array(16)), accept],
   [...linkIn(Meta.iifname, 'strict'), fibPresent(Fib.saddr | Fib.iif, 0), equals(0, NO), drop],
   [...linkIn(Meta.iifname, 'loose'), fibPresent(Fib.saddr, 0), equals(0, NO), drop],
 ];
@@ -90,7 +93,7 @@ const dns = [TCP, UDP].map((protocol) => [
   drop,
 ]);
 
-const noVrf: readonly Expression[] = linkIs(Meta.sdifname, '');
+const noVrf: readonly Expression[] = [meta(Meta.sdif, 0), equals(0, numberField(0))];
 
 const forward: readonly (readonly Expression[])[] = [
   [...published, meta(Meta.sdifname, 0), verdictBy(0, 'vrf_published')],
@@ -138,6 +141,8 @@ export const baseChains: readonly ChainSpec[] = [
   base(
     'postrouting',
     { type: 'nat', hook: Hook.postrouting, priority: 100 },
+    // The host speaks to itself.
+    [...linkIs(Meta.oifname, 'lo'), accept],
     [meta(Meta.oifname, 0), verdictBy(0, 'vrf_snat')],
     [goto('snat.default')],
   ),

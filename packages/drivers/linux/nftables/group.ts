@@ -17,13 +17,14 @@ import {
   masquerade,
   meta,
   nat,
+  network,
   notInSet,
   RTN_LOCAL,
   transport,
   verdictBy,
 } from '../netlink/nftables/expression.ts';
 import { SAME_LINK_LABEL } from './base.ts';
-import { linkField, numberField, portField } from './fields.ts';
+import { numberField, portField } from './fields.ts';
 import {
   back,
   type ChainSpec,
@@ -112,8 +113,8 @@ function snat(vrf: string): readonly (readonly Expression[])[] {
     [...published, ...came(vrf), masquerade()],
     ...(isDefault ? families.map(fromLoopback) : []),
     ...families.map((f) => [
-      ...isFamily(f),
       ...outwards(vrf),
+      ...isFamily(f),
       source(f, 0),
       mapTo(0, `host${f}.${vrf}`, 0),
       nat({ type: 'snat', family: nfprotoOf(f), address: 0 }),
@@ -124,19 +125,9 @@ function snat(vrf: string): readonly (readonly Expression[])[] {
 
 /** The host itself has asked for a port that it publishes, by its loopback. */
 function fromLoopback(f: Family): readonly Expression[] {
-  const loopback = LOOPBACK[f];
-  const from =
-    f === 4
-      ? [source(f, 0), mask(0, Uint8Array.of(255, 0, 0, 0)), equals(0, join4(loopback))]
-      : [source(f, 0), equals(0, loopback)];
-  return [...isFamily(f), ...from, meta(Meta.oifname, 0), differs(0, linkField('lo')), ...published, masquerade()];
+  const from = f === 4 ? network(12, 1, 0) : source(f, 0);
+  return [...isFamily(f), from, equals(0, LOOPBACK[f]), ...published, masquerade()];
 }
-
-const join4 = (first: Uint8Array): Uint8Array => {
-  const bytes = new Uint8Array(4);
-  bytes.set(first);
-  return bytes;
-};
 
 /** It leaves by the link by which it came. */
 function came(vrf: string): readonly Expression[] {
@@ -160,13 +151,13 @@ export function sourceChain(vrf: string, f: Family, lengths: ReadonlySet<number>
     .sort((a, b) => b - a)
     .flatMap((bits): readonly (readonly Expression[])[] => {
       const end = `${f}_${bits}.${vrf}`;
-      const network = [...isFamily(f), source(f, 0), ...(bits === addressBits(f) ? [] : [mask(0, netmask(f, bits))])];
-      const leaving = [...network, meta(Meta.oifname, wide(f))];
+      const prefix = [...isFamily(f), source(f, 0), ...(bits === addressBits(f) ? [] : [mask(0, netmask(f, bits))])];
+      const leaving = [...prefix, meta(Meta.oifname, wide(f))];
       return [
         [...leaving, inSet(0, `leave${end}`), masquerade()],
         [...leaving, verdictBy(0, `leavepool${end}`)],
-        [...network, inSet(0, `any${end}`), ...outwards(vrf), masquerade()],
-        [...outwards(vrf), ...network, verdictBy(0, `anypool${end}`)],
+        [...prefix, inSet(0, `any${end}`), ...outwards(vrf), masquerade()],
+        [...outwards(vrf), ...prefix, verdictBy(0, `anypool${end}`)],
       ];
     });
   return chain(`source${f}.${vrf}`, ...rules);

@@ -20,7 +20,8 @@ export const Meta = {
   nfproto: 15,
   l4proto: 16,
   iifkind: 26,
-  /** The port of a VRF by which a packet came; its `iifname` is the VRF's once the stack has seen that. */
+  /** The port of a VRF (its number, its name) by which a packet came; its `iifname` is the VRF's once the stack has seen that. */
+  sdif: 33,
   sdifname: 34,
 } as const;
 
