@@ -13,8 +13,10 @@ const SOCK_RAW = 3;
 const SOCK_NONBLOCK = 0o4000;
 const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
+const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
 const SO_ATTACH_FILTER = 26;
+const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
 /** linux/bpf_common.h, linux/filter.h: load a word, skip where it is equal, return. */
 const BPF_LD_W_ABS = 0x20;
@@ -56,6 +58,8 @@ export interface NetlinkOptions {
   readonly groups?: readonly number[];
   /** News of what was asked for by the socket of this number are left out, before they take room in the queue. */
   readonly deafTo?: number;
+  /** Of the longest datagram that is sent; what the system gives when nothing is said, mostly 200 KiB. */
+  readonly sendBytes?: number;
 }
 
 /** What came was more than the queue holds, and some is lost: look at all there is. */
@@ -208,6 +212,9 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
     const program = passOver(options.deafTo, addresses);
     calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, addresses.of(program.header), program.header.byteLength);
   }
+  // The kernel doubles it, for what it keeps beside the bytes.
+  const { sendBytes } = options;
+  if (sendBytes !== undefined && !set(SOL_SOCKET, SO_SNDBUFFORCE, sendBytes)) set(SOL_SOCKET, SO_SNDBUF, sendBytes);
   for (const group of options.groups ?? [])
     if (!set(SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, group)) {
       calls.close(fd);

@@ -12,7 +12,7 @@ export interface Message {
   readonly type: number;
   readonly flags: number;
   readonly sequence: number;
-  /** Of news: the port of the socket by which it was asked for; 0: the kernel itself. */
+  /** Number of the socket that is answered, or whose doing it is; 0 is the kernel's own. */
   readonly port: number;
   /** Where the body begins and the message ends. */
   readonly body: number;

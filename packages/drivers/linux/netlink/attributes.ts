@@ -75,6 +75,15 @@ export class Attributes {
     return this.lengthOf(type) >= 4 ? this.#view.getUint32(this.#at[type]!, true) : null;
   }
 
+  be32(type: number): number | null {
+    return this.lengthOf(type) >= 4 ? this.#view.getUint32(this.#at[type]!, false) : null;
+  }
+
+  /** Exact up to 2^53. */
+  be64(type: number): number | null {
+    return this.lengthOf(type) >= 8 ? Number(this.#view.getBigUint64(this.#at[type]!, false)) : null;
+  }
+
   /** Exact up to 2^53. */
   u64(type: number): number | null {
     return this.lengthOf(type) >= 8 ? Number(this.#view.getBigUint64(this.#at[type]!, true)) : null;

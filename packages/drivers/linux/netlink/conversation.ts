@@ -3,7 +3,7 @@ import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type Message, type Refusal, verdictOf } from './answers.ts';
 import { MessageFlag } from './message.ts';
 import { refusalProblem } from './refusal.ts';
-import { missingAnswer, type NetlinkSocket, Requests } from './requests.ts';
+import { missingAnswer, type NetlinkSocket, type Refused, Requests } from './requests.ts';
 
 /** A dump that is interrupted this often is of a kernel that somebody changes all the time. */
 const DUMP_TRIES = 10;
@@ -34,6 +34,32 @@ export class Conversation {
         if (next < requests.length) await this.#pause();
       }
       return verdicts;
+    });
+  }
+
+  /** The kernel's number of the socket; 0 before it has answered anything. */
+  get port(): number {
+    return this.#requests.port;
+  }
+
+  /** All of them or none; see `Requests.transact`. */
+  transact(begin: Uint8Array, requests: readonly Uint8Array[], end: Uint8Array): Promise<Refused[]> {
+    return this.#alone(async () => this.#requests.transact(begin, requests, end));
+  }
+
+  /** Asks for some things by one request. Throws ProblemError when one of them is missing. */
+  getAll<T>(request: Uint8Array, what: string, read: Read<T>): Promise<T[]> {
+    return this.#alone(async () => {
+      const sequence = this.#requests.send(request, MessageFlag.ack);
+      const found: T[] = [];
+      for (const message of this.#requests.answersTo(sequence, 1)) {
+        const verdict = verdictOf(message);
+        if (verdict === null) return found;
+        if (verdict !== undefined) throw new ProblemError(refusalProblem(verdict, what));
+        const row = read(message);
+        if (row !== null) found.push(row);
+      }
+      throw missingAnswer();
     });
   }
 

@@ -119,6 +119,13 @@ export class MessageWriter {
     return this;
   }
 
+  /** In network order, as all numbers of netfilter are. */
+  attributeBe32(type: number, value: number): this {
+    const at = this.#head(type, 4);
+    this.#view.setUint32(at, value, false);
+    return this;
+  }
+
   /** Names end with a zero byte (NLA_NUL_STRING). */
   attributeName(type: number, name: string): this {
     const bytes = new TextEncoder().encode(name);

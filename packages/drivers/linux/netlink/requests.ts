@@ -15,6 +15,12 @@ export interface NetlinkSocket {
   receive(): Uint8Array | null;
 }
 
+/** One of many requests that are done together or not at all. */
+export interface Refused {
+  readonly index: number;
+  readonly refusal: Refusal;
+}
+
 /** In one datagram: the socket's send buffer must hold it, and its receive buffer what may be said of each. */
 const BATCH_BYTES = 60 * 1024;
 const BATCH_MESSAGES = 500;
@@ -24,12 +30,19 @@ export class Requests {
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
   #sequence: number;
+  #port: number;
 
   constructor(socket: NetlinkSocket) {
     this.#socket = socket;
     this.#bytes = new Uint8Array(BATCH_BYTES);
     this.#view = new DataView(this.#bytes.buffer);
     this.#sequence = 0;
+    this.#port = 0;
+  }
+
+  /** The kernel's number of the socket; 0 before it has answered anything. */
+  get port(): number {
+    return this.#port;
   }
 
   /**
@@ -72,6 +85,41 @@ export class Requests {
     return verdicts[0]!;
   }
 
+  /**
+   * All of the requests or none, between the two messages that begin and end them, in one datagram (nfnetlink.c of the kernel). Returns what
+   * the kernel has against them, with the index of the request (-1: against all of them), empty when all are done. Throws ProblemError
+   * `plane.failed` when answers are missing.
+   */
+  transact(begin: Uint8Array, requests: readonly Uint8Array[], end: Uint8Array): Refused[] {
+    if (requests.length === 0) return [];
+    const all = [begin, ...requests, end];
+    const bytes = new Uint8Array(all.reduce((sum, one) => sum + one.length, 0));
+    const view = new DataView(bytes.buffer);
+    const first = (this.#sequence + 1) >>> 0;
+    let at = 0;
+    for (const [i, one] of all.entries()) {
+      bytes.set(one, at);
+      view.setUint32(at + 8, (first + i) >>> 0, true);
+      // Older kernels do not answer the end itself (Linux 6.10), so the last one before it is asked.
+      if (i === requests.length) view.setUint16(at + 6, view.getUint16(at + 6, true) | MessageFlag.ack, true);
+      at += one.length;
+    }
+    this.#sequence = (first + all.length - 1) >>> 0;
+    this.#socket.send(bytes);
+    const refused: Refused[] = [];
+    let answered = false;
+    // The last may be called done after all of them were refused, so everything is read.
+    for (const message of this.answersTo(first, all.length)) {
+      const verdict = verdictOf(message);
+      if (verdict === undefined) continue;
+      answered = true;
+      const index = ((message.sequence - first) >>> 0) - 1;
+      if (verdict !== null) refused.push({ index: index < requests.length ? index : -1, refusal: verdict });
+    }
+    if (!answered) throw missingAnswer();
+    return refused;
+  }
+
   /** Sends one request with these flags, and returns its sequence number. */
   send(request: Uint8Array, flags: number): number {
     this.#put(request, 0);
@@ -83,7 +131,11 @@ export class Requests {
   /** What is said to `count` requests from that number on, as far as it has come; what was said to earlier ones is passed over. */
   *answersTo(first: number, count: number): Generator<Message> {
     for (let datagram = this.#socket.receive(); datagram !== null; datagram = this.#socket.receive())
-      for (const message of messagesOf(datagram)) if ((message.sequence - first) >>> 0 < count) yield message;
+      for (const message of messagesOf(datagram))
+        if ((message.sequence - first) >>> 0 < count) {
+          this.#port = message.port;
+          yield message;
+        }
   }
 
   /** What has been said may have been a key. */

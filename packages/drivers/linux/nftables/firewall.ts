@@ -1,0 +1,326 @@
+/**
+ * What the kernel's nftables do for us: published ports, masquerades, floating addresses, isolation of links, MSS clamps and source checks.
+ * One table, `inet vrouter`, whose rules are there once; an object is some elements of its sets, so that the thousandth costs what the first
+ * did. Each change is one transaction. Tables of others are never touched. First read README.md.
+ */
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type NatRuleObject, type ObjectKey, type Observed, objectKey } from '@vrouter/intent/model/objects.ts';
+import type { Conversation } from '../netlink/conversation.ts';
+import { beginBatch, endBatch } from '../netlink/nftables/batch.ts';
+import { readNews } from '../netlink/nftables/news.ts';
+import { Errno, refusalProblem } from '../netlink/refusal.ts';
+import type { NetlinkSocket, Refused } from '../netlink/requests.ts';
+import { cellId, type FirewallObject, type LinkTraits, linkCells, objectCells, type Wanted } from './cells.ts';
+import { type Counts, countsOfAll, countsOfSome, learnedOf } from './counts.ts';
+import { generationOf, loadState, poolNameOf } from './load.ts';
+import { readObject, readTraits } from './objects.ts';
+import { planChanges, settle } from './plan.ts';
+import { cutFlows, natSessions, type Session } from './sessions.ts';
+import { TABLE } from './shape.ts';
+import type { TableState } from './state.ts';
+
+export type FirewallStep =
+  /** Make it so, whatever stands under its key. */
+  | { readonly op: 'set'; readonly object: FirewallObject }
+  | { readonly op: 'delete'; readonly object: FirewallObject }
+  /** What is asked of a link, which need not be there; null: nothing any more. */
+  | { readonly op: 'link'; readonly name: string; readonly traits: LinkTraits | null };
+
+export interface FirewallSeen {
+  readonly objects: readonly Observed<FirewallObject>[];
+  readonly links: ReadonlyMap<string, LinkTraits>;
+}
+
+/** Somebody else changed something in between this often: it is too busy. */
+const TRIES = 10;
+const NO_CHANGES = new Map<string, null>();
+
+export class Firewall {
+  readonly #kernel: Conversation;
+  readonly #news: NetlinkSocket | null;
+  #state: TableState | null;
+  #busy: Promise<unknown>;
+
+  /**
+   * `kernel`: a socket of NETLINK_NETFILTER that can send a few megabytes at once. `news`: another one, in the group NFNLGRP_NFTABLES;
+   * without it the table is read again whenever anybody changed any table.
+   */
+  constructor(kernel: Conversation, news: NetlinkSocket | null = null) {
+    this.#kernel = kernel;
+    this.#news = news;
+    this.#state = null;
+    this.#busy = Promise.resolve();
+  }
+
+  /**
+   * Does all of them at once, as one transaction; what the kernel or the others have against one is told in its place, null for done, and
+   * holds back no other. Rejects with ProblemError `plane.failed` when nobody knows what was done, and `object.exists` when somebody else
+   * has a table of our name.
+   */
+  apply(steps: readonly FirewallStep[]): Promise<(Problem | null)[]> {
+    return this.#alone(async () => {
+      const problems: (Problem | null)[] = steps.map(() => null);
+      const wanted = steps.map((step, i) => {
+        const result = wantedOf(step);
+        if (result instanceof ProblemError) problems[i] = result.problem;
+        return result instanceof ProblemError ? null : result;
+      });
+      await this.#applySome(
+        steps
+          .map((step, i) => ({ index: i, owner: ownerOf(step), wanted: wanted[i]! }))
+          .filter(({ index }) => problems[index] === null),
+        problems,
+      );
+      return problems;
+    });
+  }
+
+  /** All there is, read from the kernel where somebody else may have changed it. Throws ProblemError. */
+  observe(): Promise<FirewallSeen> {
+    return this.#alone(async () => {
+      const state = await this.#fresh();
+      const counts = state.exists ? await countsOfAll(this.#kernel, state) : new Map();
+      const objects: Observed<FirewallObject>[] = [];
+      const links = new Map<string, LinkTraits>();
+      for (const owner of state.owners.keys()) {
+        if (owner.startsWith('link/')) {
+          const traits = traitsOf(state, owner);
+          if (traits !== null) links.set(owner.slice('link/'.length), traits);
+        } else objects.push(...observedOf(state, owner, counts));
+      }
+      return { objects, links };
+    });
+  }
+
+  /** Those of the objects that are there. */
+  observeKeys(keys: readonly ObjectKey[]): Promise<Observed<FirewallObject>[]> {
+    return this.#alone(async () => {
+      const state = await this.#fresh();
+      const counts = await countsOfSome(this.#kernel, state, keys);
+      return keys.flatMap((key) => observedOf(state, key, counts));
+    });
+  }
+
+  /** What is asked of those of the links of which something is. */
+  observeLinks(names: readonly string[]): Promise<ReadonlyMap<string, LinkTraits>> {
+    return this.#alone(async () => {
+      const state = await this.#fresh();
+      const rows = names.map((name) => [name, traitsOf(state, `link/${name}`)] as const);
+      return new Map(rows.filter((row): row is [string, LinkTraits] => row[1] !== null));
+    });
+  }
+
+  /**
+   * Ends the flows that came in by a published port or a floating address that was as the rule says, and no others; those of a rule that is
+   * gone or changed live on otherwise. Returns how many. Throws ProblemError.
+   */
+  cut(rule: NatRuleObject): Promise<number> {
+    return cutFlows(this.#kernel, rule);
+  }
+
+  /** Flows whose addresses are translated, by anybody on this host. Throws ProblemError. */
+  sessions(limit: number): Promise<readonly Session[]> {
+    return natSessions(this.#kernel, limit);
+  }
+
+  async #applySome(steps: readonly Prepared[], problems: (Problem | null)[]): Promise<void> {
+    let left = steps;
+    for (let tries = 0; left.length > 0; tries++) {
+      if (tries > TRIES + steps.length) throw tooBusy();
+      const state = await this.#fresh(tries > 0);
+      left = this.#withoutClashes(state, left, problems);
+      const changes = new Map(left.map(({ owner, wanted }) => [owner, wanted]));
+      const planned = planChanges(state, changes);
+      const messages = planned.map(({ message }) => message);
+      const refused = await this.#transact(state.generation, messages);
+      if (refused.length === 0) {
+        settle(state, changes);
+        if (messages.length > 0) state.generation = nextGeneration(state.generation);
+        return;
+      }
+      // Somebody was faster: what he did is looked at.
+      if (refused.some(({ refusal }) => refusal.errno === Errno.ERESTART)) continue;
+      this.#state = null;
+      const blamed = new Map<string, Problem>();
+      for (const { index, refusal } of refused) {
+        const owner = planned[index]?.owner ?? null;
+        if (owner !== null && !blamed.has(owner)) blamed.set(owner, refusalProblem(refusal, `nftables: ${owner}`));
+      }
+      const known = left.filter(({ owner }) => blamed.has(owner));
+      for (const { index, owner } of known) problems[index] = blamed.get(owner)!;
+      if (known.length > 0) left = left.filter(({ owner }) => !blamed.has(owner));
+      else if (left.length === 1) {
+        problems[left[0]!.index] = refusalProblem(refused[0]!.refusal, `nftables: ${left[0]!.owner}`);
+        return;
+      } else {
+        // Whose fault it is, the kernel does not say.
+        const half = left.length >> 1;
+        await this.#applySome(left.slice(0, half), problems);
+        await this.#applySome(left.slice(half), problems);
+        return;
+      }
+    }
+  }
+
+  async #transact(generation: number, messages: readonly Uint8Array[]): Promise<readonly Refused[]> {
+    try {
+      return await this.#kernel.transact(beginBatch(generation), messages, endBatch());
+    } catch (thrown) {
+      // Nobody knows what was done.
+      this.#state = null;
+      throw thrown;
+    }
+  }
+
+  /** Those that can be done together with the others; of two that want the same element the first has it. */
+  #withoutClashes(state: TableState, steps: readonly Prepared[], problems: (Problem | null)[]): readonly Prepared[] {
+    let left = steps;
+    for (;;) {
+      const changes = new Map(left.map(({ owner, wanted }) => [owner, wanted]));
+      const refused = clashes(state, changes);
+      if (refused.size === 0) return left;
+      for (const { index, owner } of left) problems[index] = refused.get(owner) ?? problems[index]!;
+      left = left.filter(({ owner }) => !refused.has(owner));
+    }
+  }
+
+  /** The state, known to be the kernel's now; `sure` leaves the check to the next transaction. */
+  async #fresh(check = true): Promise<TableState> {
+    if (this.#state !== null && !check) return this.#state;
+    if (this.#state !== null) {
+      const generation = await generationOf(this.#kernel);
+      if (generation === this.#state.generation) return this.#state;
+      if (this.#othersOnly(generation)) {
+        this.#state.generation = generation;
+        return this.#state;
+      }
+    }
+    // What news there are is in what is read now; if that fails, nothing is known.
+    this.#state = null;
+    this.#othersOnly(0);
+    this.#state = await this.#load();
+    return this.#state;
+  }
+
+  /** Rules are nobody's object, so nobody asks for them again: where somebody has been at them, they are mended at once. */
+  async #load(): Promise<TableState> {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const state = await loadState(this.#kernel);
+      if (!state.exists || state.whole) return state;
+      const messages = planChanges(state, NO_CHANGES).map(({ message }) => message);
+      const [refused] = await this.#transact(state.generation, messages);
+      if (refused === undefined) {
+        settle(state, NO_CHANGES);
+        state.generation = nextGeneration(state.generation);
+        return state;
+      }
+      if (refused.refusal.errno !== Errno.ERESTART)
+        throw new ProblemError(refusalProblem(refused.refusal, `nftables: the table ${TABLE}`));
+    }
+    throw tooBusy();
+  }
+
+  /** Whether all that has been changed, up to a generation, was in tables of others. */
+  #othersOnly(generation: number): boolean {
+    if (this.#news === null) return false;
+    let only = true;
+    let told: number | null = null;
+    try {
+      for (let datagram = this.#news.receive(); datagram !== null; datagram = this.#news.receive()) {
+        const news = readNews(datagram, TABLE);
+        told = news.generation ?? told;
+        for (const port of news.touchedBy) if (port !== this.#kernel.port) only = false;
+      }
+    } catch {
+      // Some news are lost.
+      return false;
+    }
+    // A change has its number a moment before it is told.
+    return only && told === generation;
+  }
+
+  #alone<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#busy.then(work);
+    this.#busy = turn.catch(() => {});
+    return turn;
+  }
+}
+
+interface Prepared {
+  readonly index: number;
+  readonly owner: string;
+  readonly wanted: Wanted | null;
+}
+
+function ownerOf(step: FirewallStep): string {
+  return step.op === 'link' ? `link/${step.name}` : objectKey(step.object);
+}
+
+function wantedOf(step: FirewallStep): Wanted | null | ProblemError {
+  if (step.op === 'delete') return null;
+  if (step.op === 'link') return step.traits && linkCells(step.name, step.traits);
+  const wanted = objectCells(step.object);
+  return wanted.ok ? wanted.value : new ProblemError(wanted.error);
+}
+
+/** Owners that cannot be as they are wanted: an element is another's, a pool is not there, or is still in use. */
+function clashes(state: TableState, changes: ReadonlyMap<string, Wanted | null>): Map<string, Problem> {
+  const refused = new Map<string, Problem>();
+  const claims = new Map<string, string>();
+  const pools = new Set<string>();
+  for (const wanted of changes.values()) if (wanted?.pool) pools.add(wanted.pool.id);
+  for (const [owner, wanted] of changes) {
+    if (wanted === null) {
+      const user = poolUser(state, changes, owner);
+      if (user !== null) refused.set(owner, problem('object.dependency', `${owner} is in use by ${user}`));
+      continue;
+    }
+    if (wanted.uses !== null && !pools.has(wanted.uses) && !poolStays(state, changes, wanted.uses))
+      refused.set(owner, problem('object.dependency', `${owner}: there is no such pool`, 'to.pool'));
+    for (const { set, key } of wanted.cells) {
+      const id = cellId(set, key);
+      const holder = claims.get(id) ?? state.holderOf(id);
+      const isFree = holder === undefined || holder === owner || (!claims.has(id) && changes.has(holder));
+      if (!isFree) refused.set(owner, problem('object.exists', `${owner} wants what ${holder} has`, 'match'));
+      else claims.set(id, owner);
+    }
+  }
+  return refused;
+}
+
+function poolStays(state: TableState, changes: ReadonlyMap<string, Wanted | null>, id: string): boolean {
+  const pool = state.structure.pools.get(id);
+  return pool !== undefined && changes.get(`natPool/${pool.name}`) !== null;
+}
+
+/** Who uses a pool that is to go, after all changes; null: nobody, or it is no pool. */
+function poolUser(state: TableState, changes: ReadonlyMap<string, Wanted | null>, owner: string): string | null {
+  if (!owner.startsWith('natPool/')) return null;
+  for (const [id, { name }] of state.structure.pools) {
+    if (owner !== `natPool/${name}`) continue;
+    for (const user of state.poolUsers(id)) if (!changes.has(user)) return user;
+    for (const [user, wanted] of changes) if (wanted?.uses === id) return user;
+  }
+  return null;
+}
+
+function observedOf(state: TableState, owner: string, counts: ReadonlyMap<string, Counts>): Observed<FirewallObject>[] {
+  const held = state.owners.get(owner);
+  if (held === undefined || state.damaged.has(owner)) return [];
+  const object = readObject(owner, [...held.cells.values()], poolNameOf(state));
+  return object === null ? [] : [{ key: objectKey(object), object, learned: learnedOf(object, counts.get(owner)) }];
+}
+
+function traitsOf(state: TableState, owner: string): LinkTraits | null {
+  const held = state.owners.get(owner);
+  return held === undefined || state.damaged.has(owner) ? null : readTraits([...held.cells.values()]);
+}
+
+/** It goes round past 32 bits, and is never 0. */
+function nextGeneration(generation: number): number {
+  return generation === 0xffff_ffff ? 1 : generation + 1;
+}
+
+function tooBusy(): ProblemError {
+  return new ProblemError(problem('plane.failed', 'nftables: somebody changes the rules faster than we can'));
+}

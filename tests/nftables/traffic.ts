@@ -1,0 +1,284 @@
+/**
+ * What our table of nftables makes of real traffic: the probes of a router for containers, in both families. A program for namespaces of its
+ * own; says `ok` at the end, any failure is an exit code and a stack.
+ */
+import assert from 'node:assert/strict';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
+import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
+import { Firewall, type FirewallStep } from '@vrouter/drivers/linux/nftables/firewall.ts';
+import { NetlinkProtocol, openNetlink } from '@vrouter/host/netlink/netlink.ts';
+import type { NatRuleObject, ObjectKey } from '@vrouter/intent/model/objects.ts';
+import { serve } from './host.ts';
+import { ip, makePlaces, router, run } from './places.ts';
+
+const FOREIGN = `table ip theirs {
+  set some { type ipv4_addr; elements = { 10.9.9.9, 10.9.9.10 } }
+  chain forward { type filter hook forward priority 10; policy accept; ip saddr @some counter drop;
+}
+}
+table inet theirs { chain input { type filter hook input priority 5; policy accept; tcp dport 4711 reject comment "theirs"
+}
+}
+`;
+run('nft -f -', FOREIGN);
+const foreign = (): string => run('nft list table ip theirs') + run('nft list table inet theirs');
+const foreignBefore = foreign();
+
+const places = await makePlaces();
+const { out, a1, a2, b1, c1 } = places;
+const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const socket = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: 16 << 20 });
+const news = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
+const firewall = new Firewall(new Conversation(socket, pause), news);
+serve('router', [8888], [53], []);
+await sleep(50);
+
+async function done(...steps: readonly FirewallStep[]): Promise<void> {
+  assert.deepEqual(
+    await firewall.apply(steps),
+    steps.map(() => null),
+  );
+}
+const set = (object: Extract<FirewallStep, { op: 'set' }>['object']): FirewallStep => ({ op: 'set', object });
+const gone = (object: Extract<FirewallStep, { op: 'set' }>['object']): FirewallStep => ({ op: 'delete', object });
+const isolation = (link: string, internal = false): FirewallStep => set({ kind: 'isolation', link, internal });
+const link = (name: string, more = {}): FirewallStep => ({
+  op: 'link',
+  name,
+  traits: { vrf: 'default', mssClamp: false, sourceCheck: 'off', ...more },
+});
+
+type Destination = Extract<NatRuleObject['match'], { type: 'destination' }>;
+function port(
+  outside: number,
+  inside: string,
+  to: number,
+  more: Partial<Destination> & { hairpin?: boolean } = {},
+): NatRuleObject {
+  const { hairpin = true, ...match } = more;
+  const { address = null, protocol = 'tcp', ports = [outside, outside] } = match;
+  return {
+    kind: 'natRule',
+    name: `port/default/${address ?? '*'}/${protocol}/${outside}/${inside.includes(':') ? 6 : 4}`,
+    vrf: 'default',
+    match: { type: 'destination', address, protocol, ports },
+    to: { type: 'inside', address: inside, port: to },
+    hairpin,
+  };
+}
+const masquerade = (prefix: string, leaving: readonly string[] | null = null, pool?: string): NatRuleObject => ({
+  kind: 'natRule',
+  name: `masquerade/default/${prefix}`,
+  vrf: 'default',
+  match: { type: 'source', prefix, leaving },
+  to: pool === undefined ? { type: 'egress' } : { type: 'pool', pool },
+  hairpin: true,
+});
+
+async function probes(): Promise<void> {
+  await done(
+    ...['bra', 'brb', 'brc', 'up0'].map((name) => link(name)),
+    isolation('bra'),
+    isolation('brb'),
+    isolation('brc', true),
+    ...['172.18.0.0/16', '172.19.0.0/16', 'fd18::/64', 'fd19::/64'].map((prefix) => set(masquerade(prefix))),
+    set(port(8080, '172.18.0.2', 80)),
+    set(port(8080, 'fd18::2', 80)),
+    set(port(8081, '172.18.0.2', 9999, { address: '192.0.2.1' })),
+    set(port(8082, '172.18.0.2', 80, { hairpin: false })),
+    set(port(5300, '172.18.0.2', 80, { protocol: 'udp' })),
+    set(port(7000, '172.18.0.2', 9998, { ports: [7000, 7001] })),
+  );
+  const rows: readonly (readonly [string, string | Promise<string>, string])[] = [
+    ['outside → router:8080', out.tcp('192.0.2.1', 8080), 'a1 192.0.2.2'],
+    ['the same, IPv6', out.tcp('2001:db8::1', 8080), 'a1 2001:db8::2'],
+    ['outside → router:8081, of one address', out.tcp('192.0.2.1', 8081), 'a1 192.0.2.2'],
+    ['outside → another address of the router:8081', out.tcp('172.18.0.1', 8081), 'refused'],
+    ['outside → router:5300/udp', out.udp('192.0.2.1', 5300), 'a1 192.0.2.2'],
+    ['outside → router:7001 of a range', out.tcp('192.0.2.1', 7001), 'a1 192.0.2.2'],
+    ['outside → container:9999, unpublished', out.tcp('172.18.0.2', 9999), 'nothing'],
+    ['the same, IPv6', out.tcp('fd18::2', 9999), 'nothing'],
+    ['neighbour → router:8080', a2.tcp('172.18.0.1', 8080), 'a1 172.18.0.1'],
+    ['the same by the outer address', a2.tcp('192.0.2.1', 8080), 'a1 172.18.0.1'],
+    ['the same, IPv6', a2.tcp('2001:db8::1', 8080), 'a1 fd18::1'],
+    ['container → router:8080, itself', a1.tcp('192.0.2.1', 8080), 'a1 172.18.0.1'],
+    ['neighbour → a port that is not for the inside', a2.tcp('192.0.2.1', 8082), 'nothing'],
+    ['which is open to the outside', out.tcp('192.0.2.1', 8082), 'a1 192.0.2.2'],
+    ['and to other networks', b1.tcp('192.0.2.1', 8082), 'a1 172.19.0.2'],
+    ['container → remote server:8080', a1.tcp('192.0.2.2', 8080), 'out 192.0.2.1'],
+    ['the same, IPv6', a1.tcp('2001:db8::2', 8080), 'out 2001:db8::1'],
+    ['other network → container:80', b1.tcp('172.18.0.2', 80), 'nothing'],
+    ['other network → container:9999', b1.tcp('172.18.0.2', 9999), 'nothing'],
+    ['the same, IPv6', b1.tcp('fd18::2', 80), 'nothing'],
+    ['other network → router:8080', b1.tcp('192.0.2.1', 8080), 'a1 172.19.0.2'],
+    ['other network → its own gateway:8080', b1.tcp('172.19.0.1', 8080), 'a1 172.19.0.2'],
+    ['the same, IPv6', b1.tcp('fd19::1', 8080), 'a1 fd19::2'],
+    ['router → own address:8080', router.tcp('192.0.2.1', 8080), 'a1 192.0.2.1'],
+    ['router → 127.0.0.1:8080', router.tcp('127.0.0.1', 8080), 'a1 172.18.0.1'],
+    ['router → own IPv6 address:8080', router.tcp('2001:db8::1', 8080), 'a1 2001:db8::1'],
+    ['router → itself', router.tcp('172.18.0.1', 8888, { from: '172.18.0.1' }), 'router 172.18.0.1'],
+    ['same network, direct', a2.tcp('172.18.0.2', 80), 'a1 172.18.0.3'],
+    ['internal network → outside', c1.tcp('192.0.2.2', 8080), 'nothing'],
+    ['internal network → its gateway', c1.tcp('172.20.0.1', 8888), 'router 172.20.0.2'],
+    ['internal network → a published port of another', c1.tcp('172.20.0.1', 8080), 'nothing'],
+    ['outside → internal network', out.tcp('172.20.0.2', 80), 'nothing'],
+    ['container → DNS of its gateway', b1.udp('172.19.0.1', 53), 'router 172.19.0.2'],
+    ['container → DNS of another gateway', b1.udp('172.18.0.1', 53), 'nothing'],
+    ['the same, IPv6', b1.udp('fd18::1', 53), 'nothing'],
+    ['container → DNS outside', b1.udp('192.0.2.2', 53), 'out 192.0.2.1'],
+    ['outside → 127.0.0.1 of the router', loopback(), 'nothing'],
+  ];
+  const told = await Promise.all(rows.map(async ([title, said]) => `${title}: ${await said}`));
+  assert.deepEqual(
+    told,
+    rows.map(([title, , wanted]) => `${title}: ${wanted}`),
+  );
+}
+
+/** A neighbour sends 127.0.0.9 to us by its cable; our links take such addresses (route_localnet). */
+const loopback = (): Promise<string> => a2.tcp('127.0.0.9', 8888, { from: '172.18.0.3' });
+
+async function withoutUs(): Promise<void> {
+  for (const name of ['all', 'eth0']) a2.exec(`sysctl -qw net.ipv4.conf.${name}.route_localnet=1`);
+  a2.exec('ip route add 127.0.0.9 via 172.18.0.1 dev eth0 table 99');
+  a2.exec('ip rule add pref 10 to 127.0.0.9 lookup 99');
+  a2.exec('ip rule add pref 20 lookup local');
+  a2.exec('ip rule del pref 0');
+  assert.equal(await loopback(), 'router 172.18.0.3', 'without us the loopback is open to the cable');
+}
+
+async function addresses(): Promise<void> {
+  for (const address of ['10', '11', '20']) ip(`address add 192.0.2.${address}/24 dev up0`);
+  const pool = {
+    kind: 'natPool',
+    name: 'few',
+    addresses: ['192.0.2.10', '192.0.2.11'],
+    ports: [20_000, 20_999],
+  } as const;
+  const floating = (hairpin: boolean): NatRuleObject => ({
+    kind: 'natRule',
+    name: 'floating/default/192.0.2.20',
+    vrf: 'default',
+    match: { type: 'address', address: '192.0.2.20' },
+    to: { type: 'host', address: '172.18.0.3' },
+    hairpin,
+  });
+  const pooled = masquerade('172.18.0.2/32', ['up0'], 'few');
+  await done(set(pool), set(pooled), set(floating(true)));
+  const seen = new Set<string>();
+  for (let i = 0; i < 5; i++) seen.add(await a1.tcp('192.0.2.2', 80));
+  assert.equal(seen.size, 1, 'a host has one address of its pool');
+  assert.match([...seen][0]!, /^out 192\.0\.2\.1[01]$/);
+  const [session] = (await firewall.sessions(1000)).filter(({ fromBecomes }) => /\.1[01]$/.test(fromBecomes.address));
+  assert.ok(session!.fromBecomes.port >= 20_000 && session!.fromBecomes.port < 21_000);
+  assert.equal(await a2.tcp('192.0.2.2', 80), 'out 192.0.2.20', 'out by its own address, before any masquerade');
+  assert.equal(await out.tcp('192.0.2.20', 80), 'a2 192.0.2.2');
+  assert.equal(await out.tcp('192.0.2.20', 8080), 'a1 192.0.2.2', 'published ports go before');
+  assert.equal(await a1.tcp('192.0.2.20', 80), 'a2 172.18.0.1');
+  assert.equal(await b1.tcp('192.0.2.20', 9999), 'a2 172.19.0.2');
+  await done(set(floating(false)));
+  assert.equal(await a1.tcp('192.0.2.20', 80), 'nothing');
+  // A masquerade for chosen links, and a longer prefix before a shorter.
+  await done(gone(pooled), gone(pool), gone(floating(true)), set(masquerade('172.18.0.0/24', ['brb', 'brc'])));
+  assert.equal(await a1.tcp('192.0.2.2', 80), 'out 192.0.2.1');
+  const everywhere = masquerade('172.19.0.0/16', ['up0', 'bra']);
+  await done(set(everywhere));
+  assert.equal(await b1.tcp('192.0.2.1', 8080), 'a1 172.18.0.1', 'where it is asked for, also between networks');
+  await done(set(masquerade('172.19.0.0/16')), gone(masquerade('172.18.0.0/24')));
+  for (const address of ['10', '11', '20']) ip(`address del 192.0.2.${address}/24 dev up0`);
+}
+
+async function traits(): Promise<void> {
+  out.exec('ip route add 172.18.0.99 dev lo');
+  ip('link set up0 mtu 1300');
+  const mss = async (): Promise<number> => {
+    const asked = a1.tcp('192.0.2.2', 80, { holdMs: 400 });
+    await sleep(100);
+    const told = out.exec('ss -Htin sport = :80');
+    await asked;
+    await sleep(400);
+    return Number(/mss:(\d+)/.exec(told)?.[1]);
+  };
+  const before = await mss();
+  await done(link('up0', { mssClamp: true }));
+  const after = await mss();
+  assert.ok(before > 1260 && after <= 1260 && after > 1100, `${before} then ${after}`);
+  ip('link set up0 mtu 1500');
+  // Somebody outside calls himself a container: nobody answers, but is it heard?
+  out.exec('ip address add 172.18.0.99/32 dev lo');
+  const spoof = async (): Promise<string> => {
+    await a1.heard();
+    await out.udp('192.0.2.1', 5300, { from: '172.18.0.99' });
+    return a1.heard();
+  };
+  await done(link('up0'), set(masquerade('172.18.0.0/16')));
+  assert.equal(await spoof(), 'hello 172.18.0.99');
+  await done(link('up0', { sourceCheck: 'strict' }));
+  assert.equal(await spoof(), '');
+  assert.equal(await out.tcp('192.0.2.1', 8080), 'a1 192.0.2.2');
+  assert.equal(await out.tcp('2001:db8::1', 8080), 'a1 2001:db8::2');
+  out.exec('ip neigh flush all');
+  ip('neigh flush all');
+  assert.equal(await out.tcp('2001:db8::1', 8080), 'a1 2001:db8::2');
+  await done(link('up0', { sourceCheck: 'loose' }));
+  assert.equal(await spoof(), 'hello 172.18.0.99', 'there is a way to it');
+  out.exec('ip address add 203.0.113.9/32 dev lo');
+  await a1.heard();
+  await out.udp('192.0.2.1', 5300, { from: '203.0.113.9' });
+  assert.equal(await a1.heard(), '', 'there is none');
+  await done(link('up0'));
+}
+
+async function counts(): Promise<void> {
+  const rule = port(8090, '172.18.0.2', 80);
+  await done(set(rule));
+  assert.equal(await out.tcp('192.0.2.1', 8090), 'a1 192.0.2.2');
+  await sleep(50);
+  const [seen] = await firewall.observeKeys([`natRule/${rule.name}` as ObjectKey]);
+  assert.deepEqual(seen!.object, rule);
+  // SYN, SYN ACK, ACK, what is said, and the end.
+  assert.ok(Number(seen!.learned.packets) >= 6 && Number(seen!.learned.packets) < 20, String(seen!.learned.packets));
+  assert.ok(Number(seen!.learned.bytes) > 300);
+  const [before] = await firewall.observeKeys(['isolation/brb' as ObjectKey]);
+  await b1.tcp('172.18.0.2', 80);
+  const [after] = await firewall.observeKeys(['isolation/brb' as ObjectKey]);
+  assert.ok(Number(after!.learned.packets) > Number(before!.learned.packets));
+}
+
+/** What a published port has brought in ends with it, and nothing else does. */
+async function cuts(): Promise<void> {
+  const [mine, other] = [
+    port(6000, '172.18.0.2', 80, { protocol: 'udp' }),
+    port(6001, '172.18.0.2', 80, { protocol: 'udp' }),
+  ];
+  await done(set(mine), set(other));
+  const fromPort = 40_000;
+  assert.equal(await out.udp('192.0.2.1', 6000, { fromPort }), 'a1 192.0.2.2');
+  assert.equal(await out.udp('192.0.2.1', 6001, { fromPort: fromPort + 1 }), 'a1 192.0.2.2');
+  const moved: NatRuleObject = { ...mine, to: { type: 'inside', address: '172.18.0.3', port: 80 } };
+  await done(set(moved));
+  assert.equal(await out.udp('192.0.2.1', 6000, { fromPort }), 'a1 192.0.2.2', 'a flow keeps its way');
+  assert.equal(await firewall.cut(mine), 1);
+  assert.equal(await firewall.cut(mine), 0);
+  assert.equal(await out.udp('192.0.2.1', 6000, { fromPort }), 'a2 192.0.2.2');
+  const left = (await firewall.sessions(1000)).filter(({ from }) => from.port === fromPort + 1);
+  assert.equal(left.length, 1);
+  assert.deepEqual([left[0]!.to.port, left[0]!.toBecomes], [6001, { address: '172.18.0.2', port: 80 }]);
+  await done(gone(moved), gone(other));
+}
+
+for (const part of [withoutUs, probes, addresses, traits, counts, cuts]) {
+  try {
+    await part();
+  } catch (thrown) {
+    console.error(`in ${part.name}:`);
+    throw thrown;
+  }
+}
+assert.equal(foreign(), foreignBefore, 'what is not ours is as it was');
+for (const host of Object.values(places)) await host.end();
+socket.close();
+news.close();
+console.log('ok');
+process.exit(0);
