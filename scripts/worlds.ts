@@ -18,6 +18,7 @@ const packages: { readonly [program: string]: string } = {
   iperf3: 'iperf3',
   'linux.uml': 'user-mode-linux',
   modprobe: 'kmod',
+  nft: 'nftables',
   ping: 'iputils-ping',
   postgres: 'postgresql',
   'qemu-system-x86_64': 'qemu-system-x86',

@@ -2,14 +2,17 @@
 
 import type { NatSessions } from '@vrouter/drivers/contract/counters.ts';
 import { LinuxDriver } from '@vrouter/drivers/linux/driver.ts';
+import { Filtering, sessionsOf } from '@vrouter/drivers/linux/filtering.ts';
 import { Addresses } from '@vrouter/drivers/linux/forwarding/addresses.ts';
 import { NeighbourEntries } from '@vrouter/drivers/linux/forwarding/neighbours.ts';
 import { Routes } from '@vrouter/drivers/linux/forwarding/routes.ts';
 import { Rules } from '@vrouter/drivers/linux/forwarding/rules.ts';
 import { Kernel } from '@vrouter/drivers/linux/kernel.ts';
 import type { Ledger } from '@vrouter/drivers/linux/ledger.ts';
-import { Links, type LinkTraits, type TraitKeeper } from '@vrouter/drivers/linux/links/links.ts';
+import { Links } from '@vrouter/drivers/linux/links/links.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
+import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
+import { Firewall } from '@vrouter/drivers/linux/nftables/firewall.ts';
 import { Switches } from '@vrouter/drivers/linux/switches/switches.ts';
 import { ROUTING_GROUPS, watchKernel } from '@vrouter/drivers/linux/watch.ts';
 import { WireguardDevices } from '@vrouter/drivers/linux/wireguard/devices.ts';
@@ -20,15 +23,12 @@ import { switchFiles } from '@vrouter/host/switches/switches.ts';
 import { noEngine, type Plane } from './plane.ts';
 import { deviceMtu } from './userspace.ts';
 
+/** Of one transaction of the packet filter: some ten thousand published ports. */
+const NETFILTER_BYTES = 16 << 20;
 /** Numbers of tables for VRFs: above those that people name, and clear of the kernel's own (253 to 255). */
 const FIRST_TABLE = 1001;
 
 const fingerprint = (bytes: Uint8Array): string => makeSecret(bytes).fingerprint;
-/** Sessions that the kernel tracks are told with its packet filter's. */
-async function noSessions(): Promise<NatSessions> {
-  throw new Error('not yet');
-}
-
 /** Counters begin anew with the machine. */
 const bootId = (): string => switchFiles.read('kernel/random/boot_id') ?? '';
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -38,30 +38,27 @@ export function linuxPlane(ledger: Ledger): Plane {
   const routing = openNetlink();
   const generic = openNetlink({ protocol: NetlinkProtocol.generic });
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
-  const traits = new Map<string, LinkTraits>();
-  const keeper: TraitKeeper = {
-    setTraits: async (device, wanted) => {
-      if (wanted === null) traits.delete(device);
-      else traits.set(device, wanted);
-      return null;
-    },
-    traits: (device) => traits.get(device) ?? null,
-  };
+  const netfilter = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: NETFILTER_BYTES });
+  const tables = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
+  const firewall = new Firewall(new Conversation(netfilter, pause), tables);
+  const filtering = new Filtering(firewall, kernel.links);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
   const wireguard = new WireguardDevices(kernel, new Conversation(generic, pause), fingerprint);
   const switches = new Switches(switchFiles, ledger, kernel.links);
   const parts = [
-    new Links(kernel, keeper, makeTap),
+    new Links(kernel, filtering, makeTap),
     switches,
     addresses,
     wireguard,
     new NeighbourEntries(kernel),
     routes,
     new Rules(kernel),
+    filtering,
   ];
+  const sessions = (limit: number): Promise<NatSessions> => sessionsOf(firewall, switchFiles, limit);
   const watched = { kernel, addresses, routes, isOwn: (port: number) => port === routing.port };
-  const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions: noSessions }, (signal) =>
+  const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions }, (signal) =>
     watchKernel(watched, openNetlink({ groups: ROUTING_GROUPS, deafTo: routing.port }), signal),
   );
   return {
@@ -71,7 +68,7 @@ export function linuxPlane(ledger: Ledger): Plane {
     wgSockets: false,
     deviceMtu,
     async close() {
-      routing.close();
+      for (const socket of [routing, netfilter, tables]) socket.close();
       generic.close();
     },
   };

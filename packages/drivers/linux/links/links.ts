@@ -24,7 +24,8 @@ export interface LinkTraits {
 export interface TraitKeeper {
   /** Null: the link goes. */
   setTraits(device: string, traits: LinkTraits | null): Promise<Problem | null>;
-  traits(device: string): LinkTraits | null;
+  /** Of those of the devices that have any. */
+  traits(devices: readonly string[]): Promise<ReadonlyMap<string, LinkTraits>>;
 }
 
 const TAP = 'tap/';
@@ -47,7 +48,9 @@ export class Links implements Part {
   async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
     const { links } = this.#kernel;
     if (scope === 'all') {
-      const rows = [...links.ours()].flatMap(([name, row]) => this.#see(name, row) ?? []);
+      const ours = [...links.ours()];
+      const traits = await this.#traits.traits(ours.map(([, row]) => row.name));
+      const rows = ours.flatMap(([name, row]) => this.#see(name, row, traits) ?? []);
       return [DEFAULT_VRF, ...vrfRows(links), ...rows];
     }
     const seen: Observed[] = [];
@@ -56,7 +59,8 @@ export class Links implements Part {
       if (key === DEFAULT_VRF.key) seen.push(DEFAULT_VRF);
       const row = await this.#look(name);
       if (row === null) continue;
-      const found = kind === 'vrf' ? vrfRows(links).find((vrf) => vrf.key === key) : this.#see(name, row);
+      const traits = await this.#traits.traits([row.name]);
+      const found = kind === 'vrf' ? vrfRows(links).find((vrf) => vrf.key === key) : this.#see(name, row, traits);
       if (found != null && found.key === key) seen.push(found);
     }
     return seen;
@@ -77,7 +81,7 @@ export class Links implements Part {
     return links.look(links.of(link)?.name ?? link);
   }
 
-  #see(name: string, row: LinkRow): Observed | null {
+  #see(name: string, row: LinkRow, traits: ReadonlyMap<string, LinkTraits>): Observed | null {
     if (row.kind === 'vrf') return null;
     const { links } = this.#kernel;
     const vrf = row.master === 0 ? undefined : links.at(row.master);
@@ -88,7 +92,7 @@ export class Links implements Part {
       adopted: adoptedAs(this.#kernel.ledger, name),
       parent: links.at(row.parent)?.name ?? '',
       vrf: vrf?.kind === 'vrf' ? (links.nameOf(vrf) ?? vrf.name) : 'default',
-      traits: this.#traits.traits(row.name),
+      traits: traits.get(row.name) ?? null,
     });
     if (object === null) return null;
     const operUp = row.up && row.carrier;
