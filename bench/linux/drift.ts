@@ -3,7 +3,6 @@
  * kernel has it again. Arguments: how many routes, how many times. Tells milliseconds as JSON.
  */
 import { parsePrefix } from '@vrouter/core/prefix.ts';
-import { MemoryLedger } from '@vrouter/drivers/linux/ledger.ts';
 import { messagesOf } from '@vrouter/drivers/linux/netlink/answers.ts';
 import { MessageType } from '@vrouter/drivers/linux/netlink/message.ts';
 import { Requests } from '@vrouter/drivers/linux/netlink/requests.ts';
@@ -16,13 +15,14 @@ import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { pino } from 'pino';
 import { linuxPlane } from '../../programs/vrouterd/planes/linux.ts';
 import { Reconciler } from '../../programs/vrouterd/reconcile/reconciler.ts';
+import { testLinux } from '../../tests/linux/options.ts';
 
 const [count, rounds] = process.argv.slice(2).map(Number) as [number, number];
 const RTNLGRP_IPV4_ROUTE = 7;
 const RT_TABLE_MAIN = 254;
 const LATE_MS = 10_000;
 
-const { driver, close } = linuxPlane(new MemoryLedger());
+const { driver, close } = await linuxPlane(testLinux());
 const desired = new Desired(testOutside(), driver.capabilities().kinds);
 let drifted = 0;
 const observer = {

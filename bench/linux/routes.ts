@@ -2,7 +2,6 @@
  * Routes through the whole first river into the kernel of a network namespace of its own, and out again: said, parsed, compiled, compared,
  * planned and applied by vrouterd's reconcile loop. Arguments: how many. Tells the seconds of each part as JSON.
  */
-import { MemoryLedger } from '@vrouter/drivers/linux/ledger.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Intent } from '@vrouter/intent/model/intents.ts';
 import { testOutside } from '@vrouter/intent/testing/outside.ts';
@@ -10,10 +9,11 @@ import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { pino } from 'pino';
 import { linuxPlane } from '../../programs/vrouterd/planes/linux.ts';
 import { Reconciler } from '../../programs/vrouterd/reconcile/reconciler.ts';
+import { testLinux } from '../../tests/linux/options.ts';
 
 const count = Number(process.argv[2]);
 const log = pino({ level: 'silent' });
-const { driver, close } = linuxPlane(new MemoryLedger());
+const { driver, close } = await linuxPlane(testLinux());
 const desired = new Desired(testOutside(), driver.capabilities().kinds);
 const observer = { applied() {}, drifted() {}, planeAway() {} };
 const reconciler = new Reconciler(desired, driver, log, observer, (step) => step);

@@ -1,4 +1,5 @@
 /** What vrouterd is told: options, a YAML file, or both; an option wins over the file. */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
@@ -7,6 +8,7 @@ import { parse } from 'yaml';
 import { z } from 'zod';
 import { controllerUrl } from './agent/addresses.ts';
 
+const DATA_FOLDER = '/var/lib/vrouter';
 /** Who moves packets: our own engine, or the kernel. */
 const planes = ['userspace', 'linux'] as const;
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace'] as const;
@@ -34,6 +36,8 @@ const configFile = z.strictObject({
       workers: z.int().min(1).max(MAX_WORKERS).optional(),
     })
     .optional(),
+  /** Where the names of networks are, for a resolver that has no privileges: below no folder that is closed to others. */
+  names: z.string().optional(),
   logLevel: z.enum(logLevels).optional(),
   /** What the controller may say of this machine itself. */
   allow: z.strictObject({ hostInterface: z.boolean().optional(), port: z.boolean().optional() }).optional(),
@@ -77,6 +81,7 @@ export interface Config {
   /** Null: the engine decides. */
   readonly engineWorkers: number | null;
   readonly plane: (typeof planes)[number];
+  readonly namesFolder: string;
   readonly logLevel: string;
   readonly allow: Allow;
   readonly intents: readonly unknown[];
@@ -86,7 +91,7 @@ export interface Config {
 export function readConfig(options: Options): Config {
   const file = options.config === undefined ? {} : readConfigFile(resolve(options.config));
   const dataFolder = resolve(
-    options.data ?? file.data ?? (options.bootstrap === true ? '.vrouter/gateway' : '/var/lib/vrouter'),
+    options.data ?? file.data ?? (options.bootstrap === true ? '.vrouter/gateway' : DATA_FOLDER),
   );
   if (options.bootstrap !== true && file.plane === undefined)
     throw invalid(
@@ -107,6 +112,7 @@ export function readConfig(options: Options): Config {
     engineStart: options.engineStart ?? file.engine?.start ?? true,
     engineWorkers: file.engine?.workers ?? null,
     plane: options.bootstrap === true ? 'userspace' : (file.plane ?? 'userspace'),
+    namesFolder: resolve(file.names ?? namesFolderOf(dataFolder)),
     logLevel: level,
     allow: {
       hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,
@@ -114,6 +120,12 @@ export function readConfig(options: Options): Config {
     },
     intents: file.intents ?? [],
   };
+}
+
+/** Several daemons of a host have a folder each. */
+function namesFolderOf(dataFolder: string): string {
+  if (dataFolder === DATA_FOLDER) return '/run/vrouter/names';
+  return `/run/vrouter/names-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`;
 }
 
 function readConfigFile(path: string): ConfigFile {

@@ -56,7 +56,10 @@ async function main(): Promise<void> {
   const store = new Store(openDatabase(join(config.dataFolder, 'vrouterd.db')));
   const identity = new Identity(config.dataFolder);
   const privateKey = makeSecret(await identity.wireguardKey());
-  const plane = config.plane === 'linux' ? linuxPlane(store.ledger) : userspacePlane(config, log);
+  const plane =
+    config.plane === 'linux'
+      ? await linuxPlane({ ledger: store.ledger, namesFolder: config.namesFolder, log })
+      : userspacePlane(config, log);
   const daemon = new Daemon({ config, store, identity, privateKey, plane, log });
   const wg = plane.wgSockets ? new WgDoor(daemon, log) : null;
   const local = localServer(daemon, new Metrics(), (name) => wg?.place(name) ?? null);

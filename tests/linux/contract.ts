@@ -1,10 +1,10 @@
 /** The contract suite on the kernel of this machine, in the network namespace of this process, which is to be one of its own. */
 import { driverContract } from '@vrouter/drivers/contract/suite.ts';
-import { MemoryLedger } from '@vrouter/drivers/linux/ledger.ts';
 import { linuxPlane } from '../../programs/vrouterd/planes/linux.ts';
+import { testLinux } from './options.ts';
 
 driverContract('linux', async () => {
-  const { driver, close } = linuxPlane(new MemoryLedger());
+  const { driver, close } = await linuxPlane(testLinux());
   return {
     driver,
     async dispose() {

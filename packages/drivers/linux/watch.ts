@@ -12,8 +12,10 @@ import { parseAddress } from './netlink/address.ts';
 import { type Message, messagesOf } from './netlink/answers.ts';
 import { type LinkRow, parseLink } from './netlink/link.ts';
 import { MessageFlag, MessageType } from './netlink/message.ts';
+import { readNews } from './netlink/nftables/news.ts';
 import type { NetlinkSocket } from './netlink/requests.ts';
 import { parseRoute } from './netlink/route.ts';
+import { TABLE } from './nftables/shape.ts';
 
 /** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
 export const ROUTING_GROUPS = [1, 5, 7, 9, 11] as const;
@@ -31,46 +33,69 @@ export interface Watched {
   isOwn(port: number): boolean;
 }
 
-/** News until the signal aborts; the socket is closed at the end. */
-export async function* watchKernel(watched: Watched, socket: NewsSocket, signal: AbortSignal): AsyncGenerator<Change> {
+/** Sockets of our own for news: of the groups `ROUTING_GROUPS`, and of NFNLGRP_NFTABLES. */
+export interface NewsSockets {
+  readonly routing: NewsSocket;
+  readonly nftables: NewsSocket;
+}
+
+/** News until the signal aborts; the sockets are closed at the end. */
+export async function* watchKernel(
+  watched: Watched,
+  sockets: NewsSockets,
+  signal: AbortSignal,
+): AsyncGenerator<Change> {
   let readable = Promise.withResolvers<void>();
   const wake = (): void => readable.resolve();
   signal.addEventListener('abort', wake, { once: true });
   if (signal.aborted) wake();
-  socket.onReadable(wake);
+  for (const socket of [sockets.routing, sockets.nftables]) socket.onReadable(wake);
   try {
     for (;;) {
       await readable.promise;
       if (signal.aborted) return;
       readable = Promise.withResolvers<void>();
-      const change = drain(watched, socket);
+      const change = drain(watched, sockets);
       if (change !== null) yield change;
     }
   } finally {
     signal.removeEventListener('abort', wake);
-    socket.close();
+    for (const socket of [sockets.routing, sockets.nftables]) socket.close();
   }
 }
 
 /** All that waits, as one change; null: nothing of ours. */
-function drain(watched: Watched, socket: NewsSocket): Change | null {
+function drain(watched: Watched, { routing, nftables }: NewsSockets): Change | null {
   const keys = new Set<ObjectKey>();
+  let all = readAll(routing, (datagram) => {
+    let gone: string | null = null;
+    for (const message of messagesOf(datagram))
+      if (!watched.isOwn(message.port)) gone = newsOf(watched, message, keys) ?? gone;
+    return gone;
+  });
+  all ??= readAll(nftables, (datagram) => {
+    const { touchedBy } = readNews(datagram, TABLE);
+    return [...touchedBy].every((port) => watched.isOwn(port))
+      ? null
+      : `somebody has changed the table ${TABLE} of nftables`;
+  });
+  if (all !== null) return { kind: 'all', reason: all };
+  return keys.size === 0 ? null : { kind: 'keys', keys: [...keys] };
+}
+
+/** Everything that waits; the last text that `read` gives, or why something is lost. */
+function readAll(socket: NewsSocket, read: (datagram: Uint8Array) => string | null): string | null {
   let all: string | null = null;
   for (;;) {
-    let datagram: Uint8Array | null;
     try {
-      datagram = socket.receive();
+      const datagram = socket.receive();
+      if (datagram === null) return all;
+      all = read(datagram) ?? all;
     } catch (thrown) {
       if (!(thrown instanceof ProblemError)) throw thrown;
       all = thrown.message;
-      continue;
     }
-    if (datagram === null) break;
-    for (const message of messagesOf(datagram))
-      if (!watched.isOwn(message.port)) all = newsOf(watched, message, keys) ?? all;
   }
-  if (all !== null) return { kind: 'all', reason: all };
-  return keys.size === 0 ? null : { kind: 'keys', keys: [...keys] };
 }
 
 /** Adds the keys that a message is about; a text when more is gone than is told. */

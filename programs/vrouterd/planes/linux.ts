@@ -1,6 +1,8 @@
 /** The Linux plane put together: sockets of the kernel, the parts of the driver, and who remembers for it. */
 
 import type { NatSessions } from '@vrouter/drivers/contract/counters.ts';
+import { JoinedCountingDriver } from '@vrouter/drivers/contract/joined.ts';
+import { DnsmasqDriver } from '@vrouter/drivers/dnsmasq/driver.ts';
 import { LinuxDriver } from '@vrouter/drivers/linux/driver.ts';
 import { Filtering, sessionsOf } from '@vrouter/drivers/linux/filtering.ts';
 import { Addresses } from '@vrouter/drivers/linux/forwarding/addresses.ts';
@@ -20,6 +22,9 @@ import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { makeTap } from '@vrouter/host/frames/tun.ts';
 import { NetlinkProtocol, openNetlink } from '@vrouter/host/netlink/netlink.ts';
 import { switchFiles } from '@vrouter/host/switches/switches.ts';
+import type { Logger } from 'pino';
+import { DnsmasqSupervisor } from '../children/dnsmasq/supervisor.ts';
+import { unprivilegedUser } from '../children/dnsmasq/user.ts';
 import { noEngine, type Plane } from './plane.ts';
 import { deviceMtu } from './userspace.ts';
 
@@ -33,8 +38,15 @@ const fingerprint = (bytes: Uint8Array): string => makeSecret(bytes).fingerprint
 const bootId = (): string => switchFiles.read('kernel/random/boot_id') ?? '';
 const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** Throws ProblemError when the kernel has no netlink for us. */
-export function linuxPlane(ledger: Ledger): Plane {
+export interface LinuxOptions {
+  readonly ledger: Ledger;
+  /** Where the names of networks are, below no folder that is closed to others. */
+  readonly namesFolder: string;
+  readonly log: Logger;
+}
+
+/** Rejects with ProblemError when the kernel has no netlink for us, or what an earlier daemon left does not end. */
+export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Promise<Plane> {
   const routing = openNetlink();
   const generic = openNetlink({ protocol: NetlinkProtocol.generic });
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
@@ -57,17 +69,34 @@ export function linuxPlane(ledger: Ledger): Plane {
     filtering,
   ];
   const sessions = (limit: number): Promise<NatSessions> => sessionsOf(firewall, switchFiles, limit);
-  const watched = { kernel, addresses, routes, isOwn: (port: number) => port === routing.port };
+  const watched = {
+    kernel,
+    addresses,
+    routes,
+    isOwn: (port: number) => port === routing.port || port === netfilter.port,
+  };
   const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions }, (signal) =>
-    watchKernel(watched, openNetlink({ groups: ROUTING_GROUPS, deafTo: routing.port }), signal),
+    watchKernel(
+      watched,
+      {
+        routing: openNetlink({ groups: ROUTING_GROUPS, deafTo: routing.port }),
+        nftables: openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] }),
+      },
+      signal,
+    ),
   );
+  const runAs = unprivilegedUser();
+  const resolvers = new DnsmasqSupervisor({ folder: namesFolder, runAs }, log);
+  await resolvers.start();
+  const names = new DnsmasqDriver({ folder: namesFolder, reader: runAs }, resolvers);
   return {
-    driver,
+    driver: new JoinedCountingDriver(driver, names),
     engine: noEngine,
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
     async close() {
+      resolvers.close();
       for (const socket of [routing, netfilter, tables]) socket.close();
       generic.close();
     },
