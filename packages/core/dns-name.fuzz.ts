@@ -1,8 +1,8 @@
 /** Any text at the parser of host names: it never throws, and what it lets by is harmless and stays as it is. */
 import { asciiBytes } from './bytes.ts';
-import { parseHostName } from './host-name.ts';
+import { parseHostName } from './dns-name.ts';
 
-export const name = 'core/host-name';
+export const name = 'core/dns-name';
 
 export const seeds: readonly Uint8Array[] = [
   'web.blue.lan',
