@@ -1,0 +1,167 @@
+/** Where clients come in: VSOCK from contexts that are allowed, a unix socket of the owner's, TCP of this machine alone. */
+import { chmodSync } from 'node:fs';
+import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { parseIp } from '@vrouter/core/ip.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
+import { listenVsock, type VsockListener } from '@vrouter/host/vsock/listen.ts';
+import type { Logger } from 'pino';
+import type { Http2Handler } from './grpc.ts';
+
+/** Messages of 4 MiB on several streams at once fit in. */
+const SESSION_MEGABYTES = 64;
+/** Calls of one connection at once. */
+const STREAMS = 1000;
+/** How long calls may take to their end when the door closes, ms. */
+const LAST_CALLS_MS = 2000;
+
+export interface RouterPlaces {
+  readonly vsockPort: number | null;
+  readonly allowedCids: readonly number[];
+  readonly socket: string | null;
+  readonly tcp: TcpPlace | null;
+}
+
+export interface TcpPlace {
+  readonly address: string;
+  /** 0: the system chooses. */
+  readonly port: number;
+}
+
+/** `127.0.0.1:50052` or `[::1]:50052`: nobody is asked for a password here, so no other machine may come. `config.invalid`. */
+export function parseLoopback(text: string, field?: string): Result<TcpPlace> {
+  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
+  const ip = match === null ? null : parseIp(match[1] ?? match[2]!);
+  const port = Number(match?.[3]);
+  const isLoopback = ip?.ok === true && (ip.value.length === 4 ? ip.value[0] === 127 : isOne(ip.value));
+  if (match !== null && isLoopback && port <= 65_535) return ok({ address: match[1] ?? match[2]!, port });
+  return err(
+    problem(
+      'config.invalid',
+      'clients need no password here, so TCP is for this machine alone: an address of its loopback and a port, 127.0.0.1:50052 or [::1]:50052',
+      field,
+    ),
+  );
+}
+
+function isOne(address: Uint8Array): boolean {
+  return address.every((byte, i) => byte === (i === 15 ? 1 : 0));
+}
+
+export class RouterListeners {
+  readonly #handler: Http2Handler;
+  readonly #log: Logger;
+  readonly #servers: Http2Server[] = [];
+  readonly #sessions = new Set<ServerHttp2Session>();
+  #vsock: VsockListener | null = null;
+  /** Of TCP, when it listens. */
+  port: number | null = null;
+  vsockPort: number | null = null;
+
+  constructor(handler: Http2Handler, log: Logger) {
+    this.#handler = handler;
+    this.#log = log;
+  }
+
+  /** Opens all, or none. Rejects with ProblemError `port.inUse`, `port.denied`, `input.invalid`, `data.unwritable`. */
+  async open(places: RouterPlaces): Promise<void> {
+    try {
+      if (places.vsockPort !== null) this.#openVsock(places.vsockPort, places.allowedCids);
+      if (places.socket !== null) await this.#openSocket(places.socket);
+      if (places.tcp !== null) await this.#openTcp(places.tcp);
+    } catch (thrown) {
+      await this.close();
+      throw thrown;
+    }
+  }
+
+  #openVsock(port: number, allowedCids: readonly number[]): void {
+    const server = this.#server();
+    this.#vsock = listenVsock(
+      { port, allowedCids },
+      {
+        connected: (stream) => {
+          // Its session tells of it, if it has ended otherwise than it should.
+          stream.on('error', () => {});
+          server.emit('connection', stream);
+        },
+        refused: (cid) => this.#log.warn({ cid, allowedCids }, 'a connection from another context was closed'),
+      },
+    );
+    this.vsockPort = this.#vsock.port;
+  }
+
+  async #openSocket(path: string): Promise<void> {
+    await prepareSocketPath(path);
+    const server = this.#server();
+    // Nobody else may connect, not even for the moment before chmod.
+    const umask = process.umask(0o177);
+    try {
+      await listening(server, { path }, path);
+    } finally {
+      process.umask(umask);
+    }
+    chmodSync(path, 0o600);
+  }
+
+  async #openTcp({ address, port }: TcpPlace): Promise<void> {
+    const server = this.#server();
+    await listening(server, { host: address, port }, `${address}:${port}`);
+    const bound = server.address();
+    this.port = typeof bound === 'object' && bound !== null ? bound.port : null;
+  }
+
+  #server(): Http2Server {
+    const server = createServer(
+      { maxSessionMemory: SESSION_MEGABYTES, settings: { maxConcurrentStreams: STREAMS } },
+      this.#handler,
+    );
+    server.on('session', (session) => {
+      this.#sessions.add(session);
+      session.on('close', () => this.#sessions.delete(session));
+    });
+    server.on('sessionError', (thrown: Error) => this.#log.debug({ why: thrown.message }, 'a connection has failed'));
+    server.on('error', (thrown) => this.#log.warn({ why: thrown.message }, 'a listener of the router service'));
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** Takes no more calls, and lets those that run come to their end. Safe to call again. */
+  async close(): Promise<void> {
+    this.#vsock?.close();
+    this.#vsock = null;
+    const closed = this.#servers
+      .splice(0)
+      .map((server) => new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())));
+    const ended = [...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve)));
+    const timer = setTimeout(() => {
+      for (const session of this.#sessions) session.destroy();
+    }, LAST_CALLS_MS);
+    await Promise.all([...closed, ...ended]);
+    clearTimeout(timer);
+  }
+}
+
+function listening(server: Http2Server, place: { path: string } | { host: string; port: number }, name: string) {
+  return new Promise<void>((resolve, reject) => {
+    const failed = (thrown: NodeJS.ErrnoException): void => reject(new ProblemError(listenProblem(thrown, name)));
+    server.once('error', failed);
+    server.listen(place, () => {
+      server.off('error', failed);
+      resolve();
+    });
+  });
+}
+
+function listenProblem({ code, message }: NodeJS.ErrnoException, name: string) {
+  switch (code) {
+    case 'EADDRINUSE':
+      return problem('port.inUse', `${name} is in use: stop the program that listens there, or choose another place`);
+    case 'EACCES':
+    case 'EPERM':
+      return problem('port.denied', `this user may not listen on ${name}: choose another place, or start it as root`);
+    default:
+      return problem('port.denied', `nobody can listen on ${name}: ${message}`);
+  }
+}
