@@ -52,8 +52,8 @@ function isOne(address: Uint8Array): boolean {
 export class RouterListeners {
   readonly #handler: Http2Handler;
   readonly #log: Logger;
-  readonly #servers: Http2Server[] = [];
   readonly #sessions = new Set<ServerHttp2Session>();
+  readonly servers: Http2Server[] = [];
   #vsock: VsockListener | null = null;
   /** Of TCP, when it listens. */
   port: number | null = null;
@@ -123,7 +123,7 @@ export class RouterListeners {
     });
     server.on('sessionError', (thrown: Error) => this.#log.debug({ why: thrown.message }, 'a connection has failed'));
     server.on('error', (thrown) => this.#log.warn({ why: thrown.message }, 'a listener of the router service'));
-    this.#servers.push(server);
+    this.servers.push(server);
     return server;
   }
 
@@ -131,10 +131,15 @@ export class RouterListeners {
   async close(): Promise<void> {
     this.#vsock?.close();
     this.#vsock = null;
-    const closed = this.#servers
+    const closed = this.servers
       .splice(0)
       .map((server) => new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve())));
-    const ended = [...this.#sessions].map((session) => new Promise<void>((resolve) => session.close(resolve)));
+    const ended = [...this.#sessions].map((session) => {
+      // A server that closes has told its sessions so already, and then `close` says nothing of their end.
+      const end = new Promise<void>((resolve) => session.once('close', resolve));
+      session.close();
+      return end;
+    });
     const timer = setTimeout(() => {
       for (const session of this.#sessions) session.destroy();
     }, LAST_CALLS_MS);
