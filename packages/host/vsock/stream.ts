@@ -8,8 +8,6 @@ import { errnoName } from '../udp/problems.ts';
 import { errno, MSG_NOSIGNAL, SHUT_WR, type VsockNative } from './syscalls.ts';
 
 const ARENA_BYTES = 64 * 1024;
-/** Arenas filled in one turn of the event loop; others are to have theirs. */
-const READS_PER_TURN = 8;
 
 interface Writing {
   readonly bytes: Uint8Array;
@@ -78,22 +76,20 @@ export class VsockStream extends Duplex {
     this.#poll.want(this.#reading, this.#writing !== null);
   }
 
+  /**
+   * One piece per turn of the event loop. What hears of it leaves work for the end of the turn, as it may with Node's own sockets: HTTP/2 would
+   * tell of the end of a stream before it has told of its beginning.
+   */
   #take(): void {
+    if (!this.#reading || this.#fd < 0) return;
     const { calls, addresses } = this.#native;
-    for (let turn = 0; this.#reading && this.#fd >= 0 && turn < READS_PER_TURN; turn++) {
-      const length = calls.recv(this.#fd, addresses.of(this.#received.buffer), ARENA_BYTES, 0);
-      if (length > 0) {
-        if (!this.push(Buffer.from(this.#received.subarray(0, length)))) this.#reading = false;
-        // Less than there was room for: that was all, mostly.
-        if (length < ARENA_BYTES) return;
-      } else if (length === 0) {
-        this.#reading = false;
-        this.push(null);
-      } else {
-        this.#failed('recv');
-        return;
-      }
-    }
+    const length = calls.recv(this.#fd, addresses.of(this.#received.buffer), ARENA_BYTES, 0);
+    if (length > 0) {
+      if (!this.push(Buffer.from(this.#received.subarray(0, length)))) this.#reading = false;
+    } else if (length === 0) {
+      this.#reading = false;
+      this.push(null);
+    } else this.#failed('recv');
   }
 
   #flush(): void {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import { type ClientHttp2Session, connect as http2Connect, type IncomingHttpHeaders } from 'node:http2';
+import type { ClientHttp2Session } from 'node:http2';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,7 +10,7 @@ import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ProblemError } from '@vrouter/core/problem.ts';
-import { newerClient, olderClient, transportOver, transportTo } from './client.testing.ts';
+import { ask, envelope, newerClient, olderClient, sessionOver, sessionTo } from './client.testing.ts';
 import { RouterDoor } from './door.ts';
 import { parseLoopback } from './listen.ts';
 import { MemoryIntents } from './memory.testing.ts';
@@ -40,66 +40,20 @@ async function open(t: TestContext): Promise<Open> {
 }
 
 async function session(t: TestContext, port: number): Promise<ClientHttp2Session> {
-  const made = http2Connect(`http://127.0.0.1:${port}`);
+  const made = sessionTo(port);
   await once(made, 'connect');
   t.after(() => made.destroy());
   return made;
 }
 
-interface Reply {
-  readonly headers: IncomingHttpHeaders;
-  /** grpc-status, wherever it came. */
-  readonly status: string | undefined;
-  readonly body: Buffer;
-}
-
-/** One request with these bytes of body, in pieces. */
-async function ask(
-  at: ClientHttp2Session,
-  path: string,
-  pieces: readonly Uint8Array[],
-  more: { [name: string]: string } = {},
-): Promise<Reply> {
-  const request = at.request({
-    ':method': 'POST',
-    ':path': path,
-    'content-type': 'application/grpc',
-    te: 'trailers',
-    ...more,
-  });
-  request.on('error', () => {});
-  let headers: IncomingHttpHeaders = {};
-  let trailers: IncomingHttpHeaders = {};
-  request.on('response', (came) => {
-    headers = came;
-  });
-  request.on('trailers', (came) => {
-    trailers = came;
-  });
-  for (const piece of pieces) request.write(piece);
-  request.end();
-  const body: Buffer[] = [];
-  request.on('data', (chunk: Buffer) => body.push(chunk));
-  await new Promise((resolve) => request.on('close', resolve));
-  const status = trailers['grpc-status'] ?? headers['grpc-status'];
-  return { headers, status: status as string | undefined, body: Buffer.concat(body) };
-}
-
-/** A message with the five bytes before it: not compressed, its length. */
-function envelope(message: Uint8Array, length = message.length): Buffer {
-  const head = Buffer.alloc(5);
-  head.writeUInt32BE(length, 1);
-  return Buffer.concat([head, message]);
-}
-
 const path = (name: string): string => `/router.RouterService/${name}`;
 
-for (const [what, transportOf] of [
-  ['a unix socket', ({ socket }: Open) => transportOver(() => connect(socket))],
-  ['TCP', ({ port }: Open) => transportTo(port)],
+for (const [what, sessionOf] of [
+  ['a unix socket', ({ socket }: Open) => sessionOver(connect(socket))],
+  ['TCP', ({ port }: Open) => sessionTo(port)],
 ] as const)
   test(`1: an older client has its nine calls over ${what}`, async (t) => {
-    const client = olderClient(transportOf(await open(t)));
+    const client = olderClient(sessionOf(await open(t)));
     const plain = (message: object): object => ({ ...message, $typeName: undefined, $unknown: undefined });
     const none = { $typeName: undefined, $unknown: undefined };
     const ok = { ...none, success: true, error: '' };
@@ -137,7 +91,7 @@ for (const [what, transportOf] of [
   });
 
 test('11: a client that says false has it', async (t) => {
-  const client = newerClient(transportTo((await open(t)).port));
+  const client = newerClient(sessionTo((await open(t)).port));
   await client.createVLAN({ vlanId: 100, subnet: '172.18.0.0/16', gateway: '172.18.0.1', enableNat: false });
   assert.equal((await client.listVLANs({})).vlans[0]!.natEnabled, false);
 });
@@ -171,7 +125,7 @@ test('2: statuses that are of the library alone', async (t) => {
   // Just that is no more than that: unknown fields, two of them.
   const junk = Buffer.concat([Buffer.of(0x7a, 0xfa, 0xff, 0xff, 0x01), Buffer.alloc(most - 6)]);
   assert.equal((await ask(at, path('GetHealth'), [envelope(junk.subarray(0, 5 + 0x3ffffa))])).status, '0');
-  const gzip = await ask(at, path('GetHealth'), [envelope(Buffer.of())], { 'grpc-encoding': 'gzip' });
+  const gzip = await ask(at, path('GetHealth'), [envelope(Buffer.of())], {}, { 'grpc-encoding': 'gzip' });
   assert.equal(gzip.status, '12', 'no compression');
   assert.deepEqual(intents.said(), []);
   assert.equal((await ask(at, path('GetHealth'), [envelope(Buffer.of())])).status, '0', 'the connection goes on');
@@ -180,8 +134,11 @@ test('2: statuses that are of the library alone', async (t) => {
 test('what is no gRPC is refused, and a connection that is no HTTP/2 is closed', async (t) => {
   const { port } = await open(t);
   const at = await session(t, port);
-  assert.equal((await ask(at, '/', [], { 'content-type': 'text/html' })).headers[':status'], 415);
-  assert.equal((await ask(at, path('GetHealth'), [], { 'content-type': 'application/json' })).headers[':status'], 415);
+  assert.equal((await ask(at, '/', [], {}, { 'content-type': 'text/html' })).headers[':status'], 415);
+  assert.equal(
+    (await ask(at, path('GetHealth'), [], {}, { 'content-type': 'application/json' })).headers[':status'],
+    415,
+  );
   const raw = connect(port, '127.0.0.1');
   raw.on('error', () => {});
   raw.write('GET / HTTP/1.1\r\nhost: a\r\n\r\n');
@@ -194,7 +151,7 @@ test('clients of sockets may say whatever authority they like, or none', async (
   const at = await session(t, (await open(t)).port);
   for (const authority of ['localhost', 'vsock:3:50052', 'unix%3A%2Frun%2Fs', '[::', 'a:99999', '%'])
     assert.equal(
-      (await ask(at, path('GetHealth'), [envelope(Buffer.of())], { ':authority': authority })).status,
+      (await ask(at, path('GetHealth'), [envelope(Buffer.of())], {}, { ':authority': authority })).status,
       '0',
       authority,
     );
@@ -224,7 +181,7 @@ test('3: a connection that says nothing is kept: no time limit is set anywhere, 
 test('deadlines and cancellation: who has gone before its turn changes nothing', async (t) => {
   const { port, intents } = await open(t);
   intents.delayMs = 150;
-  const client = newerClient(transportTo(port));
+  const client = newerClient(sessionTo(port));
   const vlan = (vlanId: number) => ({ vlanId, subnet: `10.0.${vlanId}.0/24`, gateway: `10.0.${vlanId}.1` });
   const slow = client.createVLAN(vlan(100));
   await sleep(20);
@@ -246,7 +203,7 @@ test('deadlines and cancellation: who has gone before its turn changes nothing',
 test('a deadline that passes while the plane works is told in time', async (t) => {
   const { port, intents } = await open(t);
   intents.delayMs = 400;
-  const client = newerClient(transportTo(port));
+  const client = newerClient(sessionTo(port));
   const began = performance.now();
   const late = client.createVLAN({ vlanId: 100, subnet: '10.0.0.0/24', gateway: '10.0.0.1' }, { timeoutMs: 50 });
   await assert.rejects(late, (thrown) => ConnectError.from(thrown).code === Code.DeadlineExceeded);
@@ -256,13 +213,13 @@ test('a deadline that passes while the plane works is told in time', async (t) =
 test('closing waits for calls that run, and takes no more', async (t) => {
   const { port, intents, door } = await open(t);
   intents.delayMs = 100;
-  const client = newerClient(transportTo(port));
+  const client = newerClient(sessionTo(port));
   const running = client.createVLAN({ vlanId: 100, subnet: '10.0.0.0/24', gateway: '10.0.0.1' });
   await sleep(30);
   const stopped = door.stop();
   assert.equal((await running).success, true);
   await stopped;
-  await assert.rejects(newerClient(transportTo(port)).getHealth({}));
+  await assert.rejects(newerClient(sessionTo(port)).getHealth({}));
 });
 
 test('the unix socket is its owner’s alone', async (t) => {

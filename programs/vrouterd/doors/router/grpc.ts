@@ -10,6 +10,8 @@ import { RouterService } from '@vrouter/api/router/gen/router_pb.ts';
 import { toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import type { RouterCalls } from './service.ts';
+import { Turns } from './turns.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** Of one message. */
 const MESSAGE_BYTES = 4 * 1024 * 1024;
@@ -26,26 +28,32 @@ export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
     readMaxBytes: MESSAGE_BYTES,
   });
   router.service(RouterService, {
-    createVLAN: (request, { signal }) => calls.createVlan(request, signal),
-    deleteVLAN: (request, { signal }) => calls.deleteVlan(request, signal),
-    configureNAT: (request, { signal }) => calls.configureNat(request, signal),
-    removeNAT: (request, { signal }) => calls.removeNat(request, signal),
-    configureDNS: (request, { signal }) => calls.configureDns(request, signal),
-    addPortMapping: (request, { signal }) => calls.addPortMapping(request, signal),
-    removePortMapping: (request, { signal }) => calls.removePortMapping(request, signal),
-    listVLANs: (request) => calls.listVlans(request),
+    createVLAN: (request, { signal }) => unlessAborted(signal, calls.createVlan(request, signal)),
+    deleteVLAN: (request, { signal }) => unlessAborted(signal, calls.deleteVlan(request, signal)),
+    configureNAT: (request, { signal }) => unlessAborted(signal, calls.configureNat(request, signal)),
+    removeNAT: (request, { signal }) => unlessAborted(signal, calls.removeNat(request, signal)),
+    configureDNS: (request, { signal }) => unlessAborted(signal, calls.configureDns(request, signal)),
+    addPortMapping: (request, { signal }) => unlessAborted(signal, calls.addPortMapping(request, signal)),
+    removePortMapping: (request, { signal }) => unlessAborted(signal, calls.removePortMapping(request, signal)),
+    listVLANs: (request, { signal }) => unlessAborted(signal, calls.listVlans(request)),
     getHealth: () => calls.health(),
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const turns = new Turns();
+  const begin = (handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse): void => {
+    // Who went while it waited is not served: nobody would tell of it any more.
+    if (response.stream.destroyed) return;
+    serve(handler, request, response).catch((thrown: unknown) => {
+      // The client has gone, mostly.
+      log.debug({ path: request.url, why: toProblem(thrown).message }, 'a call was cut off');
+      if (!response.stream.destroyed) response.stream.close();
+    });
+  };
   return (request, response) => {
     const handler = handlers.get(request.url);
     if (handler === undefined) refuseMethod(request, response);
-    else
-      serve(handler, request, response).catch((thrown: unknown) => {
-        // The client has gone, mostly.
-        log.debug({ path: request.url, why: toProblem(thrown).message }, 'a call was cut off');
-        if (!response.stream.destroyed) response.stream.close();
-      });
+    else if (handler.method === RouterService.method.getHealth) begin(handler, request, response);
+    else turns.begin(() => begin(handler, request, response));
   };
 }
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newerClient, transportOver } from './client.testing.ts';
+import { newerClient, sessionOver } from './client.testing.ts';
 
 const program = new URL('router.testing.ts', import.meta.url).pathname;
 
@@ -30,7 +30,7 @@ function place(t: TestContext): string {
   return folder;
 }
 
-const clientOf = (folder: string) => newerClient(transportOver(() => connect(join(folder, 's'))));
+const clientOf = (folder: string) => newerClient(sessionOver(connect(join(folder, 's'))));
 
 test('24: kill -9 in the middle of calls: all that was answered for is there, and nothing that was not said', async (t) => {
   const folder = place(t);

@@ -4,7 +4,7 @@
  */
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { newerClient, transportOver } from './client.testing.ts';
+import { newerClient, sessionOver } from './client.testing.ts';
 import { RouterDoor } from './door.ts';
 import { openWorld, silent } from './world.testing.ts';
 
@@ -24,7 +24,7 @@ async function serve(database: string, socket: string, planeMs = '0'): Promise<v
 
 /** Creations, names, ports, NAT and deletions of seven VLANs. */
 async function load(socket: string, count: number): Promise<void> {
-  const client = newerClient(transportOver(() => connect(socket)));
+  const client = newerClient(sessionOver(connect(socket)));
   const one = (i: number) => {
     const vlanId = 100 + (i % 7);
     const address = `10.0.${vlanId}.9`;
@@ -47,6 +47,8 @@ async function load(socket: string, count: number): Promise<void> {
         return client.createVLAN({ vlanId, subnet: `10.0.${vlanId}.0/24`, gateway: `10.0.${vlanId}.1` });
     }
   };
+  // A connection alone keeps no program alive.
+  setInterval(() => {}, 1000);
   await client.getHealth({});
   await Promise.all(Array.from({ length: count }, (_, i) => one(i)));
   console.log('done');

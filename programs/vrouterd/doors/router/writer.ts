@@ -1,3 +1,5 @@
+import { unlessAborted } from './unless-aborted.ts';
+
 /** One call changes things at a time, in the order in which they came. */
 export class Writer {
   #last: Promise<void> = Promise.resolve();
@@ -16,17 +18,5 @@ export class Writer {
     } finally {
       done.resolve();
     }
-  }
-}
-
-async function unlessAborted(signal: AbortSignal, turn: Promise<void>): Promise<void> {
-  signal.throwIfAborted();
-  const gone = Promise.withResolvers<never>();
-  const abort = (): void => gone.reject(signal.reason);
-  signal.addEventListener('abort', abort, { once: true });
-  try {
-    await Promise.race([turn, gone.promise]);
-  } finally {
-    signal.removeEventListener('abort', abort);
   }
 }
