@@ -6,6 +6,8 @@ import { MAX_WORKERS } from '@vrouter/engine/control/messages.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { controllerUrl } from './agent/addresses.ts';
+import { readRouterService, routerServiceFile } from './doors/router/config.ts';
+import type { RouterServiceConfig } from './doors/router/places.ts';
 
 /** Who moves packets: our own engine, or the kernel. */
 const planes = ['userspace', 'linux'] as const;
@@ -37,6 +39,8 @@ const configFile = z.strictObject({
   logLevel: z.enum(logLevels).optional(),
   /** What the controller may say of this machine itself. */
   allow: z.strictObject({ hostInterface: z.boolean().optional(), port: z.boolean().optional() }).optional(),
+  /** gRPC for clients of an older router for container networks; left out: it listens nowhere. */
+  routerService: routerServiceFile.optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -79,6 +83,8 @@ export interface Config {
   readonly plane: (typeof planes)[number];
   readonly logLevel: string;
   readonly allow: Allow;
+  /** Null: no such door. */
+  readonly routerService: RouterServiceConfig | null;
   readonly intents: readonly unknown[];
 }
 
@@ -112,6 +118,7 @@ export function readConfig(options: Options): Config {
       hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,
       port: file.allow?.port ?? false,
     },
+    routerService: file.routerService === undefined ? null : readRouterService(file.routerService),
     intents: file.intents ?? [],
   };
 }

@@ -1,7 +1,8 @@
 /** The door of clients of an older router for container networks: gRPC RouterService. docs/compat/router-service.md has the whole table. */
 import type { Logger } from 'pino';
 import { grpcHandler } from './grpc.ts';
-import { RouterListeners, type RouterPlaces } from './listen.ts';
+import { RouterListeners } from './listen.ts';
+import type { RouterPlaces } from './places.ts';
 import { RouterCalls, type ServiceParts } from './service.ts';
 
 export class RouterDoor {

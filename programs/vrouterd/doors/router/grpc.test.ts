@@ -12,8 +12,8 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { ask, envelope, newerClient, olderClient, sessionOver, sessionTo } from './client.testing.ts';
 import { RouterDoor } from './door.ts';
-import { parseLoopback } from './listen.ts';
 import { MemoryIntents } from './memory.testing.ts';
+import { parseLoopback } from './places.ts';
 import { silent } from './world.testing.ts';
 
 interface Open {

@@ -1,13 +1,12 @@
 /** Where clients come in: VSOCK from contexts that are allowed, a unix socket of the owner's, TCP of this machine alone. */
 import { chmodSync } from 'node:fs';
 import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
-import { parseIp } from '@vrouter/core/ip.ts';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import { err, ok, type Result } from '@vrouter/core/result.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import { listenVsock, type VsockListener } from '@vrouter/host/vsock/listen.ts';
 import type { Logger } from 'pino';
 import type { Http2Handler } from './grpc.ts';
+import type { RouterPlaces, TcpPlace } from './places.ts';
 
 /** Messages of 4 MiB on several streams at once fit in. */
 const SESSION_MEGABYTES = 64;
@@ -15,39 +14,6 @@ const SESSION_MEGABYTES = 64;
 const STREAMS = 1000;
 /** How long calls may take to their end when the door closes, ms. */
 const LAST_CALLS_MS = 2000;
-
-export interface RouterPlaces {
-  readonly vsockPort: number | null;
-  readonly allowedCids: readonly number[];
-  readonly socket: string | null;
-  readonly tcp: TcpPlace | null;
-}
-
-export interface TcpPlace {
-  readonly address: string;
-  /** 0: the system chooses. */
-  readonly port: number;
-}
-
-/** `127.0.0.1:50052` or `[::1]:50052`: nobody is asked for a password here, so no other machine may come. `config.invalid`. */
-export function parseLoopback(text: string, field?: string): Result<TcpPlace> {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([0-9.]+)):(\d{1,5})$/.exec(text);
-  const ip = match === null ? null : parseIp(match[1] ?? match[2]!);
-  const port = Number(match?.[3]);
-  const isLoopback = ip?.ok === true && (ip.value.length === 4 ? ip.value[0] === 127 : isOne(ip.value));
-  if (match !== null && isLoopback && port <= 65_535) return ok({ address: match[1] ?? match[2]!, port });
-  return err(
-    problem(
-      'config.invalid',
-      'clients need no password here, so TCP is for this machine alone: an address of its loopback and a port, 127.0.0.1:50052 or [::1]:50052',
-      field,
-    ),
-  );
-}
-
-function isOne(address: Uint8Array): boolean {
-  return address.every((byte, i) => byte === (i === 15 ? 1 : 0));
-}
 
 export class RouterListeners {
   readonly #handler: Http2Handler;

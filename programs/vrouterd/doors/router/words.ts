@@ -35,12 +35,9 @@ export function readSources(text: string, field: string): Result<string> {
 }
 
 function readCidr(text: string, field: string): Result<Prefix> {
-  if (!text.includes('/'))
-    return err(problem('prefix.invalid', `${shown(text)} is no subnet: one looks like 172.18.0.0/16`, field));
-  const parsed = parseInterfaceAddress(text, field);
-  return parsed.ok
-    ? ok(networkOf(parsed.value))
-    : err({ ...parsed.error, message: `${parsed.error.message}, not ${shown(text)}` });
+  const parsed = text.includes('/') ? parseInterfaceAddress(text, field) : null;
+  if (parsed?.ok === true) return ok(networkOf(parsed.value));
+  return err(problem('prefix.invalid', `${shown(text)} is no subnet: one looks like 172.18.0.0/16`, field));
 }
 
 /** The gateway's address in a canonical subnet. */
@@ -94,13 +91,16 @@ function refuse(sentence: string, field: string): Result<never> {
   return err(problem('input.invalid', sentence, field));
 }
 
-/** A value of a client, in ASCII and not all of it, for messages and logs. */
+/** A value of a client, not all of it, for messages. */
 export function shown(text: string): string {
-  const json = JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text);
-  return json.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return inAscii(JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text));
 }
 
-/** What a client reads of a problem. */
+/** What a client reads of a problem, and a log has of it: one line of ASCII, whatever was said. */
 export function sentence({ message, code, field }: Problem): string {
-  return `${field === undefined ? '' : `${field}: `}${message} (${code})`;
+  return inAscii(`${field === undefined ? '' : `${field}: `}${message} (${code})`);
+}
+
+function inAscii(text: string): string {
+  return text.replace(/[^ -~]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
