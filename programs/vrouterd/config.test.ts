@@ -43,6 +43,26 @@ test('the controller has no say in the machine itself unless the file or an opti
   assert.equal(allowed('', true), true);
 });
 
+test('the router service listens where the file says, and nowhere else', (t) => {
+  const service = (text: string) =>
+    readConfig({ config: fileWith(t, `plane: linux\nrouterService: ${text}\n`) }).routerService;
+  assert.equal(readConfig({ bootstrap: true }).routerService, null);
+  assert.deepEqual(service('{ vsockPort: 50052 }'), {
+    vsockPort: 50_052,
+    allowedCids: [2],
+    socket: null,
+    tcp: null,
+    parent: null,
+  });
+  assert.deepEqual(service('{ socket: /run/r.sock, tcp: "[::1]:50052", parent: eth1, allowedCids: [1, 3] }'), {
+    vsockPort: null,
+    allowedCids: [1, 3],
+    socket: '/run/r.sock',
+    tcp: { address: '::1', port: 50_052 },
+    parent: 'eth1',
+  });
+});
+
 test('bootstrap needs no file', () => {
   const read = readConfig({ bootstrap: true });
   assert.equal(read.plane, 'userspace');
@@ -56,6 +76,16 @@ for (const [name, text, field] of [
   ['no worker at all', 'plane: userspace\nengine: { workers: 0 }\n', 'engine.workers'],
   ['more workers than an engine can have', 'plane: userspace\nengine: { workers: 9 }\n', 'engine.workers'],
   ['a permission that there is not', 'plane: userspace\nallow: { hostInterfaces: true }\n', 'allow.hostInterfaces'],
+  ['a router service that listens nowhere', 'plane: linux\nrouterService: { parent: eth0 }\n', 'routerService'],
+  ['TCP for others', 'plane: linux\nrouterService: { tcp: "0.0.0.0:50052" }\n', 'routerService.tcp'],
+  ['a name for a loopback', 'plane: linux\nrouterService: { tcp: "localhost:50052" }\n', 'routerService.tcp'],
+  ['no VSOCK port', 'plane: linux\nrouterService: { vsockPort: 0 }\n', 'routerService.vsockPort'],
+  [
+    'no context id',
+    'plane: linux\nrouterService: { vsockPort: 1, allowedCids: [-1] }\n',
+    'routerService.allowedCids.0',
+  ],
+  ['no interface', 'plane: linux\nrouterService: { vsockPort: 1, parent: "a b" }\n', 'routerService.parent'],
   ['no YAML', 'plane: {', undefined],
 ] as const)
   test(`refused: ${name}`, (t) => {

@@ -7,6 +7,8 @@ import { MAX_WORKERS } from '@vrouter/engine/control/messages.ts';
 import { parse } from 'yaml';
 import { z } from 'zod';
 import { controllerUrl } from './agent/addresses.ts';
+import { readRouterService, routerServiceFile } from './doors/router/config.ts';
+import type { RouterServiceConfig } from './doors/router/places.ts';
 
 const DATA_FOLDER = '/var/lib/vrouter';
 /** Who moves packets: our own engine, or the kernel. */
@@ -41,6 +43,8 @@ const configFile = z.strictObject({
   logLevel: z.enum(logLevels).optional(),
   /** What the controller may say of this machine itself. */
   allow: z.strictObject({ hostInterface: z.boolean().optional(), port: z.boolean().optional() }).optional(),
+  /** gRPC for clients of an older router for container networks; left out: it listens nowhere. */
+  routerService: routerServiceFile.optional(),
   /** Intents of this host's own, source `file`; see the intent package's README. */
   intents: z.array(z.unknown()).optional(),
 });
@@ -84,6 +88,8 @@ export interface Config {
   readonly namesFolder: string;
   readonly logLevel: string;
   readonly allow: Allow;
+  /** Null: no such door. */
+  readonly routerService: RouterServiceConfig | null;
   readonly intents: readonly unknown[];
 }
 
@@ -118,12 +124,13 @@ export function readConfig(options: Options): Config {
       hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,
       port: file.allow?.port ?? false,
     },
+    routerService: file.routerService === undefined ? null : readRouterService(file.routerService),
     intents: file.intents ?? [],
   };
 }
 
 /** Several daemons of a host have a folder each. */
-function namesFolderOf(dataFolder: string): string {
+export function namesFolderOf(dataFolder: string): string {
   if (dataFolder === DATA_FOLDER) return '/run/vrouter/names';
   return `/run/vrouter/names-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`;
 }

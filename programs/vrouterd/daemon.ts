@@ -157,7 +157,7 @@ export class Daemon implements ReconcileObserver {
   }
 
   /** Somebody has said what should be. Idempotent. */
-  #begin(): void {
+  begin(): void {
     if (this.#knowsNothing) this.reconciler.start();
     this.#knowsNothing = false;
     this.reconciler.kick();
@@ -171,7 +171,7 @@ export class Daemon implements ReconcileObserver {
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
     // A file without intents says no more of what should be than it did before.
-    if (!this.#knowsNothing || config.intents.length > 0) this.#begin();
+    if (!this.#knowsNothing || config.intents.length > 0) this.begin();
   }
 
   /** The engine goes on forwarding. */
@@ -308,7 +308,7 @@ export class Daemon implements ReconcileObserver {
   /** Starts the engine again and fills it. */
   async startEngine(): Promise<{ readonly started: boolean }> {
     this.engine.allow();
-    this.#begin();
+    this.begin();
     return { started: await this.reconciler.settled(10_000) };
   }
 
@@ -344,7 +344,7 @@ export class Daemon implements ReconcileObserver {
       this.desired.remove('controller', key);
     }
     for (const { key, body } of change.put) this.#say('controller', key, body);
-    this.#begin();
+    this.begin();
     this.#successions.watch();
     if (await this.reconciler.settled(APPLY_WAIT_MS)) this.#isApplied();
   }

@@ -108,7 +108,7 @@ function split(row: DumpRow): [PlaneObject, Learned] {
       const { is: _, index, operUp, superPackets = null, ...link } = row;
       return [
         { kind: 'link', ...link },
-        { index, operUp, superPackets },
+        { index, operUp, mac: null, superPackets },
       ];
     }
     case 'wireguard': {

@@ -13,6 +13,16 @@ function closeAll(): void {
   open.clear();
 }
 
+function track(handle: node.PollHandle): void {
+  if (open.size === 0) process.on('exit', closeAll);
+  open.add(handle);
+}
+
+function release(handle: node.PollHandle): void {
+  if (open.delete(handle)) handle.close();
+  if (open.size === 0) process.removeListener('exit', closeAll);
+}
+
 export class ReadablePoll {
   readonly #callback: () => void;
   readonly #handle: node.PollHandle;
@@ -23,8 +33,7 @@ export class ReadablePoll {
   constructor(native: Native, fd: number, callback: () => void) {
     this.#callback = callback;
     this.#handle = native.koffi.node.poll(fd, { readable: true }, () => this.wake());
-    if (open.size === 0) process.on('exit', closeAll);
-    open.add(this.#handle);
+    track(this.#handle);
   }
 
   /** Calls back soon, readable or not: for what has been read but not yet taken. */
@@ -41,7 +50,48 @@ export class ReadablePoll {
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
-    if (open.delete(this.#handle)) this.#handle.close();
-    if (open.size === 0) process.removeListener('exit', closeAll);
+    release(this.#handle);
+  }
+}
+
+/** The same for a stream, which does not always want to read, and sometimes waits for room to write. */
+export class StreamPoll {
+  readonly #callback: () => void;
+  readonly #handle: node.PollHandle;
+  #readable = false;
+  #writable = false;
+  #due = false;
+  #closed = false;
+
+  /** Calls back once per turn for as long as what is wanted is so. Nothing is wanted at first. */
+  constructor(native: Native, fd: number, callback: () => void) {
+    this.#callback = callback;
+    this.#handle = native.koffi.node.poll(fd, { readable: true }, () => this.#wake());
+    this.#handle.stop();
+    track(this.#handle);
+  }
+
+  want(readable: boolean, writable: boolean): void {
+    if (this.#closed || (readable === this.#readable && writable === this.#writable)) return;
+    this.#readable = readable;
+    this.#writable = writable;
+    if (readable || writable) this.#handle.start({ readable, writable }, () => this.#wake());
+    else this.#handle.stop();
+  }
+
+  #wake(): void {
+    if (this.#due || this.#closed) return;
+    this.#due = true;
+    setImmediate(() => {
+      this.#due = false;
+      if (!this.#closed) this.#callback();
+    });
+  }
+
+  /** No callback follows. Close this before the descriptor. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    release(this.#handle);
   }
 }

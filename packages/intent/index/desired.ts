@@ -127,6 +127,12 @@ export class Desired {
     return this.#sources.get(source, key)?.intent;
   }
 
+  /** The objects that an intent comes to, whoever holds them; none when it is not said, or cannot be used. */
+  objectsOf(source: IntentSource, key: IntentKey): readonly ObjectKey[] {
+    this.#settle();
+    return this.#sources.get(source, key)?.wants.map((want) => want.key) ?? [];
+  }
+
   /** The intents that come to this object, its holder first. */
   intentsOf(key: ObjectKey): readonly SourcedIntent[] {
     this.#settle();

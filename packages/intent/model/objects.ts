@@ -312,7 +312,7 @@ export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<P
       udpPort: 'desired',
     },
     fixed: ['type', 'device', 'vlanId', 'parent', 'mode', 'peer', 'vni', 'local', 'remote', 'udpPort'],
-    learned: ['index', 'operUp', 'superPackets'],
+    learned: ['index', 'operUp', 'mac', 'superPackets'],
   },
   wireguardDevice: {
     rank: 2,

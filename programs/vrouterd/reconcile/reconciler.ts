@@ -76,6 +76,7 @@ export class Reconciler {
   #running: Promise<void> = Promise.resolve();
   #stop = new AbortController();
   #awayAttempts = 0;
+  #away: Problem | null = null;
 
   /** `prepare` may give a step what only this host knows, such as where a peer was last heard. */
   constructor(
@@ -166,6 +167,11 @@ export class Reconciler {
     return [...this.#failures].map(([key, failure]) => ({ key, problem: failure.problem }));
   }
 
+  /** Why the plane did not answer when it was last asked to do something; null: it did. */
+  away(): Problem | null {
+    return this.#away;
+  }
+
   /** The steps that a full look would lead to, without doing them. Asks the plane. */
   async dryRun(): Promise<readonly Step[]> {
     const rows = await this.#driver.observe('all', this.#stop.signal);
@@ -192,10 +198,12 @@ export class Reconciler {
       try {
         await this.#run(retries, signal);
         this.#awayAttempts = 0;
+        this.#away = null;
         this.#busy = false;
       } catch (thrown) {
         if (signal.aborted) break;
         const why = toProblem(thrown);
+        this.#away = why;
         this.#lookAtAll ??= 'plane came back';
         this.#pending = true;
         this.#observer.planeAway(why);

@@ -39,6 +39,7 @@ const migrations: readonly string[] = [
    ) STRICT, WITHOUT ROWID;
    ALTER TABLE controller_state ADD COLUMN deleted_unix_ms INTEGER;`,
   `CREATE TABLE ledger (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;`,
+  'ALTER TABLE intents ADD COLUMN note TEXT;',
 ];
 
 /** A database that ends with the process, for tests. */

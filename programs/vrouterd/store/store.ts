@@ -35,10 +35,12 @@ export interface StoredIntent {
   readonly source: IntentSource;
   readonly key: IntentKey;
   readonly body: Json;
+  /** What its door must know of it besides, and no plane asks for. */
+  readonly note?: Json;
 }
 
 export interface IntentChange {
-  readonly put: readonly Pick<StoredIntent, 'key' | 'body'>[];
+  readonly put: readonly Omit<StoredIntent, 'source'>[];
   readonly remove: readonly IntentKey[];
 }
 
@@ -78,7 +80,8 @@ export class Store implements Disposable {
     this.#db = db;
     this.ledger = new StoredLedger(db);
     this.#putIntent = db.prepare(
-      `INSERT INTO intents (source, key, body) VALUES (?, ?, ?) ON CONFLICT (source, key) DO UPDATE SET body = excluded.body`,
+      `INSERT INTO intents (source, key, body, note) VALUES (?, ?, ?, ?)
+       ON CONFLICT (source, key) DO UPDATE SET body = excluded.body, note = excluded.note`,
     );
     this.#removeIntent = db.prepare('DELETE FROM intents WHERE source = ? AND key = ?');
     this.#putSync = db.prepare(
@@ -182,18 +185,20 @@ export class Store implements Disposable {
   commit(source: IntentSource, change: IntentChange, sync: SyncState | null): void {
     transaction(this.#db, () => {
       for (const key of change.remove) this.#removeIntent.run(source, key);
-      for (const { key, body } of change.put) this.#putIntent.run(source, key, JSON.stringify(body));
+      for (const { key, body, note } of change.put)
+        this.#putIntent.run(source, key, JSON.stringify(body), note === undefined ? null : JSON.stringify(note));
       if (sync !== null) this.#putSync.run(sync.version, sync.hash, sync.lastPollUnixMs);
     });
   }
 
   /** Every stored intent, in the order in which they were first said. */
   intents(): StoredIntent[] {
-    const rows = this.#db.prepare('SELECT source, key, body FROM intents ORDER BY age').all();
+    const rows = this.#db.prepare('SELECT source, key, body, note FROM intents ORDER BY age').all();
     return rows.map((row) => ({
       source: String(row.source) as IntentSource,
       key: String(row.key) as IntentKey,
       body: JSON.parse(String(row.body)) as Json,
+      ...(row.note === null ? {} : { note: JSON.parse(String(row.note)) as Json }),
     }));
   }
 

@@ -96,7 +96,8 @@ export class Links implements Part {
     });
     if (object === null) return null;
     const operUp = row.up && row.carrier;
-    const learned = { index: row.index, operUp, superPackets: null };
+    const mac = row.mac.length === 6 ? formatMac(row.mac) : null;
+    const learned = { index: row.index, operUp, mac, superPackets: null };
     return { key: `link/${name}` as ObjectKey, object: bridge === undefined ? object : { ...object, bridge }, learned };
   }
 

@@ -1,0 +1,93 @@
+/**
+ * gRPC over HTTP/2, as clients of the older router know it: no compression, messages of up to 4 MiB, 12 for a method that is not there, 13 for
+ * bytes that are no message. A connection is never closed for its age or for being idle.
+ */
+import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2';
+import { Code, createConnectRouter } from '@connectrpc/connect';
+import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
+import { RouterService } from '@vrouter/api/router/gen/router_pb.ts';
+import { toProblem } from '@vrouter/core/problem.ts';
+import type { Logger } from 'pino';
+import type { RouterCalls } from './service.ts';
+import { Turns } from './turns.ts';
+import { unlessAborted } from './unless-aborted.ts';
+
+/** Of one message. */
+const MESSAGE_BYTES = 4 * 1024 * 1024;
+const STATUS = 'grpc-status';
+
+export type Http2Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
+
+export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
+  const router = createConnectRouter({
+    grpc: true,
+    grpcWeb: false,
+    connect: false,
+    acceptCompression: [],
+    readMaxBytes: MESSAGE_BYTES,
+  });
+  router.service(RouterService, {
+    createVLAN: (request, { signal }) => unlessAborted(signal, calls.createVlan(request, signal)),
+    deleteVLAN: (request, { signal }) => unlessAborted(signal, calls.deleteVlan(request, signal)),
+    configureNAT: (request, { signal }) => unlessAborted(signal, calls.configureNat(request, signal)),
+    removeNAT: (request, { signal }) => unlessAborted(signal, calls.removeNat(request, signal)),
+    configureDNS: (request, { signal }) => unlessAborted(signal, calls.configureDns(request, signal)),
+    addPortMapping: (request, { signal }) => unlessAborted(signal, calls.addPortMapping(request, signal)),
+    removePortMapping: (request, { signal }) => unlessAborted(signal, calls.removePortMapping(request, signal)),
+    listVLANs: (request, { signal }) => unlessAborted(signal, calls.listVlans(request)),
+    getHealth: () => calls.health(),
+  });
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+  const turns = new Turns();
+  const begin = (handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse): void => {
+    // Who went while it waited is not served: nobody would tell of it any more.
+    if (response.stream.destroyed) return;
+    serve(handler, request, response).catch((thrown: unknown) => {
+      // The client has gone, mostly.
+      log.debug({ path: request.url, why: toProblem(thrown).message }, 'a call was cut off');
+      if (!response.stream.destroyed) response.stream.close();
+    });
+  };
+  return (request, response) => {
+    const handler = handlers.get(request.url);
+    if (handler === undefined) refuseMethod(request, response);
+    else if (handler.method === RouterService.method.getHealth) begin(handler, request, response);
+    else turns.begin(() => begin(handler, request, response));
+  };
+}
+
+async function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse) {
+  // Of a socket that is no network's, clients say whatever they like here, or nothing; it must be a host to be read at all.
+  request.headers[':authority'] = 'localhost';
+  const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+  await universalResponseToNodeResponse(withStatuses(answer), response);
+}
+
+/** Our own failures are answers: that what came is no message is all that `invalid_argument` can mean here, and clients know it as 13. */
+function withStatuses(answer: UniversalServerResponse): UniversalServerResponse {
+  const { body, trailer } = answer;
+  if (!(trailer instanceof Headers) || body === undefined || !(Symbol.asyncIterator in body)) return answer;
+  async function* patched(chunks: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+    yield* chunks;
+    if (trailer instanceof Headers && trailer.get(STATUS) === String(Code.InvalidArgument))
+      trailer.set(STATUS, String(Code.Internal));
+  }
+  return { ...answer, body: patched(body) };
+}
+
+function refuseMethod(request: Http2ServerRequest, response: Http2ServerResponse): void {
+  request.resume();
+  if (!/^application\/grpc(?:$|[+;])/.test(request.headers['content-type'] ?? '')) {
+    response.writeHead(415);
+    response.end();
+    return;
+  }
+  const message = encodeURIComponent(`there is no ${request.url.slice(0, 200)} here`);
+  response.writeHead(200, {
+    'content-type': 'application/grpc',
+    [STATUS]: String(Code.Unimplemented),
+    'grpc-message': message,
+  });
+  response.end();
+}

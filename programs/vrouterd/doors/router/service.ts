@@ -1,0 +1,238 @@
+/**
+ * The nine calls. Each that changes something is judged whole, said and stored whole, and answered when the plane has tried it; what the plane
+ * cannot make is taken back, and the call fails. Failures are answers (`success` false and a sentence), never errors of gRPC.
+ */
+import type {
+  AddPortMappingRequest,
+  ConfigureDNSRequest,
+  ConfigureNATRequest,
+  CreateVLANRequest,
+  DeleteVLANRequest,
+  ListVLANsRequest,
+  RemoveNATRequest,
+  RemovePortMappingRequest,
+} from '@vrouter/api/router/gen/router_pb.ts';
+import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
+import { ok, type Result } from '@vrouter/core/result.ts';
+import { type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
+import type { Logger } from 'pino';
+import type { Outcome, RouterChange, RouterIntents, Said, Trouble } from './intents.ts';
+import { configureNames } from './names.ts';
+import { addPort, removePort } from './ports.ts';
+import { RouterState } from './state.ts';
+import { configureNat, createVlan, deleteVlan, hasNat, removeNat } from './vlan.ts';
+import { sentence } from './words.ts';
+import { Writer } from './writer.ts';
+
+/** How long a call waits for the plane, ms. */
+const PLANE_MS = 10_000;
+
+export interface ServiceParts {
+  readonly intents: RouterIntents;
+  /** The interface that new VLANs are of; null: there is none. */
+  readonly parent: () => string | null;
+  readonly log: Logger;
+  /** ms. */
+  readonly planeMs?: number;
+}
+
+export interface Answer {
+  readonly success: boolean;
+  readonly error: string;
+}
+
+export class RouterCalls {
+  readonly #intents: RouterIntents;
+  readonly #parent: () => string | null;
+  readonly #log: Logger;
+  readonly #planeMs: number;
+  readonly #startedMs = performance.now();
+  readonly #writer = new Writer();
+  /** As the last call that changed something left it. */
+  #state: RouterState;
+
+  constructor({ intents, parent, log, planeMs = PLANE_MS }: ServiceParts) {
+    this.#intents = intents;
+    this.#parent = parent;
+    this.#log = log;
+    this.#planeMs = planeMs;
+    this.#state = new RouterState(intents.said());
+  }
+
+  async createVlan(request: CreateVLANRequest, signal: AbortSignal) {
+    const { vlanId, subnet } = request;
+    let name = '';
+    const answer = await this.#answer('CreateVLAN', { vlan: vlanId, subnet }, signal, async (state) => {
+      const change = createVlan(state, request, this.#parent);
+      if (!change.ok) return change.error;
+      // A resolver that cannot listen is told by GetHealth; the VLAN is there all the same.
+      const failed = await this.#commit(state, change.value, ({ key }) => !key.startsWith('dns'));
+      if (failed === null) name = change.value.network.interface;
+      return failed;
+    });
+    const mac = answer.success ? (await this.#intents.links([name])).get(name)?.mac : null;
+    return { ...answer, interfaceName: name, macAddress: mac ?? '' };
+  }
+
+  deleteVlan({ vlanId }: DeleteVLANRequest, signal: AbortSignal) {
+    return this.#change('DeleteVLAN', { vlan: vlanId }, signal, (state) => ok(deleteVlan(state, vlanId)));
+  }
+
+  configureNat(request: ConfigureNATRequest, signal: AbortSignal) {
+    const facts = { vlan: request.vlanId, sources: request.sourceSubnet };
+    return this.#change('ConfigureNAT', facts, signal, (state) => configureNat(state, request));
+  }
+
+  removeNat(request: RemoveNATRequest, signal: AbortSignal) {
+    const facts = { vlan: request.vlanId, sources: request.sourceSubnet };
+    return this.#change('RemoveNAT', facts, signal, (state) => removeNat(state, request));
+  }
+
+  configureDns(request: ConfigureDNSRequest, signal: AbortSignal) {
+    const facts = { vlan: request.vlanId, names: Object.keys(request.hosts).length };
+    return this.#change('ConfigureDNS', facts, signal, (state) => configureNames(state, request));
+  }
+
+  addPortMapping(request: AddPortMappingRequest, signal: AbortSignal) {
+    const { vlanId, hostPort, protocol, containerIp, containerPort } = request;
+    const facts = { vlan: vlanId, hostPort, protocol, containerIp, containerPort };
+    return this.#change('AddPortMapping', facts, signal, (state) => addPort(state, request));
+  }
+
+  removePortMapping(request: RemovePortMappingRequest, signal: AbortSignal) {
+    const { hostPort, protocol } = request;
+    return this.#change('RemovePortMapping', { hostPort, protocol }, signal, (state) => removePort(state, request));
+  }
+
+  /** By id. A VLAN whose link is not there is told of too, as one that is down. */
+  async listVlans({ vlanId: filter }: ListVLANsRequest) {
+    const began = performance.now();
+    const state = this.#state;
+    const vlans = [...state.vlans].filter(([vlanId]) => filter === 0 || vlanId === filter);
+    const links = await this.#intents.links(vlans.map(([, { intent }]) => intent.interface));
+    this.#tell('ListVLANs', { vlan: filter, vlans: vlans.length }, began, '');
+    return {
+      vlans: vlans.map(([vlanId, { intent, note }]) => {
+        const link = links.get(intent.interface);
+        return {
+          vlanId,
+          interfaceName: intent.interface,
+          gateway: note.gateway ?? intent.subnets[0]?.gateway ?? '',
+          subnet: note.subnet ?? intent.subnets[0]?.prefix ?? '',
+          macAddress: link?.mac ?? '',
+          mtu: link?.mtu ?? 0,
+          isUp: link?.isUp ?? false,
+          natEnabled: hasNat(state, intent),
+        };
+      }),
+      error: '',
+    };
+  }
+
+  /** At once, whatever else goes on. */
+  health() {
+    const troubles = this.#intents.troubles();
+    return {
+      healthy: troubles.length === 0,
+      status: troubles.length === 0 ? 'running' : told(troubles),
+      activeVlans: this.#state.vlans.size,
+      uptimeSeconds: BigInt(Math.floor((performance.now() - this.#startedMs) / 1000)),
+    };
+  }
+
+  #change(
+    rpc: string,
+    facts: object,
+    signal: AbortSignal,
+    plan: (state: RouterState) => Result<RouterChange>,
+  ): Promise<Answer> {
+    return this.#answer(rpc, facts, signal, async (state) => {
+      const change = plan(state);
+      return change.ok ? this.#commit(state, change.value, () => true) : change.error;
+    });
+  }
+
+  /** Does the work in its turn; whatever it says or throws is the answer. Rejects when the client has gone before its turn. */
+  async #answer(
+    rpc: string,
+    facts: object,
+    signal: AbortSignal,
+    work: (state: RouterState) => Promise<Problem | null>,
+  ): Promise<Answer> {
+    const began = performance.now();
+    const failed = await this.#writer.run(signal, async () => {
+      try {
+        return await work(this.#state);
+      } catch (thrown) {
+        this.#log.error({ rpc, err: thrown }, 'a call went wrong inside');
+        return toProblem(thrown);
+      } finally {
+        this.#state = new RouterState(this.#intents.said());
+      }
+    });
+    const error = failed === null ? '' : sentence(failed);
+    this.#tell(rpc, facts, began, error);
+    return { success: failed === null, error };
+  }
+
+  /** Null: it is so. Otherwise why not, and what was before is said again. `matters`: which failures of the plane are failures of the call. */
+  async #commit(
+    state: RouterState,
+    change: RouterChange,
+    matters: (trouble: Trouble) => boolean,
+  ): Promise<Problem | null> {
+    const outcome = await this.#intents.change(change, this.#planeMs);
+    const why = failureOf(outcome, matters);
+    if (why === null || outcome.kind === 'refused') return why;
+    const back = await this.#intents.change(inverse(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
+    if (back.kind === 'refused')
+      this.#log.error({ code: back.problem.code, why: back.problem.message }, 'what was before cannot be said again');
+    return why;
+  }
+
+  #tell(rpc: string, facts: object, began: number, error: string): void {
+    const ms = Math.round(performance.now() - began);
+    if (error === '') this.#log.info({ rpc, ...facts, ms }, 'call');
+    else this.#log.warn({ rpc, ...facts, ms, error }, 'call refused');
+  }
+}
+
+function failureOf(outcome: Outcome, matters: (trouble: Trouble) => boolean): Problem | null {
+  switch (outcome.kind) {
+    case 'done':
+      return null;
+    case 'refused':
+      return outcome.problem;
+    case 'late':
+      return problem('timeout', 'the plane has not answered in time; what was before is said again');
+    case 'failed': {
+      const failures = outcome.troubles.filter(matters);
+      if (failures.length === 0) return null;
+      const { key, problem: why } = rootOf(failures);
+      return problem(why.code, `${key}: ${why.message}`);
+    }
+  }
+}
+
+/** What leads from after the change to before it. */
+export function inverse(state: RouterState, { put, remove }: RouterChange): RouterChange {
+  const back: Said[] = [];
+  const gone: IntentKey[] = [];
+  for (const key of [...put.map(({ intent }) => intentKey(intent)), ...remove]) {
+    const before = state.get(key);
+    if (before === undefined) gone.push(key);
+    else back.push(before);
+  }
+  return { put: back, remove: gone };
+}
+
+/** The one that the others follow from, where that shows. */
+function rootOf(troubles: readonly Trouble[]): Trouble {
+  return troubles.find(({ problem: { code } }) => code !== 'object.dependency') ?? troubles[0]!;
+}
+
+function told(troubles: readonly Trouble[]): string {
+  const { key, problem: why } = rootOf(troubles);
+  const more = troubles.length === 1 ? '' : `, and ${troubles.length - 1} more`;
+  return `${key}: ${why.message} (${why.code})${more}`;
+}

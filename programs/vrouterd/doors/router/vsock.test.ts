@@ -1,0 +1,10 @@
+/** The program beside this in a kernel that has VSOCK loopback. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { needsUml, runInUml } from '../../../../tests/world/uml.ts';
+
+test('1: an older client has its nine calls over VSOCK, and other contexts have none', { skip: needsUml() }, () => {
+  const { status, output } = runInUml(['vsock_loopback'], new URL('vsock.testing.ts', import.meta.url).pathname);
+  assert.equal(status, 0, output);
+  assert.match(output, /^ok$/m);
+});
