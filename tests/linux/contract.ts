@@ -3,6 +3,12 @@ import { driverContract } from '@vrouter/drivers/contract/suite.ts';
 import { linuxPlane } from '../../programs/vrouterd/planes/linux.ts';
 import { testLinux } from './options.ts';
 
+// A guest has no environment of ours: `NAME=value` are arguments.
+for (const said of process.argv.slice(2)) {
+  const [name = '', value = ''] = said.split('=');
+  process.env[name] = value;
+}
+
 driverContract('linux', async () => {
   const { driver, close } = await linuxPlane(testLinux());
   return {

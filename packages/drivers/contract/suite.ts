@@ -17,6 +17,7 @@ import {
 } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
+import { abilitiesOf, writtenOf } from './abilities.ts';
 import type { Applied, Driver } from './driver.ts';
 import * as s from './samples.ts';
 import { worlds } from './worlds.ts';
@@ -348,6 +349,15 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
     );
     assert.deepEqual(await driver.observe([steps[0]!.key], signal), []);
     await assert.rejects(driver.observe('all', AbortSignal.abort()));
+  });
+
+  on('what it can do is what the page of planes says', async (driver, signal) => {
+    const { plane } = driver.capabilities();
+    const can = await abilitiesOf(driver, signal);
+    // For whoever makes the page: `node scripts/planes.ts`.
+    if (process.env.VROUTER_ABILITIES === plane) console.log(`abilities ${JSON.stringify([...can])}`);
+    const written = writtenOf(plane);
+    if (written !== null && process.env.VROUTER_ABILITIES !== plane) assert.deepEqual(can, written);
   });
 
   on('watch ends with its signal', async (driver) => {
