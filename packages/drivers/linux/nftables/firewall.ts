@@ -33,6 +33,8 @@ export interface FirewallSeen {
 
 /** Somebody else changed something in between this often: it is too busy. */
 const TRIES = 10;
+/** More than this are two transactions: about 20,000 ports. */
+const TRANSACTION_BYTES = 8 << 20;
 const NO_CHANGES = new Map<string, null>();
 
 export class Firewall {
@@ -53,7 +55,7 @@ export class Firewall {
   }
 
   /**
-   * Does all of them at once, as one transaction; what the kernel or the others have against one is told in its place, null for done, and
+   * Does all of them at once, as one transaction (two, when there are tens of thousands); what the kernel or the others have against one is told in its place, null for done, and
    * holds back no other. Rejects with ProblemError `plane.failed` when nobody knows what was done, and `object.exists` when somebody else
    * has a table of our name.
    */
@@ -132,6 +134,10 @@ export class Firewall {
       const changes = new Map(left.map(({ owner, wanted }) => [owner, wanted]));
       const planned = planChanges(state, changes);
       const messages = planned.map(({ message }) => message);
+      if (left.length > 1 && messages.reduce((sum, { length }) => sum + length, 0) > TRANSACTION_BYTES) {
+        await this.#applyHalves(left, problems);
+        return;
+      }
       const refused = await this.#transact(state.generation, messages);
       if (refused.length === 0) {
         settle(state, changes);
@@ -154,12 +160,16 @@ export class Firewall {
         return;
       } else {
         // Whose fault it is, the kernel does not say.
-        const half = left.length >> 1;
-        await this.#applySome(left.slice(0, half), problems);
-        await this.#applySome(left.slice(half), problems);
+        await this.#applyHalves(left, problems);
         return;
       }
     }
+  }
+
+  async #applyHalves(steps: readonly Prepared[], problems: (Problem | null)[]): Promise<void> {
+    const half = steps.length >> 1;
+    await this.#applySome(steps.slice(0, half), problems);
+    await this.#applySome(steps.slice(half), problems);
   }
 
   async #transact(generation: number, messages: readonly Uint8Array[]): Promise<readonly Refused[]> {
