@@ -118,6 +118,7 @@ async function probes(): Promise<void> {
     ['router → 127.0.0.1:8080', router.tcp('127.0.0.1', 8080), 'a1 172.18.0.1'],
     ['router → own IPv6 address:8080', router.tcp('2001:db8::1', 8080), 'a1 2001:db8::1'],
     ['router → itself', router.tcp('172.18.0.1', 8888, { from: '172.18.0.1' }), 'router 172.18.0.1'],
+    ['router → ::1, which is the host’s own', router.tcp('::1', 8080), 'refused'],
     ['same network, direct', a2.tcp('172.18.0.2', 80), 'a1 172.18.0.3'],
     ['internal network → outside', c1.tcp('192.0.2.2', 8080), 'nothing'],
     ['internal network → its gateway', c1.tcp('172.20.0.1', 8888), 'router 172.20.0.2'],

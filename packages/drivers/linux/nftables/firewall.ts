@@ -32,7 +32,7 @@ export interface FirewallSeen {
 }
 
 /** Somebody else changed something in between this often: it is too busy. */
-const TRIES = 10;
+const TRIES = 50;
 /** More than this are two transactions: about 20,000 ports. */
 const TRANSACTION_BYTES = 8 << 20;
 const NO_CHANGES = new Map<string, null>();
@@ -205,9 +205,8 @@ export class Firewall {
         return this.#state;
       }
     }
-    // What news there are is in what is read now; if that fails, nothing is known.
+    // If it cannot be read, nothing is known.
     this.#state = null;
-    this.#othersOnly(0);
     this.#state = await this.#load();
     return this.#state;
   }
@@ -215,7 +214,7 @@ export class Firewall {
   /** Rules are nobody's object, so nobody asks for them again: where somebody has been at them, they are mended at once. */
   async #load(): Promise<TableState> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const state = await loadState(this.#kernel);
+      const state = await loadState(this.#kernel, (generation) => this.#othersOnly(generation));
       if (!state.exists || state.whole) return state;
       const messages = planChanges(state, NO_CHANGES).map(({ message }) => message);
       const [refused] = await this.#transact(state.generation, messages);
