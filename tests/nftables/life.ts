@@ -3,7 +3,9 @@
  * other, and the thousandth port costs what the first did. A program for a network namespace of its own; says `ok` at the end.
  */
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { natPool, natRule, publishedRule, samples, sampleUpdates } from '@vrouter/drivers/contract/samples.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
@@ -222,6 +224,33 @@ async function strangers(): Promise<void> {
   nft('delete', 'table', 'inet', 'vrouter');
 }
 
+/** Others who change their tables all the time. */
+async function company(): Promise<void> {
+  const script = (table: string): string =>
+    `while true; do nft add table ip ${table}; nft delete table ip ${table}; done`;
+  const others = ['one', 'two'].map((table) => spawn('sh', ['-c', script(table)], { stdio: 'ignore', detached: true }));
+  try {
+    for (const some of [firewall, new Firewall(kernel)]) {
+      for (let i = 1; i <= 100; i++) {
+        assert.deepEqual(await some.apply([set(published(i))]), [null]);
+        if (i % 10 === 0) await sleep(5);
+      }
+      assert.equal((await some.observe()).objects.length, 100);
+      const all = Array.from({ length: 100 }, (_, i) => gone(published(i + 1)));
+      assert.deepEqual(
+        await some.apply(all),
+        all.map(() => null),
+      );
+    }
+  } finally {
+    for (const other of others) {
+      process.kill(-other.pid!, 'SIGKILL');
+      await once(other, 'exit');
+    }
+    for (const table of ['one', 'two']) nft('add', 'table', 'ip', table, ';', 'delete', 'table', 'ip', table);
+  }
+}
+
 /** Microseconds of a change at several sizes, and what reading everything takes. */
 async function sizes(): Promise<void> {
   const time = async (from: number, count: number): Promise<number> => {
@@ -246,12 +275,15 @@ async function sizes(): Promise<void> {
   const before = performance.now();
   assert.equal((await stranger().observe()).objects.length, 10_151);
   const all = performance.now() - before;
+  const audit = performance.now();
+  await firewall.observe();
+  const again = performance.now() - audit;
   const key = performance.now();
   for (let i = 1; i <= 50; i++) await firewall.observeKeys([objectKey(published(i))]);
   const one = ((performance.now() - key) / 50) * 1000;
   console.log(
     `us per port: first ${first.toFixed()}, thousandth ${thousandth.toFixed()}, ten-thousandth ${last.toFixed()}; ` +
-      `9000 at once ${batch.toFixed()} ms; reading all ${all.toFixed()} ms, one ${one.toFixed()} us`,
+      `9000 at once ${batch.toFixed()} ms; reading all ${all.toFixed()} ms, again ${again.toFixed()} ms, one ${one.toFixed()} us`,
   );
   assert.ok(thousandth < first * 2 + 200 && last < first * 2 + 400);
 }
@@ -355,7 +387,7 @@ async function oracle(): Promise<void> {
 }
 const namesOf = (bytes: Uint8Array): string => new TextDecoder('latin1').decode(bytes).replace(/[^a-z0-9_.]+/gi, ' ');
 
-for (const part of [oracle, contract, links, refusals, strangers, sizes, networks]) {
+for (const part of [oracle, contract, links, refusals, strangers, company, sizes, networks]) {
   try {
     await part();
   } catch (thrown) {

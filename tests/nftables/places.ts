@@ -24,7 +24,13 @@ export function sysctl(name: string, value: string): void {
   writeFileSync(`/proc/sys/${name.replaceAll('.', '/')}`, value);
 }
 
-const bridged = (family: string): string => `/proc/sys/net/bridge/bridge-nf-call-${family}tables`;
+/** Whether packets between ports of a bridge pass through netfilter too, where the kernel can do that; else false. */
+export function showBridged(on: boolean): boolean {
+  const files = ['ip', 'ip6'].map((family) => `/proc/sys/net/bridge/bridge-nf-call-${family}tables`);
+  if (!files.every((file) => existsSync(file))) return false;
+  for (const file of files) writeFileSync(file, on ? '1' : '0');
+  return true;
+}
 
 export interface Asking {
   tcp(address: string, port: number, more?: Partial<Question>): Promise<string>;
@@ -107,8 +113,7 @@ export async function makePlaces(): Promise<Places> {
   ip('link set lo up');
   sysctl('net.ipv4.ip_forward', '1');
   sysctl('net.ipv6.conf.all.forwarding', '1');
-  // Where packets between ports of a bridge pass through netfilter as well, hairpins are bridged, and sources stay.
-  for (const family of ['ip', 'ip6']) if (existsSync(bridged(family))) writeFileSync(bridged(family), '0');
+  showBridged(false);
   for (const name of ['all', 'default']) sysctl(`net.ipv4.conf.${name}.rp_filter`, '0');
   for (const [i, letter] of ['a', 'b', 'c'].entries()) {
     ip(`link add br${letter} type bridge`);

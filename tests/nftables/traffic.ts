@@ -10,7 +10,7 @@ import { Firewall, type FirewallStep } from '@vrouter/drivers/linux/nftables/fir
 import { NetlinkProtocol, openNetlink } from '@vrouter/host/netlink/netlink.ts';
 import type { NatRuleObject, ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { serve } from './host.ts';
-import { ip, makePlaces, router, run } from './places.ts';
+import { ip, makePlaces, router, run, showBridged } from './places.ts';
 
 const FOREIGN = `table ip theirs {
   set some { type ipv4_addr; elements = { 10.9.9.9, 10.9.9.10 } }
@@ -118,6 +118,7 @@ async function probes(): Promise<void> {
     ['router → 127.0.0.1:8080', router.tcp('127.0.0.1', 8080), 'a1 172.18.0.1'],
     ['router → own IPv6 address:8080', router.tcp('2001:db8::1', 8080), 'a1 2001:db8::1'],
     ['router → itself', router.tcp('172.18.0.1', 8888, { from: '172.18.0.1' }), 'router 172.18.0.1'],
+    ['router → ::1, which is the host’s own', router.tcp('::1', 8080), 'refused'],
     ['same network, direct', a2.tcp('172.18.0.2', 80), 'a1 172.18.0.3'],
     ['internal network → outside', c1.tcp('192.0.2.2', 8080), 'nothing'],
     ['internal network → its gateway', c1.tcp('172.20.0.1', 8888), 'router 172.20.0.2'],
@@ -134,6 +135,16 @@ async function probes(): Promise<void> {
     told,
     rows.map(([title, , wanted]) => `${title}: ${wanted}`),
   );
+}
+
+/** Where bridges show their packets to netfilter, neighbours reach each other all the same. */
+async function bridged(): Promise<void> {
+  if (!showBridged(true)) return;
+  assert.equal(await a2.tcp('192.0.2.1', 8080), 'a1 172.18.0.3');
+  assert.equal(await a2.tcp('172.18.0.2', 80), 'a1 172.18.0.3');
+  assert.equal(await b1.tcp('172.19.0.1', 8080), 'a1 172.19.0.2');
+  assert.equal(await b1.tcp('172.18.0.2', 80), 'nothing');
+  showBridged(false);
 }
 
 /** A neighbour sends 127.0.0.9 to us by its cable; our links take such addresses (route_localnet). */
@@ -268,7 +279,7 @@ async function cuts(): Promise<void> {
   await done(gone(moved), gone(other));
 }
 
-for (const part of [withoutUs, probes, addresses, traits, counts, cuts]) {
+for (const part of [withoutUs, probes, addresses, traits, counts, cuts, bridged]) {
   try {
     await part();
   } catch (thrown) {

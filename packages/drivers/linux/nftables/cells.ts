@@ -47,7 +47,8 @@ export const poolId = (name: string): string => createHash('sha256').update(name
  * Number of the world of flows that a VRF has, so that hosts with the same addresses in two of them do not get each other's packets. Two VRFs
  * that have one number by chance are only as far apart as if there were none.
  */
-const zoneOf = (vrf: string): number => 1 + (createHash('sha256').update(vrf).digest().readUInt16LE() % 0xffff);
+export const zoneOf = (vrf: string): number =>
+  vrf === DEFAULT_VRF ? 0 : 1 + (createHash('sha256').update(vrf).digest().readUInt16LE() % 0xffff);
 
 const nothing = { cells: [], vrf: null, length: null, pool: null, uses: null } as const;
 

@@ -32,7 +32,9 @@ export interface FirewallSeen {
 }
 
 /** Somebody else changed something in between this often: it is too busy. */
-const TRIES = 10;
+const TRIES = 50;
+/** More than this are two transactions: about 20,000 ports. */
+const TRANSACTION_BYTES = 8 << 20;
 const NO_CHANGES = new Map<string, null>();
 
 export class Firewall {
@@ -53,7 +55,7 @@ export class Firewall {
   }
 
   /**
-   * Does all of them at once, as one transaction; what the kernel or the others have against one is told in its place, null for done, and
+   * Does all of them at once, as one transaction (two, when there are tens of thousands); what the kernel or the others have against one is told in its place, null for done, and
    * holds back no other. Rejects with ProblemError `plane.failed` when nobody knows what was done, and `object.exists` when somebody else
    * has a table of our name.
    */
@@ -132,6 +134,10 @@ export class Firewall {
       const changes = new Map(left.map(({ owner, wanted }) => [owner, wanted]));
       const planned = planChanges(state, changes);
       const messages = planned.map(({ message }) => message);
+      if (left.length > 1 && messages.reduce((sum, { length }) => sum + length, 0) > TRANSACTION_BYTES) {
+        await this.#applyHalves(left, problems);
+        return;
+      }
       const refused = await this.#transact(state.generation, messages);
       if (refused.length === 0) {
         settle(state, changes);
@@ -154,12 +160,16 @@ export class Firewall {
         return;
       } else {
         // Whose fault it is, the kernel does not say.
-        const half = left.length >> 1;
-        await this.#applySome(left.slice(0, half), problems);
-        await this.#applySome(left.slice(half), problems);
+        await this.#applyHalves(left, problems);
         return;
       }
     }
+  }
+
+  async #applyHalves(steps: readonly Prepared[], problems: (Problem | null)[]): Promise<void> {
+    const half = steps.length >> 1;
+    await this.#applySome(steps.slice(0, half), problems);
+    await this.#applySome(steps.slice(half), problems);
   }
 
   async #transact(generation: number, messages: readonly Uint8Array[]): Promise<readonly Refused[]> {
@@ -195,9 +205,8 @@ export class Firewall {
         return this.#state;
       }
     }
-    // What news there are is in what is read now; if that fails, nothing is known.
+    // If it cannot be read, nothing is known.
     this.#state = null;
-    this.#othersOnly(0);
     this.#state = await this.#load();
     return this.#state;
   }
@@ -205,7 +214,7 @@ export class Firewall {
   /** Rules are nobody's object, so nobody asks for them again: where somebody has been at them, they are mended at once. */
   async #load(): Promise<TableState> {
     for (let tries = 0; tries < TRIES; tries++) {
-      const state = await loadState(this.#kernel);
+      const state = await loadState(this.#kernel, (generation) => this.#othersOnly(generation));
       if (!state.exists || state.whole) return state;
       const messages = planChanges(state, NO_CHANGES).map(({ message }) => message);
       const [refused] = await this.#transact(state.generation, messages);

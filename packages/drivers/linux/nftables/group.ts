@@ -46,7 +46,8 @@ import { addressBits, type Family, families, poolChain } from './sets.ts';
 
 export const DEFAULT_VRF = 'default';
 const LOCAL = numberField(RTN_LOCAL);
-const LOOPBACK = { 4: Uint8Array.of(127), 6: new Uint8Array(16).fill(1, 15) } as const;
+const LOOPBACK_NET = Uint8Array.of(127);
+const LOOPBACK6 = new Uint8Array(16).fill(1, 15);
 
 /** Lengths of prefixes by family. */
 export type Lengths = { readonly [F in Family]: ReadonlySet<number> };
@@ -67,7 +68,12 @@ const isLocal = (flags: number): readonly Expression[] => [fibType(flags, 0), eq
 
 /** Packets that only come through keep their destination. */
 function dnat(vrf: string): readonly (readonly Expression[])[] {
-  return [[...isLocal(Fib.daddr), jump(`ports.${vrf}`)], ...floats(vrf)];
+  return [
+    // What leaves with that source comes nowhere, whatever is done with it later: it stays the host's own.
+    [...isFamily(6), destination(6, 0), equals(0, LOOPBACK6), back],
+    [...isLocal(Fib.daddr), jump(`ports.${vrf}`)],
+    ...floats(vrf),
+  ];
 }
 
 /**
@@ -108,10 +114,9 @@ function ports(vrf: string, f: Family): readonly (readonly Expression[])[] {
 }
 
 function snat(vrf: string): readonly (readonly Expression[])[] {
-  const isDefault = vrf === DEFAULT_VRF;
   return [
     [...published, ...came(vrf), masquerade()],
-    ...(isDefault ? families.map(fromLoopback) : []),
+    ...(vrf === DEFAULT_VRF ? [fromLoopback] : []),
     ...families.map((f) => [
       ...outwards(vrf),
       ...isFamily(f),
@@ -124,10 +129,13 @@ function snat(vrf: string): readonly (readonly Expression[])[] {
 }
 
 /** The host itself has asked for a port that it publishes, by its loopback. */
-function fromLoopback(f: Family): readonly Expression[] {
-  const from = f === 4 ? network(12, 1, 0) : source(f, 0);
-  return [...isFamily(f), from, equals(0, LOOPBACK[f]), ...published, masquerade()];
-}
+const fromLoopback: readonly Expression[] = [
+  ...isFamily(4),
+  network(12, 1, 0),
+  equals(0, LOOPBACK_NET),
+  ...published,
+  masquerade(),
+];
 
 /** It leaves by the link by which it came. */
 function came(vrf: string): readonly Expression[] {

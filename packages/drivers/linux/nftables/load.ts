@@ -16,15 +16,28 @@ import { parseSetName } from './sets.ts';
 import { newGroup, ruleMessages, TABLE, TABLE_COMMENT, wholeShape } from './shape.ts';
 import { TableState } from './state.ts';
 
-const TRIES = 10;
+/** A look takes some milliseconds; who changes rules oftener than that for so long is a mistake. */
+const TRIES = 50;
 
-/** Throws ProblemError `plane.failed`, or `object.exists` when somebody else has a table of that name. */
-export async function loadState(kernel: Conversation): Promise<TableState> {
+/**
+ * `othersOnly`: whether all that has been done up to a generation since it was asked last was done to tables of others; false when nobody
+ * knows. Throws ProblemError `plane.failed`, or `object.exists` when somebody else has a table of that name.
+ */
+export async function loadState(
+  kernel: Conversation,
+  othersOnly: (generation: number) => boolean,
+): Promise<TableState> {
   for (let tries = 0; tries < TRIES; tries++) {
+    // What has been done so far is in what is read now.
+    othersOnly(0);
     const generation = await generationOf(kernel);
     const state = await loadOnce(kernel, generation);
-    // What was read in pieces is one picture when nobody has changed anything meanwhile.
-    if ((await generationOf(kernel)) === generation) return state;
+    // What was read in pieces is one picture when nobody has changed anything of it meanwhile.
+    const after = await generationOf(kernel);
+    if (after === generation) return state;
+    if (!othersOnly(after)) continue;
+    state.generation = after;
+    return state;
   }
   throw new ProblemError(problem('plane.failed', 'nftables: changes faster than it can be read'));
 }

@@ -11,6 +11,7 @@ import {
 } from '../netlink/conntrack/flow.ts';
 import type { Conversation } from '../netlink/conversation.ts';
 import { familyOf } from '../netlink/message.ts';
+import { zoneOf } from './cells.ts';
 import { protocolNumbers } from './fields.ts';
 
 export interface Session {
@@ -81,7 +82,8 @@ interface Found {
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
 /** Null: a rule that leads nobody in. */
-function flowsOf({ match, to }: NatRuleObject): Found | null {
+function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
+  const zone = zoneOf(vrf);
   if (match.type === 'destination' && to.type === 'inside') {
     const inside = addressOf(to.address);
     const outside = match.address === null ? null : addressOf(match.address);
@@ -90,9 +92,10 @@ function flowsOf({ match, to }: NatRuleObject): Found | null {
     const service = first === last ? { protocol, port: first } : null;
     return {
       filters: [{ family: familyOf(inside), destination: outside, service }],
-      matches: ({ status, protocol: its, original, reply }) =>
+      matches: ({ status, zone: its, protocol: by, original, reply }) =>
+        its === zone &&
         (status & FlowStatus.destinationNat) !== 0 &&
-        its === protocol &&
+        by === protocol &&
         original.destinationPort >= first &&
         original.destinationPort <= last &&
         (outside === null || same(original.destination, outside)) &&
@@ -105,7 +108,8 @@ function flowsOf({ match, to }: NatRuleObject): Found | null {
     return {
       // In, and out: the latter is known by what answers go to, which the kernel is not asked for here.
       filters: [{ family: familyOf(inside), destination: null, service: null }],
-      matches: ({ status, original, reply }) =>
+      matches: ({ status, zone: its, original, reply }) =>
+        its === zone &&
         (status & NAT) !== 0 &&
         ((same(original.destination, outside) && same(reply.source, inside)) ||
           (same(original.source, inside) && same(reply.destination, outside))),

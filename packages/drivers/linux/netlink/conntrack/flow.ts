@@ -46,6 +46,8 @@ export interface FlowWay {
 
 export interface FlowRow {
   readonly protocol: number;
+  /** Of several worlds of flows on one machine; 0 where there is one. */
+  readonly zone: number;
   /** As its first packet came, before any translation. */
   readonly original: FlowWay;
   /** As answers come: its source is where the destination has led, its destination what the source has become. */
@@ -125,6 +127,7 @@ export function parseFlow({ view, type, body, end }: Message): FlowRow | null {
   if (original === null || reply === null || protocol === null || id === null) return null;
   return {
     protocol,
+    zone: attributes.be16(CTA_ZONE) ?? 0,
     original,
     reply,
     status: attributes.be32(CTA_STATUS) ?? 0,
