@@ -270,8 +270,8 @@ async function cuts(): Promise<void> {
   const moved: NatRuleObject = { ...mine, to: { type: 'inside', address: '172.18.0.3', port: 80 } };
   await done(set(moved));
   assert.equal(await out.udp('192.0.2.1', 6000, { fromPort }), 'a1 192.0.2.2', 'a flow keeps its way');
-  assert.equal(await firewall.cut(mine), 1);
-  assert.equal(await firewall.cut(mine), 0);
+  assert.equal(await firewall.cut([mine]), 1);
+  assert.equal(await firewall.cut([mine]), 0);
   assert.equal(await out.udp('192.0.2.1', 6000, { fromPort }), 'a2 192.0.2.2');
   const left = (await firewall.sessions(1000)).filter(({ from }) => from.port === fromPort + 1);
   assert.equal(left.length, 1);

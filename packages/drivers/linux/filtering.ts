@@ -47,7 +47,7 @@ export class Filtering implements Part, TraitKeeper {
     }
     const answers = await this.#firewall.apply(asked);
     for (const [n, index] of indices.entries()) problems[index] = answers[n] ?? null;
-    for (const [index, step] of steps.entries()) if (problems[index] === null) await this.#cut(step);
+    await this.#firewall.cut(steps.flatMap((step, index) => (problems[index] === null ? endedBy(step) : [])));
     return toldOf(this, steps, problems);
   }
 
@@ -58,13 +58,6 @@ export class Filtering implements Part, TraitKeeper {
 
   traits(devices: readonly string[]): Promise<ReadonlyMap<string, LinkTraits>> {
     return this.#firewall.observeLinks(devices);
-  }
-
-  /** What stood on the rule before ends with it, and nothing else. */
-  async #cut(step: Step): Promise<void> {
-    const before = step.op === 'create' ? null : step.before;
-    if (before?.kind !== 'natRule' || before.match.type === 'source') return;
-    await this.#firewall.cut(before);
   }
 
   /** What an object needs of other parts and is not there. */
@@ -109,6 +102,12 @@ export class Filtering implements Part, TraitKeeper {
     const link = nameOf(object.link);
     return { ...row, key: `isolation/${link}` as ObjectKey, object: { ...object, link } };
   }
+}
+
+/** What leads nobody in any more after a step: its flows end with it, and nothing else. */
+function endedBy(step: Step): NatRuleObject[] {
+  const before = step.op === 'create' ? null : step.before;
+  return before?.kind === 'natRule' && before.match.type !== 'source' ? [before] : [];
 }
 
 function leavingAs(rule: NatRuleObject, nameOf: (name: string) => string): NatRuleObject {

@@ -113,11 +113,11 @@ export class Firewall {
   }
 
   /**
-   * Ends the flows that came in by a published port or a floating address that was as the rule says, and no others; those of a rule that is
+   * Ends the flows that came in by published ports or floating addresses that were as the rules say, and no others; those of a rule that is
    * gone or changed live on otherwise. Returns how many. Throws ProblemError.
    */
-  cut(rule: NatRuleObject): Promise<number> {
-    return cutFlows(this.#kernel, rule);
+  cut(rules: readonly NatRuleObject[]): Promise<number> {
+    return cutFlows(this.#kernel, rules);
   }
 
   /** Flows whose addresses are translated, by anybody on this host. Throws ProblemError. */

@@ -60,23 +60,50 @@ function sessionOf({ protocol, original, reply, packets, bytes, timeoutSeconds }
   };
 }
 
-/** Ends the flows that came by a published port or a floating address, as the rule said. Returns how many. Throws ProblemError. */
-export async function cutFlows(kernel: Conversation, rule: NatRuleObject): Promise<number> {
-  const found = flowsOf(rule);
-  if (found === null) return 0;
-  const { filters, matches } = found;
+/**
+ * Ends the flows that came by published ports or floating addresses, as the rules said, at one look at all flows of a family. Returns how
+ * many. Throws ProblemError.
+ */
+export async function cutFlows(kernel: Conversation, rules: readonly NatRuleObject[]): Promise<number> {
+  const all = rules.flatMap((rule) => flowsOf(rule) ?? []);
   let cut = 0;
-  for (const filter of filters) {
-    const flows = await kernel.dump(askFlows(filter), 'conntrack', parseFlow);
-    const verdicts = await kernel.change(flows.filter(matches).map(({ identity }) => deleteFlow(identity)));
+  for (const family of new Set(all.map(({ filter }) => filter.family))) {
+    const found = all.filter(({ filter }) => filter.family === family);
+    const matches = anyOf(found);
+    // The kernel chooses what one rule is about; of several it is asked for everything.
+    const filter = found.length === 1 ? found[0]!.filter : { family, destination: null, service: null };
+    const flows = await kernel.dump(askFlows(filter), 'conntrack', (message) => {
+      const flow = parseFlow(message);
+      return flow !== null && (flow.status & NAT) !== 0 && matches(flow) ? flow : null;
+    });
+    const verdicts = await kernel.change(flows.map(({ identity }) => deleteFlow(identity)));
     cut += verdicts.filter((verdict) => verdict === null).length;
   }
   return cut;
 }
 
 interface Found {
-  readonly filters: readonly FlowFilter[];
+  readonly filter: FlowFilter;
+  /** Of the destination, where the rule is about some; null: about all. */
+  readonly ports: readonly [number, number] | null;
   readonly matches: (flow: FlowRow) => boolean;
+}
+
+/** Whether a flow is of any of them; those about ports are found by the port, since there may be ten thousand. */
+function anyOf(found: readonly Found[]): (flow: FlowRow) => boolean {
+  const byPort = new Map<number, Found[]>();
+  const others: Found[] = [];
+  for (const one of found) {
+    if (one.ports === null) others.push(one);
+    else
+      for (let port = one.ports[0]; port <= one.ports[1]; port++) {
+        const list = byPort.get(port);
+        if (list === undefined) byPort.set(port, [one]);
+        else list.push(one);
+      }
+  }
+  return (flow) =>
+    [...(byPort.get(flow.original.destinationPort) ?? []), ...others].some(({ matches }) => matches(flow));
 }
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
@@ -91,7 +118,8 @@ function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
     const [first, last] = match.ports;
     const service = first === last ? { protocol, port: first } : null;
     return {
-      filters: [{ family: familyOf(inside), destination: outside, service }],
+      filter: { family: familyOf(inside), destination: outside, service },
+      ports: [first, last],
       matches: ({ status, zone: its, protocol: by, original, reply }) =>
         its === zone &&
         (status & FlowStatus.destinationNat) !== 0 &&
@@ -107,7 +135,8 @@ function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
     const [outside, inside] = [addressOf(match.address), addressOf(to.address)];
     return {
       // In, and out: the latter is known by what answers go to, which the kernel is not asked for here.
-      filters: [{ family: familyOf(inside), destination: null, service: null }],
+      filter: { family: familyOf(inside), destination: null, service: null },
+      ports: null,
       matches: ({ status, zone: its, original, reply }) =>
         its === zone &&
         (status & NAT) !== 0 &&
