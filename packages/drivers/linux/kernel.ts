@@ -34,6 +34,12 @@ export class Kernel {
     return null;
   }
 
+  /** One that the kernel takes its time for. */
+  async doSlowly(request: Uint8Array, what: string, settled: readonly number[] = []): Promise<Problem | null> {
+    const refusal = await this.routing.changeSlowly(request);
+    return refusal === null || settled.includes(refusal.errno) ? null : refusalProblem(refusal, what);
+  }
+
   /** Whatever comes of it. */
   async change(requests: readonly Uint8Array[]): Promise<void> {
     await this.routing.change(requests);

@@ -40,11 +40,23 @@ const RECEIVE_QUEUE_BYTES = 8 * 1024 * 1024;
 /** linux/netlink.h */
 export const NetlinkProtocol = { route: 0, netfilter: 12, generic: 16 } as const;
 
+interface SendCall {
+  (fd: number, bytes: number, length: number, flags: number): number;
+  /** On another thread; calls back on this one. */
+  async(
+    fd: number,
+    bytes: number,
+    length: number,
+    flags: number,
+    done: (error: Error | null, sent: number) => void,
+  ): void;
+}
+
 interface NetlinkCalls {
   socket(family: number, type: number, protocol: number): number;
   bind(fd: number, address: number, length: number): number;
   setsockopt(fd: number, level: number, name: number, value: number, length: number): number;
-  send(fd: number, bytes: number, length: number, flags: number): number;
+  send: SendCall;
   recv(fd: number, bytes: number, length: number, flags: number): number;
   getsockname(fd: number, address: number, length: number): number;
   if_nametoindex(name: string): number;
@@ -96,6 +108,18 @@ export class NetlinkSocket {
     const held = bytes.length > 64 && bytes.buffer instanceof ArrayBuffer ? bytes : bytes.slice();
     const at = this.#addresses.of(held.buffer) + held.byteOffset;
     if (this.#calls.send(this.#fd, at, held.length, 0) < 0) this.#refuse('send');
+  }
+
+  /** The same on another thread, for what the kernel takes its time for. Rejects with ProblemError `plane.failed`. */
+  sendAside(bytes: Uint8Array): Promise<void> {
+    const held = bytes.slice();
+    return new Promise((resolve, reject) => {
+      this.#calls.send.async(this.#fd, this.#addresses.of(held.buffer), held.length, 0, (error, sent) => {
+        held.fill(0);
+        if (error === null && sent >= 0) resolve();
+        else reject(new ProblemError(problem('plane.failed', 'netlink: a request could not be sent')));
+      });
+    });
   }
 
   /**

@@ -227,7 +227,7 @@ export class Links implements Part {
     const { links } = this.#kernel;
     const row = links.of(name) ?? (await this.#look(name));
     if (row === null || links.nameOf(row) !== name) return null;
-    const failed = await this.#do([deleteLink(row.index)], [Errno.ENODEV]);
+    const failed = await this.#kernel.doSlowly(deleteLink(row.index), name, [Errno.ENODEV]);
     if (failed === null) links.remove(row.index);
     return failed;
   }

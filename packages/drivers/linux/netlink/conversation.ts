@@ -63,6 +63,21 @@ export class Conversation {
     });
   }
 
+  /**
+   * Does one that the kernel takes its time for (a device goes only when nobody looks at it any more: 40 ms and more); others have the thread
+   * meanwhile. Null when done. Throws ProblemError `plane.failed` when nobody knows what was done.
+   */
+  changeSlowly(request: Uint8Array): Promise<Refusal | null> {
+    return this.#alone(async () => {
+      const sequence = await this.#requests.sendAside(request, MessageFlag.ack);
+      for (const message of this.#requests.answersTo(sequence, 1)) {
+        const verdict = verdictOf(message);
+        if (verdict !== undefined) return verdict;
+      }
+      throw missingAnswer();
+    });
+  }
+
   /** Asks for one thing. Null: the answer is of no interest. Throws ProblemError when there is none, `missing` errnos excepted. */
   get<T>(request: Uint8Array, what: string, read: Read<T>, missing: readonly number[] = []): Promise<T | null> {
     return this.#alone(async () => {
@@ -79,11 +94,14 @@ export class Conversation {
     });
   }
 
-  /** Asks for all there is of a kind. What changes while it is read is read again. Throws ProblemError. */
-  dump<T>(request: Uint8Array, what: string, read: Read<T>): Promise<T[]> {
+  /**
+   * Asks for all there is of a kind. What changes while it is read is read again. `slow`: the kernel looks for long before it says the
+   * first. Throws ProblemError.
+   */
+  dump<T>(request: Uint8Array, what: string, read: Read<T>, slow = false): Promise<T[]> {
     return this.#alone(async () => {
       for (let tries = 0; tries < DUMP_TRIES; tries++) {
-        const rows = await this.#dumpOnce(request, what, read);
+        const rows = await this.#dumpOnce(request, what, read, slow);
         if (rows !== null) return rows;
       }
       throw new ProblemError(problem('plane.failed', `${what}: changes faster than it can be read`));
@@ -91,8 +109,10 @@ export class Conversation {
   }
 
   /** Null: something changed in between, so that rows may be missing or twice there. */
-  async #dumpOnce<T>(request: Uint8Array, what: string, read: Read<T>): Promise<T[] | null> {
-    const sequence = this.#requests.send(request, MessageFlag.dump);
+  async #dumpOnce<T>(request: Uint8Array, what: string, read: Read<T>, slow: boolean): Promise<T[] | null> {
+    const sequence = slow
+      ? await this.#requests.sendAside(request, MessageFlag.dump)
+      : this.#requests.send(request, MessageFlag.dump);
     const rows: T[] = [];
     let whole = true;
     let messages = 0;

@@ -11,6 +11,8 @@ import { refusalProblem } from './refusal.ts';
 export interface NetlinkSocket {
   /** One datagram. Throws ProblemError `plane.failed`. */
   send(bytes: Uint8Array): void;
+  /** The same for what the kernel takes its time for: others have the thread meanwhile. Left out where there is no such way. */
+  sendAside?(bytes: Uint8Array): Promise<void>;
   /** The next datagram, valid until the next call; null when none waits. Throws ProblemError `plane.failed`, also when some were lost. */
   receive(): Uint8Array | null;
 }
@@ -125,6 +127,15 @@ export class Requests {
     this.#put(request, 0);
     this.#setFlags(0, flags);
     this.#sendBytes(request.length);
+    return this.#sequence;
+  }
+
+  /** The same, for what the kernel takes its time for; nothing else may be asked of this meanwhile. */
+  async sendAside(request: Uint8Array, flags: number): Promise<number> {
+    if (this.#socket.sendAside === undefined) return this.send(request, flags);
+    this.#put(request, 0);
+    this.#setFlags(0, flags);
+    await this.#socket.sendAside(this.#bytes.subarray(0, request.length));
     return this.#sequence;
   }
 

@@ -38,11 +38,16 @@ const NAT = FlowStatus.sourceNat | FlowStatus.destinationNat;
 /** Some of those that anybody translates on this host. Throws ProblemError. */
 export async function natSessions(kernel: Conversation, limit: number): Promise<readonly Session[]> {
   const sessions: Session[] = [];
-  await kernel.dump(askFlows(null), 'conntrack', (message) => {
-    const flow = sessions.length < limit ? parseFlow(message) : null;
-    if (flow !== null && (flow.status & NAT) !== 0) sessions.push(sessionOf(flow));
-    return null;
-  });
+  await kernel.dump(
+    askFlows(null),
+    'conntrack',
+    (message) => {
+      const flow = sessions.length < limit ? parseFlow(message) : null;
+      if (flow !== null && (flow.status & NAT) !== 0) sessions.push(sessionOf(flow));
+      return null;
+    },
+    true,
+  );
   return sessions;
 }
 
@@ -72,10 +77,15 @@ export async function cutFlows(kernel: Conversation, rules: readonly NatRuleObje
     const matches = anyOf(found);
     // The kernel chooses what one rule is about; of several it is asked for everything.
     const filter = found.length === 1 ? found[0]!.filter : { family, destination: null, service: null };
-    const flows = await kernel.dump(askFlows(filter), 'conntrack', (message) => {
-      const flow = parseFlow(message);
-      return flow !== null && (flow.status & NAT) !== 0 && matches(flow) ? flow : null;
-    });
+    const flows = await kernel.dump(
+      askFlows(filter),
+      'conntrack',
+      (message) => {
+        const flow = parseFlow(message);
+        return flow !== null && (flow.status & NAT) !== 0 && matches(flow) ? flow : null;
+      },
+      true,
+    );
     const verdicts = await kernel.change(flows.map(({ identity }) => deleteFlow(identity)));
     cut += verdicts.filter((verdict) => verdict === null).length;
   }
