@@ -61,6 +61,8 @@ export interface Options {
   readonly engineStart?: boolean;
   readonly logLevel?: string;
   readonly allowHostInterface?: boolean;
+  readonly plane?: (typeof planes)[number];
+  readonly routerService?: RouterServiceConfig;
 }
 
 /** What the owner of this machine lets the controller say of it. */
@@ -99,7 +101,7 @@ export function readConfig(options: Options): Config {
   const dataFolder = resolve(
     options.data ?? file.data ?? (options.bootstrap === true ? '.vrouter/gateway' : DATA_FOLDER),
   );
-  if (options.bootstrap !== true && file.plane === undefined)
+  if (options.bootstrap !== true && options.plane === undefined && file.plane === undefined)
     throw invalid(
       'say which plane to use: --bootstrap (userspace, no privileges), or `plane: userspace` or `plane: linux` in the configuration file',
     );
@@ -117,20 +119,21 @@ export function readConfig(options: Options): Config {
     engineLogPath: join(dataFolder, 'engine.log'),
     engineStart: options.engineStart ?? file.engine?.start ?? true,
     engineWorkers: file.engine?.workers ?? null,
-    plane: options.bootstrap === true ? 'userspace' : (file.plane ?? 'userspace'),
+    plane: options.bootstrap === true ? 'userspace' : (options.plane ?? file.plane ?? 'userspace'),
     namesFolder: resolve(file.names ?? namesFolderOf(dataFolder)),
     logLevel: level,
     allow: {
       hostInterface: options.allowHostInterface ?? file.allow?.hostInterface ?? false,
       port: file.allow?.port ?? false,
     },
-    routerService: file.routerService === undefined ? null : readRouterService(file.routerService),
+    routerService:
+      options.routerService ?? (file.routerService === undefined ? null : readRouterService(file.routerService)),
     intents: file.intents ?? [],
   };
 }
 
 /** Several daemons of a host have a folder each. */
-export function namesFolderOf(dataFolder: string): string {
+function namesFolderOf(dataFolder: string): string {
   if (dataFolder === DATA_FOLDER) return '/run/vrouter/names';
   return `/run/vrouter/names-${createHash('sha256').update(dataFolder).digest('hex').slice(0, 12)}`;
 }

@@ -3,11 +3,10 @@
  * `router-service`: the daemon with the door of an older router for container networks alone, by the flags of that one. A VM that started it
  * starts this.
  */
-import { join, resolve } from 'node:path';
 import { Command, InvalidArgumentError } from 'commander';
-import { type Config, namesFolderOf } from './config.ts';
+import { type Config, readConfig } from './config.ts';
 import { readRouterService, routerServiceFile } from './doors/router/config.ts';
-import { DEFAULT_CIDS, DEFAULT_VSOCK_PORT } from './doors/router/places.ts';
+import { DEFAULT_CIDS, DEFAULT_VSOCK_PORT, type RouterServiceConfig } from './doors/router/places.ts';
 import { exitCodeOf, runDaemon } from './run.ts';
 import { VERSION } from './version.ts';
 
@@ -62,38 +61,20 @@ function numbers(text: string): number[] {
   return text.split(',').map(number);
 }
 
-function configOf({ vsockPort, allowedCids, socket, tcp, parent, data, logLevel }: Flags): Config {
+function serviceOf({ vsockPort, allowedCids, socket, tcp, parent }: Flags): RouterServiceConfig {
   const isElsewhere = socket !== undefined || tcp !== undefined;
   const port = vsockPort ?? (isElsewhere ? undefined : DEFAULT_VSOCK_PORT);
   const said = Object.entries({ vsockPort: port, allowedCids, socket, tcp, parent });
-  const service = routerServiceFile.safeParse(Object.fromEntries(said.filter(([, value]) => value !== undefined)));
-  if (!service.success) {
-    const issue = service.error.issues[0]!;
-    return command.error(`error: ${issue.path.join('.')}: ${issue.message}`);
-  }
-  if (!logLevels.has(logLevel)) return command.error(`error: the log level is one of ${[...logLevels].join(', ')}`);
-  const dataFolder = resolve(data);
-  return {
-    configPath: null,
-    dataFolder,
-    join: null,
-    controllers: [],
-    onDeleted: 'keep',
-    socketPath: join(dataFolder, 'vrouterd.sock'),
-    engineSocketPath: join(dataFolder, 'engine.sock'),
-    engineLogPath: join(dataFolder, 'engine.log'),
-    engineStart: false,
-    engineWorkers: null,
-    plane: 'linux',
-    namesFolder: namesFolderOf(dataFolder),
-    logLevel,
-    allow: { hostInterface: false, port: false },
-    routerService: readRouterService(service.data),
-    intents: [],
-  };
+  const read = routerServiceFile.safeParse(Object.fromEntries(said.filter(([, value]) => value !== undefined)));
+  if (read.success) return readRouterService(read.data);
+  const issue = read.error.issues[0]!;
+  return command.error(`error: ${issue.path.join('.')}: ${issue.message}`);
 }
 
-const logLevels: ReadonlySet<string> = new Set(['fatal', 'error', 'warn', 'info', 'debug', 'trace']);
+function configOf(flags: Flags): Config {
+  const { data, logLevel } = flags;
+  return readConfig({ plane: 'linux', engineStart: false, data, logLevel, routerService: serviceOf(flags) });
+}
 
 try {
   const flags = command.parse(withTwoDashes(process.argv.slice(2)), { from: 'user' }).opts<Flags>();

@@ -76,18 +76,17 @@ function withStatuses(answer: UniversalServerResponse): UniversalServerResponse 
   return { ...answer, body: patched(body) };
 }
 
-function refuseMethod(request: Http2ServerRequest, response: Http2ServerResponse): void {
+/** The status is among the headers, and nothing follows: trailers alone, as gRPC has it. */
+function refuseMethod(request: Http2ServerRequest, { stream }: Http2ServerResponse): void {
   request.resume();
-  if (!/^application\/grpc(?:$|[+;])/.test(request.headers['content-type'] ?? '')) {
-    response.writeHead(415);
-    response.end();
-    return;
-  }
-  const message = encodeURIComponent(`there is no ${request.url.slice(0, 200)} here`);
-  response.writeHead(200, {
-    'content-type': 'application/grpc',
-    [STATUS]: String(Code.Unimplemented),
-    'grpc-message': message,
-  });
-  response.end();
+  const isGrpc = /^application\/grpc(?:$|[+;])/.test(request.headers['content-type'] ?? '');
+  const headers = isGrpc
+    ? {
+        ':status': 200,
+        'content-type': 'application/grpc',
+        [STATUS]: String(Code.Unimplemented),
+        'grpc-message': `there is no ${request.url.slice(0, 200)} here`.replaceAll('%', '%25'),
+      }
+    : { ':status': 415 };
+  if (!stream.destroyed) stream.respond(headers, { endStream: true });
 }

@@ -182,12 +182,18 @@ export class RouterCalls {
     matters: (trouble: Trouble) => boolean,
   ): Promise<Problem | null> {
     const outcome = await this.#intents.change(change, this.#planeMs);
-    const why = failureOf(outcome, matters);
+    const why = outcome.kind === 'late' ? this.#lateness() : failureOf(outcome, matters);
     if (why === null || outcome.kind === 'refused') return why;
     const back = await this.#intents.change(inverse(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
     if (back.kind === 'refused')
       this.#log.error({ code: back.problem.code, why: back.problem.message }, 'what was before cannot be said again');
     return why;
+  }
+
+  #lateness(): Problem {
+    const away = this.#intents.troubles().find(({ key }) => key === 'plane');
+    const why = away === undefined ? '' : ` (${away.problem.message})`;
+    return problem('timeout', `the plane has not answered in time${why}; what was before is said again`);
   }
 
   #tell(rpc: string, facts: object, began: number, error: string): void {
@@ -197,14 +203,15 @@ export class RouterCalls {
   }
 }
 
-function failureOf(outcome: Outcome, matters: (trouble: Trouble) => boolean): Problem | null {
+function failureOf(
+  outcome: Exclude<Outcome, { readonly kind: 'late' }>,
+  matters: (trouble: Trouble) => boolean,
+): Problem | null {
   switch (outcome.kind) {
     case 'done':
       return null;
     case 'refused':
       return outcome.problem;
-    case 'late':
-      return problem('timeout', 'the plane has not answered in time; what was before is said again');
     case 'failed': {
       const failures = outcome.troubles.filter(matters);
       if (failures.length === 0) return null;
