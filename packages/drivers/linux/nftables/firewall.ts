@@ -5,6 +5,7 @@
  */
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type NatRuleObject, type ObjectKey, type Observed, objectKey } from '@vrouter/intent/model/objects.ts';
+import type { Refusal } from '../netlink/answers.ts';
 import type { Conversation } from '../netlink/conversation.ts';
 import { beginBatch, endBatch } from '../netlink/nftables/batch.ts';
 import { readNews } from '../netlink/nftables/news.ts';
@@ -156,7 +157,7 @@ export class Firewall {
       for (const { index, owner } of known) problems[index] = blamed.get(owner)!;
       if (known.length > 0) left = left.filter(({ owner }) => !blamed.has(owner));
       else if (left.length === 1) {
-        problems[left[0]!.index] = refusalProblem(refused[0]!.refusal, `nftables: ${left[0]!.owner}`);
+        problems[left[0]!.index] = tableProblem(refused[0]!.refusal, left[0]!.owner);
         return;
       } else {
         // Whose fault it is, the kernel does not say.
@@ -253,6 +254,15 @@ export class Firewall {
     this.#busy = turn.catch(() => {});
     return turn;
   }
+}
+
+/** What the table itself, and not the object, is refused for. */
+function tableProblem(refusal: Refusal, owner: string): Problem {
+  const failed = refusalProblem(refusal, `nftables: ${owner}`);
+  if (refusal.errno !== Errno.ENOENT) return failed;
+  const needed =
+    'nf_tables with NAT, masquerade, fib and connection tracking (modules nft_chain_nat, nft_masq, nft_fib_inet, nft_ct)';
+  return { ...failed, message: `${failed.message}: this kernel lacks some of ${needed}` };
 }
 
 interface Prepared {
