@@ -151,7 +151,7 @@ export class Firewall {
       const blamed = new Map<string, Problem>();
       for (const { index, refusal } of refused) {
         const owner = planned[index]?.owner ?? null;
-        if (owner !== null && !blamed.has(owner)) blamed.set(owner, refusalProblem(refusal, `nftables: ${owner}`));
+        if (owner !== null && !blamed.has(owner)) blamed.set(owner, tableProblem(refusal, owner));
       }
       const known = left.filter(({ owner }) => blamed.has(owner));
       for (const { index, owner } of known) problems[index] = blamed.get(owner)!;
