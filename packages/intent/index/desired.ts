@@ -22,7 +22,7 @@ import { IPV6_MTU_MIN } from '../validate/intent.ts';
 import { complaintsOf, type IntentProblem } from './complaints.ts';
 import { Entry, type Want } from './entry.ts';
 import { Lines } from './lines.ts';
-import { Recorder } from './recorder.ts';
+import { anyInterfaceName, interfaceNameOf, Recorder } from './recorder.ts';
 import { Sources } from './sources.ts';
 
 export class Desired {
@@ -319,11 +319,17 @@ export class Desired {
     const visible = seenOf(intent);
     if (this.#visible.get(key) === visible) return;
     this.#visible.set(key, visible);
-    this.changed(key);
+    this.#tell(key);
   }
 
   #hide(key: IntentKey): void {
-    if (this.#visible.delete(key)) this.changed(key);
+    if (this.#visible.delete(key)) this.#tell(key);
+  }
+
+  #tell(key: IntentKey): void {
+    this.changed(key);
+    const name = interfaceNameOf(key);
+    if (name !== null) this.changed(anyInterfaceName(name));
   }
 }
 

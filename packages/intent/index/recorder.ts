@@ -10,6 +10,20 @@ export interface Recording {
   readonly claims: readonly string[];
 }
 
+/** Kinds of intents that are interfaces; of two with one name the first usable one here is it. */
+const interfaceKinds = ['gatewayInterface', 'port', 'hostInterface', 'interface'] as const;
+
+/** What whoever asks for an interface of any kind is told of. */
+export function anyInterfaceName(name: string): string {
+  return `anyInterface/${name}`;
+}
+
+/** The interface that an intent of this key is; null: it is none. */
+export function interfaceNameOf(key: string): string | null {
+  const slash = key.indexOf('/');
+  return interfaceKinds.some((kind) => kind === key.slice(0, slash)) ? key.slice(slash + 1) : null;
+}
+
 export class Recorder implements CompileContext {
   readonly #outside: Outside;
   readonly #visible: ReadonlyMap<string, string>;
@@ -46,11 +60,13 @@ export class Recorder implements CompileContext {
   }
 
   anyInterface(name: string): SeenInterface | null {
-    const gateway = this.gatewayInterface(name);
-    // All are asked in any case: whichever changes, who asked is compiled again.
-    const host = this.#look(`hostInterface/${name}`);
-    const made = this.#look(`interface/${name}`);
-    return gateway ?? interfaceOf(this.#look(`port/${name}`) ?? host ?? made);
+    // One name for all kinds: a million routes ask for it.
+    this.#lookups.push(anyInterfaceName(name));
+    for (const kind of interfaceKinds) {
+      const visible = this.#visible.get(`${kind}/${name}`);
+      if (visible !== undefined) return interfaceOf(visible);
+    }
+    return null;
   }
 
   network(id: string): SeenNetwork | null {
