@@ -11,7 +11,7 @@ import { Errno } from '../netlink/refusal.ts';
 import { applyEach, type Part } from '../part.ts';
 import { LINK_GROUP, type Mark, markText } from './mark.ts';
 import { adoptedAs, deviceOf, isAdopted, isSameDevice, kindOf, objectOf } from './shape.ts';
-import { DEFAULT_VRF, tableOf, vrfRequests, vrfRows } from './vrfs.ts';
+import { DEFAULT_VRF, tableOf, vrfRequests, vrfRow, vrfRows } from './vrfs.ts';
 
 /** What the packet filter does for a link; by the device's name. */
 export interface LinkTraits {
@@ -29,6 +29,10 @@ export interface TraitKeeper {
 }
 
 const TAP = 'tap/';
+/** Of more links than these the kernel is asked for all there are. */
+const ASKED_ALONE = 16;
+
+const nameIn = (key: string): string => key.slice(key.indexOf('/') + 1);
 
 /** Makes a TAP device that outlives us. Throws ProblemError. */
 export type MakeTap = (device: string) => void;
@@ -53,15 +57,17 @@ export class Links implements Part {
       const rows = ours.flatMap(([name, row]) => this.#see(name, row, traits) ?? []);
       return [DEFAULT_VRF, ...vrfRows(links), ...rows];
     }
+    if (scope.length > ASKED_ALONE) await links.load();
+    else for (const key of scope) await this.#look(nameIn(key));
+    const rows = scope.flatMap((key) => links.of(nameIn(key)) ?? []);
+    const traits = await this.#traits.traits(rows.map((row) => row.name));
     const seen: Observed[] = [];
     for (const key of scope) {
-      const [kind, name = ''] = key.split('/');
+      const row = links.of(nameIn(key));
+      const found =
+        row === undefined ? null : row.kind === 'vrf' ? vrfRow(nameIn(key), row) : this.#see(nameIn(key), row, traits);
       if (key === DEFAULT_VRF.key) seen.push(DEFAULT_VRF);
-      const row = await this.#look(name);
-      if (row === null) continue;
-      const traits = await this.#traits.traits([row.name]);
-      const found = kind === 'vrf' ? vrfRows(links).find((vrf) => vrf.key === key) : this.#see(name, row, traits);
-      if (found != null && found.key === key) seen.push(found);
+      else if (found !== null && found.key === key) seen.push(found);
     }
     return seen;
   }

@@ -1,5 +1,6 @@
 /** VRFs: a device of the kernel for each, with a routing table of its own. The default one is no device, and its table is `main`. */
 import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
+import type { LinkRow } from '../netlink/link.ts';
 import { replaceRoute } from '../netlink/route.ts';
 import type { LinkTable } from './table.ts';
 
@@ -22,10 +23,17 @@ export function tableOf(links: LinkTable, vrf: string): { readonly index: number
 
 export function vrfRows(links: LinkTable): Observed[] {
   const rows: Observed[] = [];
-  for (const [name, row] of links.ours())
-    if (row.kind === 'vrf' && row.table !== null)
-      rows.push({ key: `vrf/${name}` as ObjectKey, object: { kind: 'vrf', name, tableId: row.table }, learned: {} });
+  for (const [name, row] of links.ours()) {
+    const vrf = vrfRow(name, row);
+    if (vrf !== null) rows.push(vrf);
+  }
   return rows;
+}
+
+/** Null: this link is no VRF. */
+export function vrfRow(name: string, row: LinkRow): Observed | null {
+  if (row.kind !== 'vrf' || row.table === null) return null;
+  return { key: `vrf/${name}` as ObjectKey, object: { kind: 'vrf', name, tableId: row.table }, learned: {} };
 }
 
 /** What ends the search in a new table, in both families. */
