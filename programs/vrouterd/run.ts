@@ -10,11 +10,12 @@ import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
 import type { Config } from './config.ts';
 import { Daemon } from './daemon.ts';
+import { StoredIntents } from './doors/intents/stored.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { defaultRouteInterface } from './doors/router/default-route.ts';
 import { RouterDoor } from './doors/router/door.ts';
+import { type Note, SOURCE } from './doors/router/intents.ts';
 import type { RouterServiceConfig } from './doors/router/places.ts';
-import { StoredIntents } from './doors/router/stored.ts';
 import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
 import { linuxPlane } from './planes/linux.ts';
@@ -66,7 +67,7 @@ function routerDoor(service: RouterServiceConfig, daemon: Daemon, plane: Plane, 
   const { store, desired, reconciler, badIntents, keeping } = daemon;
   const begin = (): void => daemon.begin();
   const { driver } = plane;
-  const intents = new StoredIntents({ store, desired, reconciler, badIntents, keeping, driver, begin });
+  const intents = new StoredIntents<Note>(SOURCE, { store, desired, reconciler, badIntents, keeping, driver, begin });
   return new RouterDoor({ intents, parent: () => service.parent ?? defaultRouteInterface(), log }, service);
 }
 
