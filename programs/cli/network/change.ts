@@ -1,0 +1,53 @@
+/** A change of what is said on this host, or with `--dry-run` what it would do. */
+import {
+  type ChangePreview,
+  type ChangeReply,
+  changePreview,
+  changeReply,
+  type IntentChange,
+} from '@vrouter/api/gateway/intents.ts';
+import { table } from '@vrouter/core/table.ts';
+import type { Command } from 'commander';
+import type { DryRun } from '../dry-run/dry-run.ts';
+import { stepsTable, verdictOf } from '../dry-run/text.ts';
+import { sessionOf, type World } from '../session.ts';
+
+/** Nobody is told before, as most changes take less, ms. */
+const PATIENCE_MS = 2000;
+
+/** Gives a command the option of all that change something. */
+export function addChange(command: Command): Command {
+  return command.option('--dry-run', 'change nothing: show what the gateway would do, and what that does to traffic');
+}
+
+export async function changeGateway(
+  world: World,
+  command: Command,
+  change: IntentChange,
+  text: (reply: ChangeReply) => string,
+): Promise<void> {
+  const session = sessionOf(world, command);
+  if (command.optsWithGlobals<DryRun>().dryRun === true) {
+    session.show(await session.gateway().put('/v1/intents?dryRun=true', change, changePreview), changePreviewText);
+    return;
+  }
+  const timer = setTimeout(() => {
+    if (!session.json) world.note('waiting for the plane to make it so ...');
+  }, PATIENCE_MS);
+  try {
+    session.show(await session.gateway().put('/v1/intents', change, changeReply), text);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function changePreviewText({ put, removed, steps, effect }: ChangePreview): string {
+  const rows = [...put.map(({ key }) => ['put', key]), ...removed.map((key) => ['remove', key])];
+  const parts = ['nothing is changed yet', table(['CHANGE', 'INTENT'], rows, 'nothing new')];
+  if (steps.length > 0) parts.push(stepsTable(steps));
+  const count = (what: string): number => steps.filter((step) => step.effect === what).length;
+  parts.push(
+    verdictOf(effect, { steps: steps.length, rehandshake: count('rehandshake'), interrupt: count('interrupt') }),
+  );
+  return parts.join('\n\n');
+}
