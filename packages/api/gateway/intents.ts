@@ -46,7 +46,7 @@ export const intentChange = z.strictObject({
   remove: z.array(z.string().max(1024)).max(CHANGE_MAX).default([]),
   /** Nothing of `put` may be said already, by whomever. */
   create: z.boolean().default(false),
-  /** A network that is removed takes its names and published ports along. */
+  /** A network that is removed takes its names and published ports along; a port is published although a program of the host listens there. */
   force: z.boolean().default(false),
 });
 export type IntentChange = z.input<typeof intentChange>;

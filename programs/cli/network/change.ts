@@ -10,6 +10,7 @@ import { table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import type { DryRun } from '../dry-run/dry-run.ts';
 import { stepsTable, verdictOf } from '../dry-run/text.ts';
+import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 
 /** Nobody is told before, as most changes take less, ms. */
@@ -28,16 +29,49 @@ export async function changeGateway(
 ): Promise<void> {
   const session = sessionOf(world, command);
   if (command.optsWithGlobals<DryRun>().dryRun === true) {
-    session.show(await session.gateway().put('/v1/intents?dryRun=true', change, changePreview), changePreviewText);
+    const path = '/v1/intents?dryRun=true';
+    session.show(await inWords(session.gateway().put(path, change, changePreview)), changePreviewText);
     return;
   }
   const timer = setTimeout(() => {
     if (!session.json) world.note('waiting for the plane to make it so ...');
   }, PATIENCE_MS);
   try {
-    session.show(await session.gateway().put('/v1/intents', change, changeReply), text);
+    session.show(await inWords(session.gateway().put('/v1/intents', change, changeReply)), text);
   } finally {
     clearTimeout(timer);
+  }
+}
+
+/** Fields of intents by the options and arguments that say them. */
+const options: { readonly [field: string]: string } = {
+  id: 'ID',
+  subnets: '--subnet',
+  interface: '--bridge',
+  parent: '--vlan',
+  vlanId: '--vlan',
+  mtu: '--mtu',
+  domain: '--domain',
+  dnsServers: '--dns-server',
+  network: 'ID',
+  name: 'NAME',
+  addresses: 'ADDRESS',
+  aliases: '--alias',
+  hostAddress: 'HOST',
+  hostPort: 'PORT',
+  count: 'LAST',
+  address: 'ADDRESS',
+  port: 'PORT',
+};
+
+/** A refusal names what was written on the command line, not where that went in the request. */
+async function inWords<T>(reply: Promise<T>): Promise<T> {
+  try {
+    return await reply;
+  } catch (thrown) {
+    if (!(thrown instanceof Failure) || thrown.field === undefined || thrown.raw !== undefined) throw thrown;
+    const [, name = ''] = /^(?:put\[\d+\]\.?|remove\[\d+\])(\w*)/.exec(thrown.field) ?? [];
+    throw new Failure(thrown.code, thrown.message.replace('; force ', '; --force '), options[name]);
   }
 }
 

@@ -23,7 +23,7 @@ export interface Published extends Outside {
 export function parsePublished(text: string): Published {
   const { protocol, parts } = partsOf(text);
   const [inside, address, ports, host, ...more] = parts.reverse();
-  if (ports === undefined && address !== undefined && /^\d/.test(address) && !address.includes('.'))
+  if (ports === undefined && [address, inside].every((part) => part !== undefined && /^[\d-]+$/.test(part)))
     throw new Failure('usage', `"${text}" does not say whose port it is; write 8080:172.18.0.2:80`);
   if (address === undefined || inside === undefined || ports === undefined || more.length > 0) throw wrong(text);
   const [hostPort, last] = portsOf(ports, text);

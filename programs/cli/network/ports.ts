@@ -18,11 +18,12 @@ export function addPorts(noun: Command, world: World): void {
       '<port>',
       '[HOST:]PORT[-LAST]:ADDRESS:PORT[/tcp|udp|sctp], IPv6 in brackets; HOST: an address of the host, else all',
     )
-    .action(async (network: string, text: string, _options: unknown, command: Command) => {
+    .option('--force', 'although a program of the host listens there; it hears nothing more')
+    .action(async (network: string, text: string, { force }: { readonly force?: boolean }, command: Command) => {
       const { last: _, hostAddress, ...port } = parsePublished(text);
       const named = hostAddress === null || hostAddress === '*' ? {} : { hostAddress };
       const intent = { kind: 'publishedPort', network, ...port, ...named };
-      await changeGateway(world, command, { put: [intent], create: true }, () => {
+      await changeGateway(world, command, { put: [intent], create: true, force: force === true }, () => {
         const { protocol, hostPort, count, address, port: inside } = port;
         return `published ${protocol}/${rangeText(hostPort, count)} to ${withPort(address, inside, count)}`;
       });

@@ -3,6 +3,7 @@
  * `stored.ts` is it over the daemon's store, index and loop.
  */
 import type { Problem } from '@vrouter/core/problem.ts';
+import type { IntentProblem } from '@vrouter/intent/index/complaints.ts';
 import { type Intent, type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
 
 /** An intent with what its door must know of it besides, and no plane asks for. */
@@ -24,8 +25,8 @@ export interface Trouble {
 
 export type Outcome =
   | { readonly kind: 'done' }
-  /** Nothing was said or stored. */
-  | { readonly kind: 'refused'; readonly problem: Problem }
+  /** Nothing was said or stored. `of`: whose problem it is, if an intent's. */
+  | { readonly kind: 'refused'; readonly problem: Problem; readonly of: IntentProblem | null }
   /** It is said and stored, but not true. It is tried again until something else is said. */
   | { readonly kind: 'failed'; readonly troubles: readonly Trouble[] }
   /** The same, and the plane has not yet answered. */

@@ -2,6 +2,7 @@
 import type { Json } from '@vrouter/core/json.ts';
 import { type Problem, toProblem } from '@vrouter/core/problem.ts';
 import type { Driver } from '@vrouter/drivers/contract/driver.ts';
+import type { IntentProblem } from '@vrouter/intent/index/complaints.ts';
 import type { Desired } from '@vrouter/intent/index/desired.ts';
 import { type IntentKey, type IntentSource, intentKey } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
@@ -54,7 +55,10 @@ export class StoredIntents<N extends object> implements SaidIntents<N> {
     // Also those that are to go.
     const touched = new Set(objects());
     const refused = this.#commit(change);
-    if (refused !== null) return { kind: 'refused', problem: refused };
+    if (refused !== null)
+      return 'problem' in refused
+        ? { kind: 'refused', problem: refused.problem, of: refused }
+        : { kind: 'refused', problem: refused, of: null };
     if (keys.length === 0) return { kind: 'done' };
     for (const key of objects()) touched.add(key);
     for (const key of touched) reconciler.retryNow(key);
@@ -91,7 +95,7 @@ export class StoredIntents<N extends object> implements SaidIntents<N> {
   }
 
   /** Null: all is said and stored. Otherwise why not, or what would newly be wrong, with others' too; then nothing is different. */
-  #commit({ put, remove }: ChangeOf<N>): Problem | null {
+  #commit({ put, remove }: ChangeOf<N>): Problem | IntentProblem | null {
     const { desired, store, badIntents } = this.#parts;
     const source = this.#source;
     const fresh = put.filter((one) => this.#isNew(one));
@@ -151,10 +155,10 @@ export class StoredIntents<N extends object> implements SaidIntents<N> {
 }
 
 /** The first problem that the work brings; null: none. */
-function newProblem(desired: Desired, work: () => void): Problem | null {
+export function newProblem(desired: Desired, work: () => void): IntentProblem | null {
   const known = new Set(desired.problems().map(told));
   work();
-  return desired.problems().find((one) => !known.has(told(one)))?.problem ?? null;
+  return desired.problems().find((one) => !known.has(told(one))) ?? null;
 }
 
 function linkFacts({ object, learned }: Observed): [string, LinkFacts][] {

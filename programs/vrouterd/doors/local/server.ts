@@ -18,25 +18,7 @@ const NEIGHBOURS = 1000;
 
 /** Builds the server; `listen` opens it. */
 export function localServer(daemon: Daemon, changes: Changes, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
-  const server = fastify({
-    forceCloseConnections: true,
-    clientErrorHandler(_error, socket) {
-      const error = problem('input.invalid', 'this is not an HTTP request');
-      const body = JSON.stringify({ error });
-      if (socket.writable)
-        socket.end(
-          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-        );
-    },
-  });
-  server.setErrorHandler((thrown, _request, reply) => {
-    const error = badRequest(thrown) ?? toProblem(thrown);
-    void reply.code(statusOf(error.code).http).send({ error });
-  });
-  server.setNotFoundHandler((request, reply) => {
-    const error = problem('request.notFound', `there is no ${request.method} ${request.url} here`);
-    void reply.code(statusOf(error.code).http).send({ error });
-  });
+  const server = bareServer();
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));
   server.get('/v1/controller', () => daemon.agent.status());
@@ -67,6 +49,30 @@ export function localServer(daemon: Daemon, changes: Changes, metrics: Metrics, 
       if (!reply.raw.write(`data: ${JSON.stringify(event)}\n\n`)) reply.raw.destroy();
     });
     request.raw.on('close', stop);
+  });
+  return server;
+}
+
+/** A server without a verb, which refuses in the form of all. */
+export function bareServer(): FastifyInstance {
+  const server = fastify({
+    forceCloseConnections: true,
+    clientErrorHandler(_error, socket) {
+      const error = problem('input.invalid', 'this is not an HTTP request');
+      const body = JSON.stringify({ error });
+      if (socket.writable)
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+    },
+  });
+  server.setErrorHandler((thrown, _request, reply) => {
+    const error = badRequest(thrown) ?? toProblem(thrown);
+    void reply.code(statusOf(error.code).http).send({ error });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const error = problem('request.notFound', `there is no ${request.method} ${request.url} here`);
+    void reply.code(statusOf(error.code).http).send({ error });
   });
   return server;
 }

@@ -24,7 +24,7 @@ export class MemoryIntents implements RouterIntents {
   async change(change: RouterChange, waitMs: number): Promise<Outcome> {
     const refused = this.refusal;
     this.refusal = null;
-    if (refused !== null) return { kind: 'refused', problem: refused };
+    if (refused !== null) return { kind: 'refused', problem: refused, of: null };
     const isNew = change.put.some(
       (one) => JSON.stringify(this.#said.get(intentKey(one.intent))) !== JSON.stringify(one),
     );

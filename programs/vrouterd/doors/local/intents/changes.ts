@@ -10,7 +10,8 @@ import { type ChangeOf, inverse, type Outcome, rootOf, type SaidIntents, type Tr
 import { Writer } from '../../intents/writer.ts';
 import { type HostNetwork, hostNetworks } from './host-networks.ts';
 import { judge, type Known, type Request, SOURCE } from './judge.ts';
-import { stepRows, stepsOf } from './preview.ts';
+import { type Listener, listenersNow } from './listeners.ts';
+import { atPlace, stepRows, stepsOf } from './preview.ts';
 import { type Sees, shown, troublesBy } from './rows.ts';
 
 /** How long a change waits for the plane, ms. */
@@ -38,6 +39,7 @@ export interface ChangesParts {
   readonly sees: Sees;
   readonly log: Logger;
   readonly host?: () => readonly HostNetwork[];
+  readonly listeners?: () => readonly Listener[];
   /** ms. */
   readonly planeMs?: number;
 }
@@ -56,7 +58,8 @@ export class Changes {
       const change = this.#judged(request);
       const said = new Map(this.#parts.intents.said().map((one) => [intentKey(one.intent), one]));
       const outcome = await this.#parts.intents.change(change, this.#planeMs);
-      if (outcome.kind === 'refused') throw new ProblemError(outcome.problem);
+      if (outcome.kind === 'refused')
+        throw new ProblemError(outcome.of === null ? outcome.problem : atPlace(outcome.of, change.put));
       const removed = [...change.remove];
       if (outcome.kind !== 'done')
         throw await this.#takeBack(
@@ -89,7 +92,7 @@ export class Changes {
   }
 
   #judged(request: Request): ChangeOf<object> {
-    const { sees, host = hostNetworks } = this.#parts;
+    const { sees, host = hostNetworks, listeners = listenersNow } = this.#parts;
     const unreadable: IntentKey[] = [];
     for (const { source, key } of sees.badIntents.all()) if (source === SOURCE) unreadable.push(key);
     let networks: readonly HostNetwork[] | null = null;
@@ -100,6 +103,7 @@ export class Changes {
         networks ??= host();
         return networks;
       },
+      listeners: () => listeners(),
     };
     const judged = judge(request, known);
     if (!judged.ok) throw new ProblemError(judged.error);

@@ -15,6 +15,7 @@ import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { z } from 'zod';
 import type { ChangeOf } from '../../intents/said.ts';
 import type { HostNetwork } from './host-networks.ts';
+import { disturbed, type Listener } from './listeners.ts';
 import { freeSubnet, overlapOf, prefixOf, type Taken, withSubnets } from './subnets.ts';
 
 export const SOURCE: IntentSource = 'cli';
@@ -27,6 +28,7 @@ export interface Known {
   /** Keys of what is stored of `cli` and cannot be read. */
   readonly unreadable: readonly IntentKey[];
   readonly host: () => readonly HostNetwork[];
+  readonly listeners: () => readonly Listener[];
 }
 
 export function judge(request: Request, known: Known): Result<ChangeOf<object>> {
@@ -34,11 +36,16 @@ export function judge(request: Request, known: Known): Result<ChangeOf<object>> 
   if (!gone.ok) return gone;
   const remove = new Set(gone.value);
   const stays = known.said.filter(({ source, intent }) => source !== SOURCE || !remove.has(intentKey(intent)));
+  // Whose subnets are said anew is seen with the new ones.
+  const anew = new Set(request.put.flatMap(({ kind, id }) => (kind === 'network' ? [id] : [])));
+  const others = stays.filter(
+    ({ source, intent }) => source !== SOURCE || intent.kind !== 'network' || !anew.has(intent.id),
+  );
   const put = new Map<IntentKey, Intent>();
   for (const [i, raw] of request.put.entries()) {
     const at = (what: Problem): Result<never> =>
       err({ ...what, field: `put[${i}]${what.field === undefined ? '' : `.${what.field}`}` });
-    const taken = (id: unknown): Taken[] => takenBy(id, stays, [...put.values()], known);
+    const taken = (id: unknown): Taken[] => takenBy(id, others, [...put.values()], known);
     const whole = raw.kind === 'network' ? withSubnets(keptSubnets(raw, stays), () => freeSubnet(taken(raw.id))) : raw;
     if ('code' in whole && isProblem(whole)) return at(whole);
     const parsed = parseIntent(whole);
@@ -47,7 +54,7 @@ export function judge(request: Request, known: Known): Result<ChangeOf<object>> 
     const key = intentKey(intent);
     if (put.has(key)) return at(problem('input.invalid', `${key} is there twice: say it once`));
     if (remove.has(key)) return at(problem('input.invalid', `${key} is put and removed at once: say one of the two`));
-    const wrong = wrongWith(intent, stays, [...put.values()], request.create, taken);
+    const wrong = wrongWith(intent, { stays, put: [...put.values()], request, known, taken });
     if (wrong !== null) return at(wrong);
     put.set(key, intent);
   }
@@ -67,28 +74,40 @@ function keptSubnets(raw: { readonly [name: string]: unknown }, stays: readonly 
   return own?.intent.kind === 'network' ? { ...raw, subnets: own.intent.subnets } : raw;
 }
 
-function wrongWith(
-  intent: Intent,
-  stays: readonly SourcedIntent[],
-  put: readonly Intent[],
-  create: boolean,
-  taken: (id: string) => readonly Taken[],
-): Problem | null {
+interface Around {
+  readonly stays: readonly SourcedIntent[];
+  /** What the same change has put before. */
+  readonly put: readonly Intent[];
+  readonly request: Request;
+  readonly known: Known;
+  readonly taken: (id: string) => readonly Taken[];
+}
+
+function wrongWith(intent: Intent, { stays, put, request, known, taken }: Around): Problem | null {
   if (intent.kind === 'peerSuccessor')
     return problem('input.invalid', "the succession of keys is the controller's to say", 'kind');
   const key = intentKey(intent);
-  const there = stays.find((one) => intentKey(one.intent) === key);
-  if (create && there !== undefined)
-    return problem('intent.exists', `${key} is there already, said by ${sourceText(there.source)}: remove it first`);
+  const there = stays.filter((one) => intentKey(one.intent) === key);
+  if (request.create && there[0] !== undefined)
+    return problem('intent.exists', `${key} is there already, said by ${sourceText(there[0].source)}: remove it first`);
   if (intent.kind === 'network') {
-    const own = stays.find((one) => one.source === SOURCE && intentKey(one.intent) === key)?.intent;
+    const own = there.find(({ source }) => source === SOURCE)?.intent;
     const before = own?.kind === 'network' ? own.subnets.map(({ prefix }) => prefix) : [];
     return overlapOf(intent, before, taken(intent.id));
   }
-  if (intent.kind !== 'publishedPort' || intent.network === undefined) return null;
+  if (intent.kind !== 'publishedPort') return null;
   const networks = [...put, ...stays.map((one) => one.intent)];
   const network = networks.find((one) => one.kind === 'network' && one.id === intent.network);
-  return network?.kind === 'network' ? strayed(intent.address, network) : null;
+  const astray = network?.kind === 'network' ? strayed(intent.address, network) : null;
+  if (astray !== null || request.force || there.length > 0) return astray;
+  const listener = disturbed(known.listeners(), intent);
+  if (listener === null) return null;
+  const { protocol, address, port } = listener;
+  return problem(
+    'port.inUse',
+    `a program of this host listens at ${protocol} port ${port} of ${address} and would hear nothing more: choose another port, or a host address; force takes it`,
+    'hostPort',
+  );
 }
 
 /** A port that leads out of its network would reach whoever has the address outside. */
@@ -114,12 +133,18 @@ function takenBy(id: unknown, stays: readonly SourcedIntent[], put: readonly Int
         prefix: prefixOf(prefix),
         by: `network ${intent.id} (${by})`,
         isWide: false,
+        isHost: false,
       }));
     }),
     ...known
       .host()
       .filter((network) => !links.has(network.interface))
-      .map(({ interface: name, prefix, isOwn }) => ({ prefix, by: `${name} of this host`, isWide: !isOwn })),
+      .map(({ interface: name, prefix, isOwn }) => ({
+        prefix,
+        by: `${name} of this host`,
+        isWide: !isOwn,
+        isHost: true,
+      })),
   ];
 }
 
@@ -157,7 +182,7 @@ function removals({ remove, force }: Request, { said, unreadable }: Known): Resu
     const which = `${intentKey(intent)}${users.length === 1 ? '' : ` and ${users.length - 1} more`}`;
     const what =
       foreign === undefined
-        ? 'remove them first, or take them along with "force"'
+        ? 'remove them first; force takes them along'
         : `${intentKey(intent)} is said by ${sourceText(source)}, which has to take it back first`;
     return err(problem('intent.inUse', `${text} is used by ${which}: ${what}`, `remove[${i}]`));
   }

@@ -10,6 +10,8 @@ export interface Taken {
   readonly by: string;
   /** One that is named may be in it all the same: a wider route, to which it is the exception. */
   readonly isWide: boolean;
+  /** The host has it, whatever is said here. */
+  readonly isHost: boolean;
 }
 
 type Json = { readonly [name: string]: unknown };
@@ -48,7 +50,7 @@ function withGateway(subnet: unknown): unknown {
   return { ...subnet, gateway: formatIp(first) };
 }
 
-/** Why the network cannot have one of its subnets; null: it can. Those in `before` it has already. */
+/** Why the network cannot have one of its subnets; null: it can. Those in `before` it has already, whatever the host has gained since. */
 export function overlapOf(
   { id, subnets }: NetworkIntent,
   before: readonly string[],
@@ -57,15 +59,17 @@ export function overlapOf(
   const own: Taken[] = [];
   for (const [i, { prefix: text }] of subnets.entries()) {
     const prefix = prefixOf(text);
-    const others = before.includes(text) ? own : [...own, ...taken];
-    const other = others.find((one) => !one.isWide && prefixesOverlap(one.prefix, prefix));
+    const isOld = before.includes(text);
+    const other = [...own, ...taken].find(
+      (one) => !one.isWide && !(isOld && one.isHost) && prefixesOverlap(one.prefix, prefix),
+    );
     if (other !== undefined)
       return problem(
         'network.overlap',
         `${text} overlaps ${formatPrefix(other.prefix)} of ${other.by}: choose another subnet`,
         `subnets[${i}].prefix`,
       );
-    own.push({ prefix, by: `network ${id} itself`, isWide: false });
+    own.push({ prefix, by: `network ${id} itself`, isWide: false, isHost: false });
   }
   return null;
 }
