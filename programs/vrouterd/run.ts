@@ -12,7 +12,7 @@ import type { Config } from './config.ts';
 import { Daemon } from './daemon.ts';
 import { StoredIntents, type StoredParts } from './doors/intents/stored.ts';
 import { Changes } from './doors/local/intents/changes.ts';
-import { SOURCE as CLI } from './doors/local/intents/judge.ts';
+import { SOURCE as CLI } from './doors/local/intents/known.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { defaultRouteInterface } from './doors/router/default-route.ts';
 import { RouterDoor } from './doors/router/door.ts';

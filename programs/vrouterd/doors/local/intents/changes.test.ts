@@ -14,7 +14,7 @@ import { StoredIntents } from '../../intents/stored.ts';
 import { openWorld, type StoredWorld, silent } from '../../router/world.testing.ts';
 import { ChangeFailed, Changes } from './changes.ts';
 import type { HostNetwork } from './host-networks.ts';
-import { SOURCE } from './judge.ts';
+import { SOURCE } from './known.ts';
 import type { Listener } from './listeners.ts';
 import { networkRows } from './networks.ts';
 import { intentRows } from './rows.ts';
@@ -267,6 +267,36 @@ test('one goes and another takes its place in one change, and nothing goes when 
     'intent.reference',
   );
   assert.deepEqual(keys(), ['cli network/green']);
+});
+
+test('ports stay in their network: one that is said first, and those that a new subnet would leave behind', async (t) => {
+  const { change, keys } = await open(t);
+  assert.deepEqual((await refusal(change({ put: [port(80, { address: '10.0.0.2' }), network('blue')] }))).slice(0, 2), [
+    'address.invalid',
+    'put[0].address',
+  ]);
+  await change({ put: [port(80), network('blue')] });
+  const moved = network('blue', { subnets: [{ prefix: '10.9.0.0/24' }] });
+  assert.deepEqual((await refusal(change({ put: [moved] }))).slice(0, 2), ['intent.inUse', 'put[0].subnets']);
+  await change({ put: [moved, port(80, { address: '10.9.0.2' })] });
+  await change({
+    put: [network('blue', { subnets: [{ prefix: '10.10.0.0/24' }] })],
+    remove: ['publishedPort/default/*/tcp/80'],
+  });
+  assert.deepEqual(keys(), ['cli network/blue']);
+});
+
+test('five thousand ports are one change, and as many removals', async (t) => {
+  const { change, keys, preview } = await open(t);
+  const ports = Array.from({ length: 5000 }, (_, i) => port(10_000 + i));
+  const began = performance.now();
+  await change({ put: [network('blue'), ...ports], create: true });
+  await preview({ put: ports });
+  await change({ put: ports });
+  await change({ remove: ['network/blue'], force: true });
+  t.diagnostic(`${Math.round(performance.now() - began)} ms`);
+  assert.deepEqual(keys(), []);
+  assert.ok(performance.now() - began < 30_000);
 });
 
 test('a network in use goes with those who use it, or not at all', async (t) => {

@@ -9,7 +9,8 @@ import type { Logger } from 'pino';
 import { type ChangeOf, inverse, type Outcome, rootOf, type SaidIntents, type Trouble } from '../../intents/said.ts';
 import { Writer } from '../../intents/writer.ts';
 import { type HostNetwork, hostNetworks } from './host-networks.ts';
-import { judge, type Known, type Request, SOURCE } from './judge.ts';
+import { judge } from './judge.ts';
+import { type Known, type Request, SOURCE } from './known.ts';
 import { type Listener, listenersNow } from './listeners.ts';
 import { atPlace, stepRows, stepsOf } from './preview.ts';
 import { type Sees, shown, troublesBy } from './rows.ts';
@@ -96,6 +97,7 @@ export class Changes {
     const unreadable: IntentKey[] = [];
     for (const { source, key } of sees.badIntents.all()) if (source === SOURCE) unreadable.push(key);
     let networks: readonly HostNetwork[] | null = null;
+    let heard: readonly Listener[] | null = null;
     const known: Known = {
       said: [...sees.desired.intents()],
       unreadable,
@@ -103,7 +105,10 @@ export class Changes {
         networks ??= host();
         return networks;
       },
-      listeners: () => listeners(),
+      listeners: () => {
+        heard ??= listeners();
+        return heard;
+      },
     };
     const judged = judge(request, known);
     if (!judged.ok) throw new ProblemError(judged.error);

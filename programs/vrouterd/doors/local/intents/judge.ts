@@ -1,218 +1,176 @@
 /** What a client asked for, as a change of the source `cli`; or why it cannot be. Nothing is changed here. */
-import type { intentChange } from '@vrouter/api/gateway/intents.ts';
 import { containsPrefix, parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 import {
   type Intent,
   type IntentKey,
-  type IntentSource,
   intentKey,
   type NetworkIntent,
+  type PublishedPortIntent,
   type SourcedIntent,
 } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
-import type { z } from 'zod';
 import type { ChangeOf } from '../../intents/said.ts';
-import type { HostNetwork } from './host-networks.ts';
-import { disturbed, type Listener } from './listeners.ts';
+import { type Known, type Request, SOURCE, sourceText } from './known.ts';
+import { disturbed } from './listeners.ts';
+import { removals } from './removals.ts';
 import { freeSubnet, overlapOf, prefixOf, type Taken, withSubnets } from './subnets.ts';
 
-export const SOURCE: IntentSource = 'cli';
-
-export type Request = z.output<typeof intentChange>;
-
-export interface Known {
-  /** What all sources say. */
-  readonly said: readonly SourcedIntent[];
-  /** Keys of what is stored of `cli` and cannot be read. */
-  readonly unreadable: readonly IntentKey[];
-  readonly host: () => readonly HostNetwork[];
-  readonly listeners: () => readonly Listener[];
-}
+type Json = { readonly [name: string]: unknown };
 
 export function judge(request: Request, known: Known): Result<ChangeOf<object>> {
   const gone = removals(request, known);
   if (!gone.ok) return gone;
-  const remove = new Set(gone.value);
-  const stays = known.said.filter(({ source, intent }) => source !== SOURCE || !remove.has(intentKey(intent)));
-  // Whose subnets are said anew is seen with the new ones.
-  const anew = new Set(request.put.flatMap(({ kind, id }) => (kind === 'network' ? [id] : [])));
-  const others = stays.filter(
-    ({ source, intent }) => source !== SOURCE || intent.kind !== 'network' || !anew.has(intent.id),
-  );
-  const put = new Map<IntentKey, Intent>();
+  const judging = new Judging(request, known, new Set(gone.value));
   for (const [i, raw] of request.put.entries()) {
-    const at = (what: Problem): Result<never> =>
-      err({ ...what, field: `put[${i}]${what.field === undefined ? '' : `.${what.field}`}` });
-    const taken = (id: unknown): Taken[] => takenBy(id, others, [...put.values()], known);
-    const whole = raw.kind === 'network' ? withSubnets(keptSubnets(raw, stays), () => freeSubnet(taken(raw.id))) : raw;
-    if ('code' in whole && isProblem(whole)) return at(whole);
+    const wrong = judging.add(raw);
+    if (wrong !== null) return at(i, wrong);
+  }
+  // Not before all is known, since a port may be said before its network.
+  for (const [i, intent] of [...judging.put.values()].entries()) {
+    const wrong = judging.wrongInside(intent);
+    if (wrong !== null) return at(i, wrong);
+  }
+  return ok({ put: [...judging.put.values()].map((intent) => ({ intent, note: {} })), remove: gone.value });
+}
+
+function at(index: number, what: Problem): Result<never> {
+  return err({ ...what, field: `put[${index}]${what.field === undefined ? '' : `.${what.field}`}` });
+}
+
+/** One change while it is read, intent by intent. */
+class Judging {
+  readonly put = new Map<IntentKey, Intent>();
+  readonly #request: Request;
+  readonly #known: Known;
+  readonly #remove: ReadonlySet<IntentKey>;
+  /** What is said beside the change: by others, and by `cli` what does not go. The eldest first. */
+  readonly #stays = new Map<IntentKey, SourcedIntent[]>();
+  /** Ids of networks that are said anew: their subnets are seen with the new ones. */
+  readonly #anew: ReadonlySet<unknown>;
+
+  constructor(request: Request, known: Known, remove: ReadonlySet<IntentKey>) {
+    this.#request = request;
+    this.#known = known;
+    this.#remove = remove;
+    this.#anew = new Set(request.put.flatMap(({ kind, id }) => (kind === 'network' ? [id] : [])));
+    for (const one of known.said) {
+      const key = intentKey(one.intent);
+      if (one.source === SOURCE && remove.has(key)) continue;
+      const others = this.#stays.get(key);
+      if (others === undefined) this.#stays.set(key, [one]);
+      else others.push(one);
+    }
+  }
+
+  /** Null: it is among what is put. */
+  add(raw: Json): Problem | null {
+    const whole = raw.kind === 'network' ? this.#withSubnets(raw) : raw;
+    if (isProblem(whole)) return whole;
     const parsed = parseIntent(whole);
-    if (!parsed.ok) return at(parsed.error);
+    if (!parsed.ok) return parsed.error;
     const intent = parsed.value;
     const key = intentKey(intent);
-    if (put.has(key)) return at(problem('input.invalid', `${key} is there twice: say it once`));
-    if (remove.has(key)) return at(problem('input.invalid', `${key} is put and removed at once: say one of the two`));
-    const wrong = wrongWith(intent, { stays, put: [...put.values()], request, known, taken });
-    if (wrong !== null) return at(wrong);
-    put.set(key, intent);
+    const there = this.#stays.get(key)?.[0];
+    if (this.put.has(key)) return problem('input.invalid', `${key} is there twice: say it once`);
+    if (this.#remove.has(key)) return problem('input.invalid', `${key} is put and removed at once: say one of the two`);
+    if (this.#request.create && there !== undefined)
+      return problem('intent.exists', `${key} is there already, said by ${sourceText(there.source)}: remove it first`);
+    const wrong = this.#wrongWith(intent, there !== undefined);
+    if (wrong === null) this.put.set(key, intent);
+    return wrong;
   }
-  return ok({ put: [...put.values()].map((intent) => ({ intent, note: {} })), remove: [...remove] });
-}
 
-function isProblem(value: object): value is Problem {
-  return !('kind' in value);
-}
-
-/** A network that is there keeps its subnets where none are said. */
-function keptSubnets(raw: { readonly [name: string]: unknown }, stays: readonly SourcedIntent[]) {
-  if (raw.subnets !== undefined) return raw;
-  const own = stays.find(
-    ({ source, intent }) => source === SOURCE && intent.kind === 'network' && intent.id === raw.id,
-  );
-  return own?.intent.kind === 'network' ? { ...raw, subnets: own.intent.subnets } : raw;
-}
-
-interface Around {
-  readonly stays: readonly SourcedIntent[];
-  /** What the same change has put before. */
-  readonly put: readonly Intent[];
-  readonly request: Request;
-  readonly known: Known;
-  readonly taken: (id: string) => readonly Taken[];
-}
-
-function wrongWith(intent: Intent, { stays, put, request, known, taken }: Around): Problem | null {
-  if (intent.kind === 'peerSuccessor')
-    return problem('input.invalid', "the succession of keys is the controller's to say", 'kind');
-  const key = intentKey(intent);
-  const there = stays.filter((one) => intentKey(one.intent) === key);
-  if (request.create && there[0] !== undefined)
-    return problem('intent.exists', `${key} is there already, said by ${sourceText(there[0].source)}: remove it first`);
-  if (intent.kind === 'network') {
-    const own = there.find(({ source }) => source === SOURCE)?.intent;
-    const before = own?.kind === 'network' ? own.subnets.map(({ prefix }) => prefix) : [];
-    return overlapOf(intent, before, taken(intent.id));
+  /** A port that leads out of its network would reach whoever has the address outside. */
+  wrongInside(intent: Intent): Problem | null {
+    if (intent.kind === 'publishedPort' && intent.network !== undefined) {
+      const key = `network/${intent.network}` as IntentKey;
+      const network = this.put.get(key) ?? this.#stays.get(key)?.[0]?.intent;
+      return network?.kind !== 'network' || isInside(intent, network) ? null : strayed(intent, network);
+    }
+    if (intent.kind !== 'network') return null;
+    for (const [key, [one]] of this.#stays)
+      if (one!.intent.kind === 'publishedPort' && one!.intent.network === intent.id)
+        if (!this.put.has(key) && !isInside(one!.intent, intent))
+          return problem(
+            'intent.inUse',
+            `${key} leads to ${one!.intent.address}: remove it in the same change`,
+            'subnets',
+          );
+    return null;
   }
-  if (intent.kind !== 'publishedPort') return null;
-  const networks = [...put, ...stays.map((one) => one.intent)];
-  const network = networks.find((one) => one.kind === 'network' && one.id === intent.network);
-  const astray = network?.kind === 'network' ? strayed(intent.address, network) : null;
-  if (astray !== null || request.force || there.length > 0) return astray;
-  const listener = disturbed(known.listeners(), intent);
-  if (listener === null) return null;
-  const { protocol, address, port } = listener;
-  return problem(
-    'port.inUse',
-    `a program of this host listens at ${protocol} port ${port} of ${address} and would hear nothing more: choose another port, or a host address; force takes it`,
-    'hostPort',
-  );
+
+  #wrongWith(intent: Intent, isThere: boolean): Problem | null {
+    switch (intent.kind) {
+      case 'peerSuccessor':
+        return problem('input.invalid', "the succession of keys is the controller's to say", 'kind');
+      case 'network': {
+        const before = this.#own(intent.id)?.subnets.map(({ prefix }) => prefix) ?? [];
+        return overlapOf(intent, before, this.#taken(intent.id));
+      }
+      case 'publishedPort':
+        return isThere || this.#request.force ? null : this.#listening(intent);
+      default:
+        return null;
+    }
+  }
+
+  #listening(intent: PublishedPortIntent): Problem | null {
+    const listener = disturbed(this.#known.listeners(), intent);
+    if (listener === null) return null;
+    const { protocol, address, port } = listener;
+    return problem(
+      'port.inUse',
+      `a program of this host listens at ${protocol} port ${port} of ${address} and would hear nothing more: choose another port, or a host address; force takes it`,
+      'hostPort',
+    );
+  }
+
+  /** A network that is there keeps its subnets where none are said. */
+  #withSubnets(raw: Json): Json | Problem {
+    const own = raw.subnets === undefined ? this.#own(raw.id) : undefined;
+    if (own !== undefined) return { ...raw, subnets: own.subnets };
+    return withSubnets(raw, () => freeSubnet(this.#taken(raw.id)));
+  }
+
+  #own(id: unknown): NetworkIntent | undefined {
+    const own = this.#stays.get(`network/${id}` as IntentKey)?.find(({ source }) => source === SOURCE)?.intent;
+    return own?.kind === 'network' ? own : undefined;
+  }
+
+  /** Subnets that a network of this id cannot have. */
+  #taken(id: unknown): Taken[] {
+    const links = new Set<string>();
+    const taken: Taken[] = [];
+    const take = ({ id: of, subnets }: NetworkIntent, by: string): void => {
+      if (of !== id)
+        for (const { prefix } of subnets)
+          taken.push({ prefix: prefixOf(prefix), by: `network ${of} (${by})`, isWide: false, isHost: false });
+    };
+    for (const { intent } of this.#known.said) if (intent.kind === 'network') links.add(intent.interface);
+    for (const all of this.#stays.values())
+      for (const { source, intent } of all)
+        if (intent.kind === 'network' && !(source === SOURCE && this.#anew.has(intent.id)))
+          take(intent, sourceText(source));
+    for (const intent of this.put.values()) if (intent.kind === 'network') take(intent, 'the same change');
+    for (const { interface: name, prefix, isOwn } of this.#known.host())
+      if (!links.has(name)) taken.push({ prefix, by: `${name} of this host`, isWide: !isOwn, isHost: true });
+    return taken;
+  }
 }
 
-/** A port that leads out of its network would reach whoever has the address outside. */
-function strayed(address: string, { id, subnets }: NetworkIntent): Problem | null {
+function isInside({ address }: PublishedPortIntent, { subnets }: NetworkIntent): boolean {
   const inner = parseInterfaceAddress(address);
-  if (inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value))) return null;
+  return inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value));
+}
+
+function strayed({ address }: PublishedPortIntent, { id, subnets }: NetworkIntent): Problem {
   const all = subnets.map(({ prefix }) => prefix).join(', ');
   return problem('address.invalid', `${address} is not in network ${id}, which has ${all}`, 'address');
 }
 
-/** Subnets that a network of this id cannot have. */
-function takenBy(id: unknown, stays: readonly SourcedIntent[], put: readonly Intent[], known: Known): Taken[] {
-  const networks = [
-    ...stays.map(({ source, intent }) => ({ intent, by: sourceText(source) })),
-    ...put.map((intent) => ({ intent, by: 'the same change' })),
-  ];
-  const links = new Set<string>();
-  for (const { intent } of known.said) if (intent.kind === 'network') links.add(intent.interface);
-  return [
-    ...networks.flatMap(({ intent, by }): Taken[] => {
-      if (intent.kind !== 'network' || intent.id === id) return [];
-      return intent.subnets.map(({ prefix }) => ({
-        prefix: prefixOf(prefix),
-        by: `network ${intent.id} (${by})`,
-        isWide: false,
-        isHost: false,
-      }));
-    }),
-    ...known
-      .host()
-      .filter((network) => !links.has(network.interface))
-      .map(({ interface: name, prefix, isOwn }) => ({
-        prefix,
-        by: `${name} of this host`,
-        isWide: !isOwn,
-        isHost: true,
-      })),
-  ];
-}
-
-/** All that goes: what was named, and with `force` what a network takes along. */
-function removals({ remove, force }: Request, { said, unreadable }: Known): Result<IntentKey[]> {
-  const own = new Set<string>(unreadable);
-  for (const { source, intent } of said) if (source === SOURCE) own.add(intentKey(intent));
-  const gone = new Set<IntentKey>();
-  for (const [i, text] of remove.entries()) {
-    if (own.has(text)) {
-      gone.add(text as IntentKey);
-      continue;
-    }
-    const other = said.find(({ intent }) => intentKey(intent) === text);
-    const why =
-      other === undefined
-        ? problem('intent.notFound', `there is no ${text} here`, `remove[${i}]`)
-        : problem(
-            'intent.conflict',
-            `${text} is said by ${sourceText(other.source)}, which alone can remove it`,
-            `remove[${i}]`,
-          );
-    return err(why);
-  }
-  for (const [i, text] of remove.entries()) {
-    const users = usersOf(text, said, gone);
-    const first = users[0];
-    if (first === undefined) continue;
-    const foreign = users.find(({ source }) => source !== SOURCE);
-    if (force && foreign === undefined) {
-      for (const { intent } of users) gone.add(intentKey(intent));
-      continue;
-    }
-    const { source, intent } = foreign ?? first;
-    const which = `${intentKey(intent)}${users.length === 1 ? '' : ` and ${users.length - 1} more`}`;
-    const what =
-      foreign === undefined
-        ? 'remove them first; force takes them along'
-        : `${intentKey(intent)} is said by ${sourceText(source)}, which has to take it back first`;
-    return err(problem('intent.inUse', `${text} is used by ${which}: ${what}`, `remove[${i}]`));
-  }
-  return ok([...gone]);
-}
-
-/** Names and ports of a network, unless another source says the network too. */
-function usersOf(key: string, said: readonly SourcedIntent[], gone: ReadonlySet<IntentKey>): readonly SourcedIntent[] {
-  if (!key.startsWith('network/')) return [];
-  if (said.some(({ source, intent }) => source !== SOURCE && intentKey(intent) === key)) return [];
-  const id = key.slice('network/'.length);
-  return said.filter(
-    ({ source, intent }) =>
-      (intent.kind === 'dnsName' || intent.kind === 'publishedPort') &&
-      intent.network === id &&
-      !(source === SOURCE && gone.has(intentKey(intent))),
-  );
-}
-
-function sourceText(source: IntentSource): string {
-  switch (source) {
-    case 'controller':
-      return 'the controller';
-    case 'file':
-      return 'the configuration file';
-    case 'cli':
-      return 'vrouterctl';
-    case 'wg':
-      return 'wg(8)';
-    case 'router':
-      return 'a client of the router service';
-  }
+/** What is no intent: it has no kind. */
+function isProblem(value: Json | Problem): value is Problem {
+  return 'code' in value && 'message' in value && !('kind' in value);
 }

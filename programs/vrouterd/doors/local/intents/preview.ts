@@ -12,7 +12,7 @@ import type { Step } from '@vrouter/intent/plan/step.ts';
 import { stepText } from '@vrouter/intent/preview/words.ts';
 import type { ChangeOf, SaidWith } from '../../intents/said.ts';
 import { newProblem } from '../../intents/stored.ts';
-import { SOURCE } from './judge.ts';
+import { SOURCE } from './known.ts';
 
 /** The steps of the change alone. Throws ProblemError as the change would be refused. */
 export function stepsOf(

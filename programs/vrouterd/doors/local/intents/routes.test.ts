@@ -9,7 +9,7 @@ import { StoredIntents } from '../../intents/stored.ts';
 import { openWorld, silent } from '../../router/world.testing.ts';
 import { bareServer } from '../server.ts';
 import { Changes } from './changes.ts';
-import { SOURCE } from './judge.ts';
+import { SOURCE } from './known.ts';
 import { addIntentRoutes } from './routes.ts';
 
 const blue = { kind: 'network', id: 'blue', attachment: 'bridged', interface: 'br-blue' };
