@@ -29,6 +29,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'intent.notFound': notFound,
   'intent.exists': exists,
   'intent.reference': precondition,
+  'intent.inUse': precondition,
   'intent.unsupported': { http: 501, grpc: 'UNIMPLEMENTED', exit: 1 },
   'intent.refused': denied,
   'intent.held': precondition,

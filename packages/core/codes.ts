@@ -17,6 +17,7 @@ export const problemCodes = [
   'intent.notFound',
   'intent.exists',
   'intent.reference',
+  'intent.inUse',
   'intent.unsupported',
   'intent.refused',
   'intent.held',

@@ -21,6 +21,7 @@ import { addJoinToken } from './join-token/join-token.ts';
 import { addLogin, addLogout } from './login/login.ts';
 import { addMasquerade } from './masquerade/masquerade.ts';
 import { addNatSettings } from './nat-settings/nat-settings.ts';
+import { addNetwork } from './network/network.ts';
 import { addPeer } from './peer/peer.ts';
 import { addPlan } from './plan/plan.ts';
 import { addPort } from './port/port.ts';
@@ -39,7 +40,8 @@ import { addWatch } from './watch/watch.ts';
 import { addWhoami } from './whoami/whoami.ts';
 
 const examples = `
-The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate.
+The gateway on this host (vrouterd, over its unix socket): show, watch, trace, capture, plan, engine, certificate,
+network.
 The controller (over REST): vrouter, join-token, peer, rotation, route, vrf, host-interface, port, masquerade, published-port, floating-ip,
 nat-settings, apply, export, versions, diff, login, logout, user, api-token, whoami, audit, ca, controller, history, version.
 
@@ -48,6 +50,7 @@ Examples:
   vrouterctl peer add edge-1 phone --out phone.conf
   vrouterctl peer remove edge-1 phone --dry-run
   vrouterctl show peers
+  vrouterctl network create blue --subnet 172.18.0.0/16
   vrouterctl --controller https://controller.example --ca root.pem login
   vrouterctl --controller http://127.0.0.1:8080 peer list edge-1 --json
 
@@ -76,6 +79,7 @@ export function buildProgram(world: World): Command {
   addPlan(program, world);
   addEngine(program, world);
   addCertificate(program, world);
+  addNetwork(program, world);
   addVrouter(program, world);
   addJoinToken(program, world);
   addPeer(program, world);

@@ -24,6 +24,10 @@ export class BadIntents {
     this.#byName.delete(nameOf(source, key));
   }
 
+  has(source: IntentSource, key: IntentKey): boolean {
+    return this.#byName.has(nameOf(source, key));
+  }
+
   /** In the order in which they were found. */
   all(): Iterable<BadIntent> {
     return this.#byName.values();

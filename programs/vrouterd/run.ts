@@ -10,11 +10,14 @@ import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
 import type { Config } from './config.ts';
 import { Daemon } from './daemon.ts';
+import { StoredIntents, type StoredParts } from './doors/intents/stored.ts';
+import { Changes } from './doors/local/intents/changes.ts';
+import { SOURCE as CLI } from './doors/local/intents/known.ts';
 import { listen, localServer } from './doors/local/server.ts';
 import { defaultRouteInterface } from './doors/router/default-route.ts';
 import { RouterDoor } from './doors/router/door.ts';
+import { type Note, SOURCE as ROUTER } from './doors/router/intents.ts';
 import type { RouterServiceConfig } from './doors/router/places.ts';
-import { StoredIntents } from './doors/router/stored.ts';
 import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
 import { linuxPlane } from './planes/linux.ts';
@@ -48,7 +51,9 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
     opened.defer(() => router.stop());
   }
   const wg = plane.wgSockets ? new WgDoor(daemon, log) : null;
-  const local = localServer(daemon, new Metrics(), (link) => wg?.place(link) ?? null);
+  const said = new StoredIntents<object>(CLI, storedParts(daemon, plane));
+  const changes = new Changes({ intents: said, sees: daemon, log });
+  const local = localServer(daemon, changes, new Metrics(), (link) => wg?.place(link) ?? null);
   await listen(local, config.socketPath);
   if (wg !== null) opened.defer(() => wg.stop());
   opened.defer(() => local.close());
@@ -63,11 +68,13 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
 }
 
 function routerDoor(service: RouterServiceConfig, daemon: Daemon, plane: Plane, log: Logger): RouterDoor {
-  const { store, desired, reconciler, badIntents, keeping } = daemon;
-  const begin = (): void => daemon.begin();
-  const { driver } = plane;
-  const intents = new StoredIntents({ store, desired, reconciler, badIntents, keeping, driver, begin });
+  const intents = new StoredIntents<Note>(ROUTER, storedParts(daemon, plane));
   return new RouterDoor({ intents, parent: () => service.parent ?? defaultRouteInterface(), log }, service);
+}
+
+function storedParts(daemon: Daemon, { driver }: Plane): StoredParts {
+  const { store, desired, reconciler, badIntents, keeping } = daemon;
+  return { store, desired, reconciler, badIntents, keeping, driver, begin: () => daemon.begin() };
 }
 
 /** SIGHUP: the configuration file is read again. A bad one is told and changes nothing. */

@@ -291,3 +291,16 @@ test('preview tells what would newly be wrong, and changes nothing', () => {
   assert.deepEqual(d.problems(), []);
   assert.equal([...d.intents()].length, 4);
 });
+
+test('a copy says the same by the same ages, and what is done to it is nothing to the first', () => {
+  const d = fresh();
+  d.put('file', wg('wg0', 1));
+  d.put('cli', peer(1, ['10.0.0.1/32']));
+  d.put('file', peer(2, ['10.0.0.1/32']));
+  d.takeDirty();
+  const copy = d.copy();
+  assert.deepEqual([[...copy.all()], codes(copy), dirty(copy)], [[...d.all()], codes(d), []]);
+  copy.remove('cli', intentKey(peer(1, [])));
+  assert.deepEqual(allowed(copy, 2), ['10.0.0.1/32']);
+  assert.deepEqual([allowed(d, 1), dirty(d)], [['10.0.0.1/32'], []]);
+});

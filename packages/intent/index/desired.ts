@@ -26,6 +26,7 @@ import { anyInterfaceName, interfaceNameOf, Recorder } from './recorder.ts';
 import { Sources } from './sources.ts';
 
 export class Desired {
+  readonly #outside: Outside;
   readonly #kinds: ReadonlySet<ObjectKind>;
   readonly #recorder: Recorder;
   readonly #sources = new Sources();
@@ -46,8 +47,17 @@ export class Desired {
 
   /** `kinds` are what the plane can hold; an object of another kind is left out and reported as `intent.unsupported`. */
   constructor(outside: Outside, kinds: Iterable<ObjectKind>) {
+    this.#outside = outside;
     this.#kinds = new Set(kinds);
     this.#recorder = new Recorder(outside, this.#visible, (resource, entry) => this.#claim(resource, entry));
+  }
+
+  /** Another that says the same, the eldest first: to look at what a change would lead to. Nothing is dirty in it. */
+  copy(): Desired {
+    const copy = new Desired(this.#outside, this.#kinds);
+    for (const { source, intent } of [...this.#sources.all()].sort((a, b) => a.age - b.age)) copy.put(source, intent);
+    copy.takeDirty();
+    return copy;
   }
 
   /**

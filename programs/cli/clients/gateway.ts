@@ -8,10 +8,13 @@ import { EventDecoder } from '../http/sse.ts';
 import { type Reply, readReply, type Schema } from './reply.ts';
 
 const TIMEOUT_MS = 10_000;
+/** A change is answered when the plane has tried it, and perhaps to put back what was before. */
+const CHANGE_TIMEOUT_MS = 40_000;
 
 export interface Gateway {
   get<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
   post<T>(path: string, schema: Schema<T>): Promise<Reply<T>>;
+  put<T>(path: string, body: object, schema: Schema<T>): Promise<Reply<T>>;
   /** Packets on their way until the signal aborts or the limits of the query are reached. `begun` is called once it looks. */
   trace(query: string, signal: AbortSignal, begun: () => void): AsyncIterable<Reply<TraceEvent>>;
   /** A capture file as it grows, likewise. `end` is told how many packets found no room. */
@@ -29,16 +32,18 @@ export function defaultSocket(cwd: string, clone: string): string {
 export function gatewayAt(socketPath: string): Gateway {
   const who = `vrouterd at ${socketPath}`;
   const place = { socketPath };
-  async function ask<T>(method: Ask['method'], path: string, schema: Schema<T>): Promise<Reply<T>> {
+  async function ask<T>(what: Pick<Ask, 'method' | 'path' | 'body'>, schema: Schema<T>): Promise<Reply<T>> {
+    const timeoutMs = what.method === 'PUT' ? CHANGE_TIMEOUT_MS : TIMEOUT_MS;
     try {
-      return readReply(who, await exchange(place, { method, path, timeoutMs: TIMEOUT_MS }), schema);
+      return readReply(who, await exchange(place, { ...what, timeoutMs }), schema);
     } catch (error) {
       throw unreachable(socketPath, error);
     }
   }
   return {
-    get: (path, schema) => ask('GET', path, schema),
-    post: (path, schema) => ask('POST', path, schema),
+    get: (path, schema) => ask({ method: 'GET', path }, schema),
+    post: (path, schema) => ask({ method: 'POST', path }, schema),
+    put: (path, body, schema) => ask({ method: 'PUT', path, body }, schema),
     async *trace(query, signal, begun) {
       try {
         const accept = 'text/event-stream';

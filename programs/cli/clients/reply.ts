@@ -1,6 +1,6 @@
 /** Turns what a server answered into data that fits its schema, or into a Failure. */
 import { errorReply } from '@vrouter/api/rest/error.ts';
-import { Failure } from '../failure.ts';
+import { Failure, type Refusal } from '../failure.ts';
 import type { Answer } from '../http/request.ts';
 
 /** What we need of a zod schema. */
@@ -25,7 +25,7 @@ export function readReply<T>(who: string, answer: Answer, schema: Schema<T>): Re
     const refused = errorReply.safeParse(raw);
     if (!refused.success) throw strange(who, `status ${answer.status}`);
     const { code, message, field } = refused.data.error;
-    throw new Failure(code, message, field);
+    throw new Failure(code, message, field, Object.keys(raw as object).length > 1 ? (raw as Refusal) : undefined);
   }
   const parsed = schema.safeParse(raw);
   if (!parsed.success) throw strange(who, 'other data than expected');

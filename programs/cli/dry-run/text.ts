@@ -1,5 +1,5 @@
 /** A preview for people: what would be said, what the gateway would do, and what of it they should know. */
-import type { GatewayPreview, PreviewReply, TrafficEffect } from '@vrouter/api/rest/preview.ts';
+import type { GatewayPreview, PreviewReply, PreviewStep, TrafficEffect } from '@vrouter/api/rest/preview.ts';
 import { plain, table } from '@vrouter/core/table.ts';
 
 const effects: { readonly [E in TrafficEffect]: string } = {
@@ -33,10 +33,7 @@ function gatewayText(preview: GatewayPreview): string {
         counts.operations,
       ),
     );
-  if (steps.length > 0) {
-    const rows = steps.map(({ op, key, effect, text }) => [op, key, effects[effect], text]);
-    parts.push(more(table(['STEP', 'OBJECT', 'TRAFFIC', 'WHAT HAPPENS'], rows, ''), steps.length, counts.steps));
-  }
+  if (steps.length > 0) parts.push(more(stepsTable(steps), steps.length, counts.steps));
   if (problems.length > 0) {
     const rows = problems.map(({ key, code, message, isNew }) => [isNew ? 'new' : 'before', key, code, message]);
     parts.push(table(['PROBLEM', 'OF', 'CODE', 'WHY'], rows, ''));
@@ -55,9 +52,18 @@ function versions({ from, to }: GatewayPreview): string {
   return from === to ? `version ${from} stays` : `version ${from} -> ${to}`;
 }
 
-/** `4 steps, 1 with a new handshake, 2 cutting off: some traffic is cut off` */
 function verdict({ effect, counts, stepsFrom }: GatewayPreview): string {
   if (stepsFrom === null) return 'what the gateway would do cannot be told: what it has is not known here';
+  return verdictOf(effect, counts);
+}
+
+export function stepsTable(steps: readonly Omit<PreviewStep, 'changed'>[]): string {
+  const rows = steps.map(({ op, key, effect, text }) => [op, key, effects[effect], text]);
+  return table(['STEP', 'OBJECT', 'TRAFFIC', 'WHAT HAPPENS'], rows, '');
+}
+
+/** `4 steps, 1 with a new handshake, 2 cutting off: some traffic is cut off` */
+export function verdictOf(effect: TrafficEffect, counts: Omit<GatewayPreview['counts'], 'operations'>): string {
   if (counts.steps === 0) return 'nothing for the gateway to do: traffic goes on as it is';
   const parts = [
     `${counts.steps} ${counts.steps === 1 ? 'step' : 'steps'}`,

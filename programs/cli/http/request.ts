@@ -9,7 +9,7 @@ export type Place =
   | { readonly origin: URL; readonly roots: readonly string[] | null; readonly agent?: Agent };
 
 export interface Ask {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Path and query, encoded; sent as it stands. */
   readonly path: string;
   /** Sent as JSON. */

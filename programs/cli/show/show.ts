@@ -10,6 +10,7 @@ import {
   statsReply,
   statusReply,
 } from '@vrouter/api/gateway/gateway.ts';
+import { intentsReply } from '@vrouter/api/gateway/intents.ts';
 import { type Cell, pairs, plain, table } from '@vrouter/core/table.ts';
 import { spanText, whenText } from '@vrouter/core/units.ts';
 import type { Command } from 'commander';
@@ -17,6 +18,7 @@ import { daemonVersion } from '../clients/acts.ts';
 import type { Schema } from '../clients/reply.ts';
 import { sessionOf, type World } from '../session.ts';
 import { addressRows, controllerText, outlookRows } from './controller.ts';
+import { intentsText } from './intents.ts';
 import { interfacesReply, interfacesText } from './interfaces.ts';
 import { natText } from './nat.ts';
 import { neighboursText } from './neighbours.ts';
@@ -43,6 +45,7 @@ export function addShow(program: Command, world: World): void {
   view('routes', 'routes, and the intent that asked for each', routesReply, routesText);
   view('nat', 'NAT rules and the sessions through them', natReply, natText);
   view('neighbours', 'Ethernet ports, and who is on their links', neighboursReply, neighboursText);
+  view('intents', 'what is said on this host, by whom, and what is wrong with it', intentsReply, intentsText);
   view('stats', 'counters: drops by reason, packets by node, what keeps failing', statsReply, statsText);
   view('plan', 'what a reconcile would do now, and what is held back', planReply, planText);
   view(

@@ -1,12 +1,14 @@
 /** HTTP on the daemon's unix socket, for vrouterctl: views of what is, and the few verbs that are this host's own. */
 import { chmodSync } from 'node:fs';
 import { statusOf } from '@vrouter/api/status.ts';
-import { problem, toProblem } from '@vrouter/core/problem.ts';
+import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import fastify, { type FastifyInstance } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
+import type { Changes } from './intents/changes.ts';
+import { addIntentRoutes } from './intents/routes.ts';
 import { natView } from './nat.ts';
 import { captureRoute, traceRoute } from './trace.ts';
 import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply, type WgPlaceOf } from './views.ts';
@@ -15,26 +17,8 @@ import { interfaceRows, peerRows, planReply, routeRows, statsReply, statusReply,
 const NEIGHBOURS = 1000;
 
 /** Builds the server; `listen` opens it. */
-export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
-  const server = fastify({
-    forceCloseConnections: true,
-    clientErrorHandler(_error, socket) {
-      const error = problem('input.invalid', 'this is not an HTTP request');
-      const body = JSON.stringify({ error });
-      if (socket.writable)
-        socket.end(
-          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
-        );
-    },
-  });
-  server.setErrorHandler((thrown, _request, reply) => {
-    const error = toProblem(thrown);
-    void reply.code(statusOf(error.code).http).send({ error });
-  });
-  server.setNotFoundHandler((request, reply) => {
-    const error = problem('request.notFound', `there is no ${request.method} ${request.url} here`);
-    void reply.code(statusOf(error.code).http).send({ error });
-  });
+export function localServer(daemon: Daemon, changes: Changes, metrics: Metrics, wgPlace: WgPlaceOf): FastifyInstance {
+  const server = bareServer();
   server.get('/v1/version', () => ({ version: VERSION, node: process.version, pid: process.pid }));
   server.get('/v1/status', () => statusReply(daemon));
   server.get('/v1/controller', () => daemon.agent.status());
@@ -49,6 +33,7 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
   server.post('/v1/certificate/renew', () => daemon.agent.renewCertificate());
   server.post('/v1/engine/stop', () => daemon.stopEngine());
   server.post('/v1/engine/start', () => daemon.startEngine());
+  addIntentRoutes(server, daemon, changes);
   server.get('/metrics', async (_request, reply) => {
     await metrics.update(daemon);
     return reply.type(metrics.registry.contentType).send(await metrics.registry.metrics());
@@ -66,6 +51,37 @@ export function localServer(daemon: Daemon, metrics: Metrics, wgPlace: WgPlaceOf
     request.raw.on('close', stop);
   });
   return server;
+}
+
+/** A server without a verb, which refuses in the form of all. */
+export function bareServer(): FastifyInstance {
+  const server = fastify({
+    forceCloseConnections: true,
+    clientErrorHandler(_error, socket) {
+      const error = problem('input.invalid', 'this is not an HTTP request');
+      const body = JSON.stringify({ error });
+      if (socket.writable)
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\ncontent-length: ${body.length}\r\n\r\n${body}`,
+        );
+    },
+  });
+  server.setErrorHandler((thrown, _request, reply) => {
+    const error = badRequest(thrown) ?? toProblem(thrown);
+    void reply.code(statusOf(error.code).http).send({ error });
+  });
+  server.setNotFoundHandler((request, reply) => {
+    const error = problem('request.notFound', `there is no ${request.method} ${request.url} here`);
+    void reply.code(statusOf(error.code).http).send({ error });
+  });
+  return server;
+}
+
+/** What the server itself has against a request: its length, its JSON, its type. Null: it came from within. */
+function badRequest(thrown: unknown): Problem | null {
+  const status = thrown instanceof Error && 'statusCode' in thrown ? Number(thrown.statusCode) : 0;
+  if (status === 413) return problem('request.tooLarge', 'this is too much for one request: send it in parts');
+  return status >= 400 && status < 500 ? problem('input.invalid', (thrown as Error).message) : null;
 }
 
 /** Opens the server at `path`, mode 0600. Throws ProblemError `port.inUse` when another daemon answers there. */

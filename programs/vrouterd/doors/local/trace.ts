@@ -10,6 +10,7 @@ import type { AsideConnection } from '../../children/engine.ts';
 import type { Daemon } from '../../daemon.ts';
 import { CaptureFile } from './capture-file.ts';
 import { PeerNames } from './peer-names.ts';
+import { parsed } from './query.ts';
 
 const DEFAULT_SNAP_LEN = 65_535;
 /** Nobody waits longer for an engine to begin, ms: one that is stuck takes the connection and says nothing. */
@@ -126,20 +127,4 @@ function filterOf(query: TraceQuery, names: PeerNames): TraceFilter {
   if (query.count !== undefined) filter.count = query.count;
   if (query.seconds !== undefined) filter.seconds = query.seconds;
   return filter;
-}
-
-type Parsed<T> =
-  | { readonly success: true; readonly data: T }
-  | {
-      readonly success: false;
-      readonly error: { readonly issues: readonly { path: PropertyKey[]; message: string }[] };
-    };
-
-function parsed<T>(result: Parsed<T>): T {
-  if (result.success) return result.data;
-  const issue = result.error.issues[0];
-  const field = issue?.path.join('.') ?? '';
-  throw new ProblemError(
-    problem('input.invalid', issue?.message ?? 'this query is not understood', field === '' ? undefined : field),
-  );
 }

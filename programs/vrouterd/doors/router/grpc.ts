@@ -9,9 +9,9 @@ import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from
 import { RouterService } from '@vrouter/api/router/gen/router_pb.ts';
 import { toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
+import { unlessAborted } from '../intents/unless-aborted.ts';
 import type { RouterCalls } from './service.ts';
 import { Turns } from './turns.ts';
-import { unlessAborted } from './unless-aborted.ts';
 
 /** Of one message. */
 const MESSAGE_BYTES = 4 * 1024 * 1024;

@@ -1,7 +1,8 @@
 /** Intents in memory, with a plane beneath that makes what is said at once, or fails where a test wants it to. */
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
-import type { LinkFacts, Outcome, RouterChange, RouterIntents, Said, Trouble } from './intents.ts';
+import type { LinkFacts, Outcome, Trouble } from '../intents/said.ts';
+import type { RouterChange, RouterIntents, Said } from './intents.ts';
 
 export class MemoryIntents implements RouterIntents {
   readonly #said = new Map<IntentKey, Said>();
@@ -23,7 +24,7 @@ export class MemoryIntents implements RouterIntents {
   async change(change: RouterChange, waitMs: number): Promise<Outcome> {
     const refused = this.refusal;
     this.refusal = null;
-    if (refused !== null) return { kind: 'refused', problem: refused };
+    if (refused !== null) return { kind: 'refused', problem: refused, of: null };
     const isNew = change.put.some(
       (one) => JSON.stringify(this.#said.get(intentKey(one.intent))) !== JSON.stringify(one),
     );

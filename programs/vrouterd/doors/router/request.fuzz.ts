@@ -11,7 +11,7 @@ import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { RouterChange, Said } from './intents.ts';
 import { configureNames } from './names.ts';
 import { addPort, removePort } from './ports.ts';
-import { inverse } from './service.ts';
+import { backOf } from './service.ts';
 import { RouterState } from './state.ts';
 import { configureNat, createVlan, deleteVlan, removeNat } from './vlan.ts';
 import { sentence } from './words.ts';
@@ -146,7 +146,7 @@ function one(said: readonly Said[], bytes: Uint8Array): readonly Said[] {
     if (!sameValue(again.value, intent)) throw new Error(`${JSON.stringify(intent)} would be read as another`);
   }
   const after = merged(said, change.value);
-  const back = merged(after, inverse(state, change.value));
+  const back = merged(after, backOf(state, change.value));
   if (JSON.stringify(sorted(back)) !== JSON.stringify(sorted(said))) throw new Error('taken back, it is not as before');
   return after;
 }

@@ -14,15 +14,15 @@ import type {
 } from '@vrouter/api/router/gen/router_pb.ts';
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import { ok, type Result } from '@vrouter/core/result.ts';
-import { type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
 import type { Logger } from 'pino';
-import type { Outcome, RouterChange, RouterIntents, Said, Trouble } from './intents.ts';
+import { inverse, type Outcome, rootOf, type Trouble } from '../intents/said.ts';
+import { Writer } from '../intents/writer.ts';
+import type { RouterChange, RouterIntents } from './intents.ts';
 import { configureNames } from './names.ts';
 import { addPort, removePort } from './ports.ts';
 import { RouterState } from './state.ts';
 import { configureNat, createVlan, deleteVlan, hasNat, removeNat } from './vlan.ts';
 import { sentence } from './words.ts';
-import { Writer } from './writer.ts';
 
 /** How long a call waits for the plane, ms. */
 const PLANE_MS = 10_000;
@@ -184,7 +184,7 @@ export class RouterCalls {
     const outcome = await this.#intents.change(change, this.#planeMs);
     const why = outcome.kind === 'late' ? this.#lateness() : failureOf(outcome, matters);
     if (why === null || outcome.kind === 'refused') return why;
-    const back = await this.#intents.change(inverse(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
+    const back = await this.#intents.change(backOf(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
     if (back.kind === 'refused')
       this.#log.error({ code: back.problem.code, why: back.problem.message }, 'what was before cannot be said again');
     return why;
@@ -222,20 +222,8 @@ function failureOf(
 }
 
 /** What leads from after the change to before it. */
-export function inverse(state: RouterState, { put, remove }: RouterChange): RouterChange {
-  const back: Said[] = [];
-  const gone: IntentKey[] = [];
-  for (const key of [...put.map(({ intent }) => intentKey(intent)), ...remove]) {
-    const before = state.get(key);
-    if (before === undefined) gone.push(key);
-    else back.push(before);
-  }
-  return { put: back, remove: gone };
-}
-
-/** The one that the others follow from, where that shows. */
-function rootOf(troubles: readonly Trouble[]): Trouble {
-  return troubles.find(({ problem: { code } }) => code !== 'object.dependency') ?? troubles[0]!;
+export function backOf(state: RouterState, change: RouterChange): RouterChange {
+  return inverse(change, (key) => state.get(key));
 }
 
 function told(troubles: readonly Trouble[]): string {

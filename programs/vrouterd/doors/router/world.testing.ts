@@ -11,16 +11,18 @@ import { BadIntents } from '../../bad-intents.ts';
 import { defaultTuning, Reconciler } from '../../reconcile/reconciler.ts';
 import { openDatabase } from '../../store/database.ts';
 import { Store } from '../../store/store.ts';
-import type { RouterIntents } from './intents.ts';
+import { StoredIntents, type StoredParts } from '../intents/stored.ts';
+import { type Note, type RouterIntents, SOURCE } from './intents.ts';
 import { type Answer, RouterCalls } from './service.ts';
-import { StoredIntents } from './stored.ts';
 
 export interface StoredWorld {
   readonly driver: FakeDriver;
   readonly store: Store;
   readonly desired: Desired;
   readonly reconciler: Reconciler;
-  readonly intents: StoredIntents;
+  readonly intents: StoredIntents<Note>;
+  /** For doors of other sources. */
+  readonly parts: StoredParts;
   stop(): Promise<void>;
 }
 
@@ -45,7 +47,7 @@ export async function openWorld(path = ':memory:', kinds?: readonly ObjectKind[]
     await reconciler.stop();
     store[Symbol.dispose]();
   };
-  return { driver, store, desired, reconciler, intents: new StoredIntents(parts), stop };
+  return { driver, store, desired, reconciler, intents: new StoredIntents<Note>(SOURCE, parts), parts, stop };
 }
 
 export const silent: Logger = pino({ enabled: false });
