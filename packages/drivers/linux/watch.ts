@@ -2,6 +2,7 @@
  * What others do to the kernel's tables, as it tells of it: keys to look at again, or all of them where it tells of less than what is gone.
  * Our own changes are known by the number of the socket that asked for them, and passed over.
  */
+import { formatPrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import type { Change } from '../contract/driver.ts';
@@ -70,7 +71,7 @@ function drain(watched: Watched, { routing, nftables }: NewsSockets): Change | n
   let all = readAll(routing, (datagram) => {
     let gone: string | null = null;
     for (const message of messagesOf(datagram))
-      if (!watched.isOwn(message.port)) gone = newsOf(watched, message, keys) ?? gone;
+      gone = (watched.isOwn(message.port) ? ownNewsOf(watched, message) : newsOf(watched, message, keys)) ?? gone;
     return gone;
   });
   all ??= readAll(nftables, (datagram) => {
@@ -111,7 +112,7 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
       const row = parseAddress(message);
       const key = row === null ? null : watched.addresses.keyOf(row);
       if (key !== null) keys.add(key);
-      return null;
+      return ownNewsOf(watched, message);
     }
     case MessageType.newRoute:
     case MessageType.deleteRoute: {
@@ -124,6 +125,14 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
     default:
       return null;
   }
+}
+
+/** What goes along in silence with an IPv4 address that is taken away, by us or others: with a device's last one, its IPv4 routes. */
+function ownNewsOf({ addresses }: Watched, message: Message): string | null {
+  if (message.type !== MessageType.deleteAddress) return null;
+  const row = parseAddress(message);
+  if (row === null || row.address.address.length !== 4 || addresses.keyOf(row) === null) return null;
+  return `${formatPrefix(row.address)} was taken away`;
 }
 
 function linkNews({ links }: Kernel, row: LinkRow, gone: boolean, keys: Set<ObjectKey>): string | null {

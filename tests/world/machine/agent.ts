@@ -11,7 +11,7 @@ const port = readdirSync('/dev').find((name) => name.startsWith('vport'));
 const fd = openSync(`/dev/${port}`, 'r+');
 const channels = new Channels(1, write, wanted);
 createReadStream('', { fd, autoClose: false })
-  .on('data', (bytes) => channels.feed(bytes as Buffer))
+  .on('data', (bytes) => channels.feed(bytes as Uint8Array))
   .on('end', () => process.exit(0));
 channels.open({ kind: 'tcp', port: 0 }).destroy();
 
@@ -23,11 +23,14 @@ function wanted(what: Wanted, channel: Duplex): void {
   channel.on('error', () => {});
   switch (what.kind) {
     case 'run':
-      return run(what, channel);
+      run(what, channel);
+      return;
     case 'unix':
-      return join(channel, connect(what.path));
+      join(channel, connect(what.path));
+      return;
     case 'tcp':
-      return join(channel, connect(what.port, '127.0.0.1'));
+      join(channel, connect(what.port, '127.0.0.1'));
+      return;
     case 'udp': {
       const socket = createSocket('udp4');
       packetsIn(channel, (packet) => socket.send(packet, what.port, '127.0.0.1'));

@@ -67,9 +67,9 @@ export class Channels {
   }
 
   #take(id: number, kind: number, body: Buffer): void {
-    if (kind === OPEN) return this.#wanted(JSON.parse(body.toString()) as Wanted, this.#channel(id));
     const channel = this.#byId.get(id);
-    if (kind === DATA) channel?.push(Buffer.from(body));
+    if (kind === OPEN) this.#wanted(JSON.parse(body.toString()) as Wanted, this.#channel(id));
+    else if (kind === DATA) channel?.push(Buffer.from(body));
     else if (kind === END) channel?.push(null);
     else channel?.destroy();
   }

@@ -38,7 +38,7 @@ export class Machine implements AsyncDisposable {
       (bytes) => void socket.write(bytes),
       (what, channel) => this.#wanted(what, channel),
     );
-    socket.on('data', (bytes) => this.#channels.feed(bytes));
+    socket.on('data', (bytes) => this.#channels.feed(bytes as Uint8Array));
     socket.on('error', () => {});
   }
 
