@@ -2,12 +2,10 @@
  * A gateway on the kernel's plane: vrouterd in a machine of its own, and peers there which are WireGuard devices of that kernel in namespaces.
  * Controller and command line run here.
  */
-import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { CreatePeerReply } from '@vrouter/api/rest/peers.ts';
 import type { CreateVrouterReply, VrouterStatus } from '@vrouter/api/rest/vrouters.ts';
 import { newKeyPair } from '@vrouter/api/wireguard/keys.ts';
@@ -18,10 +16,8 @@ import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
 import { ok } from '../thread/gateways.ts';
 import { Machine, type Program, type Ran } from '../world/machine/machine.ts';
+import { CONFIG, CONFIG_TEXT, compiled, DATA, MODULES, VROUTERD } from '../world/machine/vrouterd.ts';
 
-const VROUTERD = fileURLToPath(new URL('../../programs/vrouterd/main.ts', import.meta.url));
-const DATA = '/run/gateway';
-const CONFIG = '/run/gateway.yaml';
 export const VROUTER = 'edge';
 export const PORT = 51820;
 /** An emulated machine, and one that others use too. */
@@ -31,14 +27,20 @@ export class GatewayWorld implements AsyncDisposable {
   readonly machine: Machine;
   readonly controller: ControllerProcess;
   readonly api: GatewayApi;
-  readonly #folder: string;
+  readonly #env: { readonly [name: string]: string };
   readonly #undo: AsyncDisposableStack;
   daemon: Program | null = null;
 
-  private constructor(machine: Machine, controller: ControllerProcess, folder: string, undo: AsyncDisposableStack) {
+  private constructor(
+    machine: Machine,
+    controller: ControllerProcess,
+    folder: string,
+    env: { readonly [name: string]: string },
+    undo: AsyncDisposableStack,
+  ) {
     this.machine = machine;
     this.controller = controller;
-    this.#folder = folder;
+    this.#env = env;
     this.#undo = undo;
     this.api = new GatewayApi(join(folder, 'vrouterd.sock'));
   }
@@ -50,13 +52,11 @@ export class GatewayWorld implements AsyncDisposable {
     undo.defer(() => rmSync(folder, { recursive: true, force: true }));
     const controller = await ControllerProcess.start(join(folder, 'controller'));
     undo.defer(async () => void (await controller.end('SIGKILL')));
-    // Compiled here, or the emulated machine does so for half a minute.
-    const env = { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compiled') };
-    execFileSync(process.execPath, [VROUTERD, '--help'], { env, stdio: 'ignore' });
-    const machine = undo.use(await Machine.start(['wireguard', 'vrf', 'veth']));
+    const env = compiled(folder);
+    const machine = undo.use(await Machine.start(MODULES));
     await machine.lend(controller.agentsPort);
     await machine.reach(join(folder, 'vrouterd.sock'), join(DATA, 'vrouterd.sock'));
-    return new GatewayWorld(machine, controller, folder, undo.move());
+    return new GatewayWorld(machine, controller, folder, env, undo.move());
   }
 
   /** Makes the vrouter and starts a gateway that joins as it. */
@@ -64,7 +64,7 @@ export class GatewayWorld implements AsyncDisposable {
     const networks = ['10.77.0.0/16', 'fd77::/64'];
     const body = { name: VROUTER, networks, listenPort: PORT, mssClamp: 'off' };
     const { join: ticket } = await ok<CreateVrouterReply>(this.controller.call('POST', '/v1/vrouters', body));
-    await this.machine.write(CONFIG, `plane: linux\ndata: ${DATA}\nlogLevel: info\n`);
+    await this.machine.write(CONFIG, CONFIG_TEXT);
     this.startDaemon('--join', ticket.string);
     await this.applied();
   }
@@ -72,7 +72,7 @@ export class GatewayWorld implements AsyncDisposable {
   /** vrouterd, also again after its end. */
   startDaemon(...more: readonly string[]): void {
     const args = [VROUTERD, '--config', CONFIG, ...more];
-    this.daemon = this.machine.spawn(process.execPath, args, { NODE_COMPILE_CACHE: join(this.#folder, 'compiled') });
+    this.daemon = this.machine.spawn(process.execPath, args, this.#env);
   }
 
   /** Waits until the daemon answers; it is not asked before it can, which would take from an emulated machine. */
