@@ -67,7 +67,17 @@ test('a gateway on the kernel', { skip: needsGuest(), timeout: 280_000 }, async 
     const { routes } = await world.json<{ routes: RouteRow[] }>('show', 'routes');
     assert.equal(routes.length, 8);
     assert.deepEqual((await world.json<PlanReply>('show', 'plan')).steps, []);
-    for (const what of ['interfaces', 'peers', 'routes', 'neighbours', 'stats', 'plan', 'controller', 'status']) {
+    for (const what of [
+      'interfaces',
+      'peers',
+      'routes',
+      'nat',
+      'neighbours',
+      'stats',
+      'plan',
+      'controller',
+      'status',
+    ]) {
       assert.notEqual((await world.done('show', what)).trim(), '', what);
       assert.equal(typeof (await world.json('show', what)), 'object', what);
     }

@@ -16,7 +16,8 @@ import { GatewayApi } from '../../programs/demo/world/gateway-api.ts';
 import { waitFor } from '../../programs/demo/world/wait.ts';
 import { ok } from '../thread/gateways.ts';
 import { Machine, type Program, type Ran } from '../world/machine/machine.ts';
-import { CONFIG, CONFIG_TEXT, compiled, DATA, MODULES, VROUTERD } from '../world/machine/vrouterd.ts';
+import { CONFIG, CONFIG_TEXT, compiled, DATA, VROUTERD } from '../world/machine/vrouterd.ts';
+import { PLANE_MODULES } from './guest.ts';
 
 export const VROUTER = 'edge';
 export const PORT = 51820;
@@ -53,7 +54,7 @@ export class GatewayWorld implements AsyncDisposable {
     const controller = await ControllerProcess.start(join(folder, 'controller'));
     undo.defer(async () => void (await controller.end('SIGKILL')));
     const env = compiled(folder);
-    const machine = undo.use(await Machine.start(MODULES));
+    const machine = undo.use(await Machine.start(PLANE_MODULES));
     await machine.lend(controller.agentsPort);
     await machine.reach(join(folder, 'vrouterd.sock'), join(DATA, 'vrouterd.sock'));
     return new GatewayWorld(machine, controller, folder, env, undo.move());
@@ -62,7 +63,7 @@ export class GatewayWorld implements AsyncDisposable {
   /** Makes the vrouter and starts a gateway that joins as it. */
   async join(): Promise<void> {
     const networks = ['10.77.0.0/16', 'fd77::/64'];
-    const body = { name: VROUTER, networks, listenPort: PORT, mssClamp: 'off' };
+    const body = { name: VROUTER, networks, listenPort: PORT };
     const { join: ticket } = await ok<CreateVrouterReply>(this.controller.call('POST', '/v1/vrouters', body));
     await this.machine.write(CONFIG, CONFIG_TEXT);
     this.startDaemon('--join', ticket.string);

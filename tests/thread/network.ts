@@ -35,6 +35,7 @@ export async function withNetwork(
     progress: () => {},
     wireguardGo: options.wireguardGo,
     ...(launch === undefined ? {} : { launch }),
+    ...(kernel === null ? {} : { startMs: kernel.startMs }),
   });
   try {
     await network.start();

@@ -51,12 +51,19 @@ export async function* watchKernel(
   signal.addEventListener('abort', wake, { once: true });
   if (signal.aborted) wake();
   for (const socket of [sockets.routing, sockets.nftables]) socket.onReadable(wake);
+  let silent: string | null = null;
+  watched.kernel.onSilence((what) => {
+    silent = what;
+    wake();
+  });
   try {
     for (;;) {
       await readable.promise;
       if (signal.aborted) return;
       readable = Promise.withResolvers<void>();
-      const change = drain(watched, sockets);
+      const news = drain(watched, sockets);
+      const change: Change | null = silent === null ? news : { kind: 'all', reason: silent };
+      silent = null;
       if (change !== null) yield change;
     }
   } finally {
@@ -71,7 +78,7 @@ function drain(watched: Watched, { routing, nftables }: NewsSockets): Change | n
   let all = readAll(routing, (datagram) => {
     let gone: string | null = null;
     for (const message of messagesOf(datagram))
-      gone = (watched.isOwn(message.port) ? ownNewsOf(watched, message) : newsOf(watched, message, keys)) ?? gone;
+      if (!watched.isOwn(message.port)) gone = newsOf(watched, message, keys) ?? gone;
     return gone;
   });
   all ??= readAll(nftables, (datagram) => {
@@ -111,8 +118,11 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
     case MessageType.deleteAddress: {
       const row = parseAddress(message);
       const key = row === null ? null : watched.addresses.keyOf(row);
-      if (key !== null) keys.add(key);
-      return ownNewsOf(watched, message);
+      if (key === null || row === null) return null;
+      keys.add(key);
+      // With a device's last address of IPv4 go its routes, in silence.
+      const goes = message.type === MessageType.deleteAddress && row.address.address.length === 4;
+      return goes ? `somebody has taken ${formatPrefix(row.address)} away` : null;
     }
     case MessageType.newRoute:
     case MessageType.deleteRoute: {
@@ -125,14 +135,6 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
     default:
       return null;
   }
-}
-
-/** What goes along in silence with an IPv4 address that is taken away, by us or others: with a device's last one, its IPv4 routes. */
-function ownNewsOf({ addresses }: Watched, message: Message): string | null {
-  if (message.type !== MessageType.deleteAddress) return null;
-  const row = parseAddress(message);
-  if (row === null || row.address.address.length !== 4 || addresses.keyOf(row) === null) return null;
-  return `${formatPrefix(row.address)} was taken away`;
 }
 
 function linkNews({ links }: Kernel, row: LinkRow, gone: boolean, keys: Set<ObjectKey>): string | null {

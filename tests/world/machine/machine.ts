@@ -16,6 +16,7 @@ import { packetsIn, packetsOut } from './datagrams.ts';
 const AGENT = fileURLToPath(new URL('agent.ts', import.meta.url));
 const PORT = 'agent';
 const BOOT_MS = 180_000;
+const REST_MS = 500;
 
 export interface Ran {
   readonly status: number | string;
@@ -90,10 +91,24 @@ export class Machine implements AsyncDisposable {
     await this.do('sh', '-c', 'printf %s "$1" > "$2"', 'sh', text, path);
   }
 
-  /** A socket here that leads to one there. */
+  /** A socket here that leads to one there. Who asks before anybody listens there is held back: asking costs an emulated machine much. */
   async reach(here: string, there: string): Promise<void> {
     rmSync(here, { force: true });
-    await this.#listen(here, { kind: 'unix', path: there });
+    let restUntil = 0;
+    const server = createServer({ pauseOnConnect: true }, async (socket) => {
+      socket.on('error', () => {});
+      await sleep(Math.max(0, restUntil - performance.now()));
+      const channel = this.#channels.open({ kind: 'unix', path: there });
+      let answered = false;
+      channel.once('data', () => (answered = true));
+      channel.once('close', () => {
+        if (!answered) restUntil = performance.now() + REST_MS;
+      });
+      join(socket, channel);
+      socket.resume();
+    });
+    this.#servers.push(server);
+    await listening(server, here);
   }
 
   /** A socket here for `relay.ts`, which runs programs there. */
@@ -140,12 +155,6 @@ export class Machine implements AsyncDisposable {
     if (what.kind !== 'tcp') channel.destroy();
     else if (what.port === 0) this.ready.resolve();
     else join(channel, connect(what.port, '127.0.0.1'));
-  }
-
-  async #listen(here: string, what: Wanted): Promise<void> {
-    const server = createServer((socket) => join(socket, this.#channels.open(what)));
-    this.#servers.push(server);
-    await listening(server, here);
   }
 }
 

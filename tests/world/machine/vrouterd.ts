@@ -4,8 +4,6 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const VROUTERD = fileURLToPath(new URL('../../../programs/vrouterd/main.ts', import.meta.url));
-/** Modules of the kernel that it needs. */
-export const MODULES = ['wireguard', 'vrf', 'veth'] as const;
 /** Its folder and its file, in the machine. */
 export const DATA = '/run/gateway';
 export const CONFIG = '/run/gateway.yaml';

@@ -208,6 +208,8 @@ export class Links implements Part {
     if (row.up !== object.adminUp) wanted.up = object.adminUp;
     const refused = Object.keys(wanted).length === 0 ? null : await this.#do([changeLink(row.index, wanted)]);
     await links.look(device);
+    if (row.up && (wanted.up === false || wanted.master !== undefined))
+      this.#kernel.goesInSilence(`${device} was down`);
     if (object.type === 'tap' && refused === null) this.#kernel.ledger.delete(`${TAP}${device}`);
     return refused;
   }
