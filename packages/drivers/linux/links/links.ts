@@ -172,7 +172,8 @@ export class Links implements Part {
     const kind: LinkKind | null = kindOf(object, parent?.index ?? 0);
     if (kind === null)
       return problem('intent.unsupported', `the linux plane has no link of the type ${object.type}`, 'type');
-    return this.#do([createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) })]);
+    const request = createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) });
+    return this.#kernel.do([request], `${object.name}, of the type ${kind.kind}`);
   }
 
   #tap(device: string): Problem | null {
