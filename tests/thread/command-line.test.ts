@@ -7,7 +7,7 @@ import test from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { parseWgQuickFile } from '../../programs/demo/peers/wg-quick-file.ts';
 import type { Network } from '../../programs/demo/world/network.ts';
-import { needsEngine } from '../world/plane.ts';
+import { needsEngine, planeWanted } from '../world/plane.ts';
 import { environmentOf, withNetwork } from './network.ts';
 
 const program = fileURLToPath(new URL('../../vrouterctl', import.meta.url));
@@ -36,7 +36,9 @@ async function json(network: Network, ...args: string[]): Promise<Record<string,
   return JSON.parse(ran.out) as Record<string, unknown>;
 }
 
-test('everything that vrouterctl shows is what runs', { timeout: 120_000 }, async (t) => {
+test('everything that vrouterctl shows is what runs', {
+  timeout: planeWanted === 'linux' ? 280_000 : 120_000,
+}, async (t) => {
   await withNetwork({ wireguardGo: false }, async (network) => {
     await t.test('show: tables for people, data for programs', async () => {
       for (const what of ['interfaces', 'peers', 'routes', 'nat', 'stats', 'plan', 'version', 'status']) {
