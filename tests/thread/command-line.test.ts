@@ -37,7 +37,7 @@ async function json(network: Network, ...args: string[]): Promise<Record<string,
 }
 
 test('everything that vrouterctl shows is what runs', {
-  timeout: planeWanted === 'linux' ? 280_000 : 120_000,
+  timeout: planeWanted === 'linux' ? 400_000 : 120_000,
 }, async (t) => {
   await withNetwork({ wireguardGo: false }, async (network) => {
     await t.test('show: tables for people, data for programs', async () => {

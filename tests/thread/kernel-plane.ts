@@ -11,7 +11,7 @@ import { CONFIG, CONFIG_TEXT, compiled, DATA } from '../world/machine/vrouterd.t
 const RELAY = fileURLToPath(new URL('../world/machine/relay.ts', import.meta.url));
 
 /** An emulated machine, and one that others use too. */
-const START_MS = 90_000;
+const START_MS = 180_000;
 
 export interface KernelPlane extends AsyncDisposable {
   readonly launch: NonNullable<NetworkOptions['launch']>;
