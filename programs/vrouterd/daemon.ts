@@ -186,8 +186,8 @@ export class Daemon implements ReconcileObserver {
 
   /** What the plane has learnt of every peer, without troubling it; what was known before when it is away. */
   async learn(): Promise<readonly Observed<WireguardPeerObject>[]> {
-    const facts = await this.#driver.peerFacts(AbortSignal.timeout(2000)).catch(() => []);
-    const byName = new Map(facts.map((fact) => [`${fact.link} ${fact.publicKey}`, fact]));
+    const facts = await this.#driver.peerFacts(AbortSignal.timeout(2000)).catch(() => null);
+    const byName = new Map((facts ?? []).map((fact) => [`${fact.link} ${fact.publicKey}`, fact]));
     // Looked at only now: what has been applied meanwhile is newer than what was known before.
     const known = peersOf(this.reconciler.observed().values());
     const rows = known.map((row) => {
@@ -198,6 +198,9 @@ export class Daemon implements ReconcileObserver {
     });
     this.reconciler.refresh(rows);
     this.#keep(rows);
+    // A plane need not tell when somebody takes a peer away: the kernel does not.
+    const gone = known.filter(({ object }) => !byName.has(`${object.link} ${object.publicKey}`));
+    if (facts !== null && gone.length > 0) this.reconciler.suspect(gone.map(({ key }) => key));
     return rows;
   }
 

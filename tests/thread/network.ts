@@ -1,4 +1,7 @@
-/** A whole network for a test: every program for real, in a folder and on ports of its own, gone at the end. */
+/**
+ * A whole network for a test: every program for real, in a folder and on ports of its own, gone at the end. With `VROUTER_TEST_PLANE=linux`
+ * its gateway is on the kernel of a machine of its own.
+ */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -6,6 +9,8 @@ import { join } from 'node:path';
 import { Leftovers } from '../../programs/demo/world/leftovers.ts';
 import { Network, type NetworkOptions } from '../../programs/demo/world/network.ts';
 import { checkPortsFree, demoPorts } from '../../programs/demo/world/ports.ts';
+import { planeWanted } from '../world/plane.ts';
+import { kernelPlane } from './kernel-plane.ts';
 
 /** `wireguardGo`: let one peer be wireguard-go where that can be had; a test of our own programs need not depend on it. */
 export interface TestNetworkOptions {
@@ -21,13 +26,16 @@ export async function withNetwork(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'vr-'));
   const ports = demoPorts(await freeBase());
+  await using kernel = planeWanted === 'linux' ? await kernelPlane(folder, ports) : null;
+  const launch = kernel?.launch ?? options.launch?.(folder);
   const network = new Network({
     folder,
     ports,
     leftovers: new Leftovers(folder),
     progress: () => {},
     wireguardGo: options.wireguardGo,
-    ...(options.launch === undefined ? {} : { launch: options.launch(folder) }),
+    ...(launch === undefined ? {} : { launch }),
+    ...(kernel === null ? {} : { startMs: kernel.startMs }),
   });
   try {
     await network.start();

@@ -33,14 +33,47 @@ export async function runInGuest(
   program: string,
   ...args: readonly string[]
 ): Promise<KernelRun> {
+  const guest = await startGuest({ modules, command: [process.execPath, program, ...args] });
+  const late = setTimeout(() => guest.end(), LIMIT_MS);
+  const run = await guest.ended;
+  clearTimeout(late);
+  await guest.end();
+  return run;
+}
+
+export interface GuestOptions {
+  readonly modules: readonly string[];
+  /** What runs there; with its end everything is turned off. */
+  readonly command: readonly string[];
+  /** Further arguments of QEMU; told the guest's folder. */
+  readonly devices?: (folder: string) => readonly string[];
+}
+
+export interface Guest {
+  /** For its sockets; gone at the end. */
+  readonly folder: string;
+  readonly ended: Promise<KernelRun>;
+  /** Turns it off when it still runs, and leaves nothing. Idempotent. */
+  end(): Promise<void>;
+}
+
+/** Begins to boot. Whoever calls must call `end`. */
+export async function startGuest({ modules, command, devices }: GuestOptions): Promise<Guest> {
   const folder = mkdtempSync(join(tmpdir(), 'guest-'));
   const children: ChildProcess[] = [];
+  const end = async (): Promise<void> => {
+    for (const child of children) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      child.kill('SIGKILL');
+      await once(child, 'exit');
+    }
+    rmSync(folder, { recursive: true, force: true });
+  };
   try {
     const release = readdirSync(join(GUEST_KERNEL, 'lib/modules'))[0]!;
     if (!existsSync(join(GUEST_KERNEL, 'lib/modules', release, 'modules.dep')))
       execFileSync(programPath('depmod')!, ['-b', GUEST_KERNEL, release]);
     const init = join(folder, 'init');
-    const command = [process.execPath, program, ...args];
     writeFileSync(init, initLines({ mounts: [], modulesIn: GUEST_KERNEL, modules, command }), { mode: 0o755 });
     const initrd = join(folder, 'initrd');
     writeFileSync(initrd, firstFiles(release, init));
@@ -53,23 +86,17 @@ export async function runInGuest(
       if (waited > 10_000 || files.exitCode !== null) throw new Error('virtiofsd does not start');
       await sleep(20);
     }
-    const guest = spawn(programPath('qemu-system-x86_64')!, qemuArguments(release, initrd, socket), {
+    const more = devices?.(folder) ?? [];
+    const guest = spawn(programPath('qemu-system-x86_64')!, [...qemuArguments(release, initrd, socket), ...more], {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     children.push(guest);
     let output = '';
     for (const stream of [guest.stdout, guest.stderr]) stream.on('data', (text) => (output += text));
-    const late = setTimeout(() => guest.kill('SIGKILL'), LIMIT_MS);
-    await once(guest, 'close');
-    clearTimeout(late);
-    return runOf(output);
-  } finally {
-    for (const child of children) {
-      if (child.exitCode !== null || child.signalCode !== null) continue;
-      child.kill('SIGKILL');
-      await once(child, 'exit');
-    }
-    rmSync(folder, { recursive: true });
+    return { folder, ended: once(guest, 'close').then(() => runOf(output)), end };
+  } catch (thrown) {
+    await end();
+    throw thrown;
   }
 }
 

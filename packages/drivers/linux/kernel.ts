@@ -17,6 +17,7 @@ export class Kernel {
   readonly files: SwitchFiles;
   /** Names of links by the devices that were taken in. */
   readonly #adopted = new Map<string, string>();
+  #silence: (what: string) => void = () => {};
 
   constructor(routing: Conversation, ledger: Ledger, files: SwitchFiles) {
     this.routing = routing;
@@ -43,6 +44,15 @@ export class Kernel {
   /** Whatever comes of it. */
   async change(requests: readonly Uint8Array[]): Promise<void> {
     await this.routing.change(requests);
+  }
+
+  /** What we have done takes more along than the kernel tells of; whoever watches looks at everything. */
+  goesInSilence(what: string): void {
+    this.#silence(what);
+  }
+
+  onSilence(hear: (what: string) => void): void {
+    this.#silence = hear;
   }
 
   /** Takes in an interface of the host, and remembers how it was. */

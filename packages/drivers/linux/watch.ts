@@ -2,6 +2,7 @@
  * What others do to the kernel's tables, as it tells of it: keys to look at again, or all of them where it tells of less than what is gone.
  * Our own changes are known by the number of the socket that asked for them, and passed over.
  */
+import { formatPrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import type { Change } from '../contract/driver.ts';
@@ -50,12 +51,19 @@ export async function* watchKernel(
   signal.addEventListener('abort', wake, { once: true });
   if (signal.aborted) wake();
   for (const socket of [sockets.routing, sockets.nftables]) socket.onReadable(wake);
+  let silent: string | null = null;
+  watched.kernel.onSilence((what) => {
+    silent = what;
+    wake();
+  });
   try {
     for (;;) {
       await readable.promise;
       if (signal.aborted) return;
       readable = Promise.withResolvers<void>();
-      const change = drain(watched, sockets);
+      const news = drain(watched, sockets);
+      const change: Change | null = silent === null ? news : { kind: 'all', reason: silent };
+      silent = null;
       if (change !== null) yield change;
     }
   } finally {
@@ -110,8 +118,11 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
     case MessageType.deleteAddress: {
       const row = parseAddress(message);
       const key = row === null ? null : watched.addresses.keyOf(row);
-      if (key !== null) keys.add(key);
-      return null;
+      if (key === null || row === null) return null;
+      keys.add(key);
+      // With a device's last address of IPv4 go its routes, in silence.
+      const goes = message.type === MessageType.deleteAddress && row.address.address.length === 4;
+      return goes ? `somebody has taken ${formatPrefix(row.address)} away` : null;
     }
     case MessageType.newRoute:
     case MessageType.deleteRoute: {

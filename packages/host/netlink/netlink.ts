@@ -219,7 +219,9 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
   if (fd < 0 || calls.bind(fd, addresses.of(sockaddr), SOCKADDR_NL_LEN) < 0) {
     const why = errnoName(native.koffi.errno());
     if (fd >= 0) calls.close(fd);
-    throw new ProblemError(problem('plane.failed', `there is no netlink socket: ${why}`));
+    const lacks = why === 'EPROTONOSUPPORT' && protocol === NetlinkProtocol.netfilter;
+    const hint = lacks ? '; this kernel has no netfilter, or not its module nfnetlink' : '';
+    throw new ProblemError(problem('plane.failed', `there is no netlink socket: ${why}${hint}`));
   }
   const value = new ArrayBuffer(4);
   const set = (level: number, name: number, to: number): boolean => {

@@ -41,6 +41,8 @@ export interface NetworkOptions {
   progress(what: string): void;
   /** Runs a program otherwise than as it stands: with another clock, on a disk of its own. */
   launch?(name: 'controller' | 'gateway', plain: Launch): Launch;
+  /** How long a program may take until it answers, ms. */
+  readonly startMs?: number;
 }
 
 export class Network {
@@ -177,7 +179,7 @@ export class Network {
     const ended = child.ended.then(() => {
       throw child.failure('ended');
     });
-    return Promise.race([waitFor(what, START_MS, ask), ended]);
+    return Promise.race([waitFor(what, this.#options.startMs ?? START_MS, ask), ended]);
   }
 }
 

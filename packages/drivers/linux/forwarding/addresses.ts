@@ -82,10 +82,12 @@ export class Addresses implements Part {
   async #remove(link: string, address: Prefix): Promise<Problem | null> {
     const row = this.#kernel.links.of(link);
     if (row === undefined) return null;
-    return this.#kernel.do([removeAddress(row.index, address)], `${link}: address`, [
-      Errno.EADDRNOTAVAIL,
-      Errno.ENODEV,
-    ]);
+    const gone = [Errno.EADDRNOTAVAIL, Errno.ENODEV];
+    const failed = await this.#kernel.do([removeAddress(row.index, address)], `${link}: address`, gone);
+    // Its IPv4 routes are gone when this was the last address of that family.
+    if (failed === null && address.address.length === 4)
+      this.#kernel.goesInSilence(`an address of ${link} was removed`);
+    return failed;
   }
 }
 

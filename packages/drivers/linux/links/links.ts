@@ -172,7 +172,8 @@ export class Links implements Part {
     const kind: LinkKind | null = kindOf(object, parent?.index ?? 0);
     if (kind === null)
       return problem('intent.unsupported', `the linux plane has no link of the type ${object.type}`, 'type');
-    return this.#do([createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) })]);
+    const request = createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) });
+    return this.#kernel.do([request], `${object.name}, of the type ${kind.kind}`);
   }
 
   #tap(device: string): Problem | null {
@@ -208,6 +209,8 @@ export class Links implements Part {
     if (row.up !== object.adminUp) wanted.up = object.adminUp;
     const refused = Object.keys(wanted).length === 0 ? null : await this.#do([changeLink(row.index, wanted)]);
     await links.look(device);
+    if (row.up && (wanted.up === false || wanted.master !== undefined))
+      this.#kernel.goesInSilence(`${device} was down`);
     if (object.type === 'tap' && refused === null) this.#kernel.ledger.delete(`${TAP}${device}`);
     return refused;
   }

@@ -14,6 +14,7 @@ export const Errno = {
   ENODEV: 19,
   EINVAL: 22,
   ERESTART: 85,
+  EOPNOTSUPP: 95,
   EADDRINUSE: 98,
   EADDRNOTAVAIL: 99,
   ENETUNREACH: 101,
@@ -27,6 +28,8 @@ export function refusalProblem({ errno, text }: Refusal, what: string): Problem 
       return problem('port.denied', `${what} needs privileges: start it as root, or give it CAP_NET_ADMIN`);
     case Errno.EEXIST:
       return problem('object.exists', `${what}: the host has one already${why}`);
+    case Errno.EOPNOTSUPP:
+      return problem('plane.failed', `${what}: this kernel cannot${why}; is a module of it missing? See modprobe(8)`);
     case Errno.EACCES:
       return problem(
         'plane.failed',

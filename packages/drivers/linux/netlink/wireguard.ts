@@ -175,8 +175,18 @@ const attributes = new Attributes(DEVICE.peers);
 const ofPeer = new Attributes(PEER.allowedIps);
 const ofPrefix = new Attributes(ALLOWED.bits);
 
-/** What one message of a dump says of the device; `joinDevice` puts them together. */
-export function parseDevice({ view, type, body, end }: Message, family: number): DeviceRow | null {
+/** A public key as a text that is cheap to make: a character a byte. */
+export const peerName = (publicKey: Uint8Array): string => String.fromCharCode(...publicKey);
+
+/**
+ * What one message of a dump says of the device; `joinDevice` puts them together. `wanted`: only these peers, by `peerName`; a device may
+ * have thousands.
+ */
+export function parseDevice(
+  { view, type, body, end }: Message,
+  family: number,
+  wanted: ReadonlySet<string> | null = null,
+): DeviceRow | null {
   if (type !== family || end - body < GENL_HEADER_LEN || view.getUint8(body) !== WG_CMD_GET_DEVICE) return null;
   attributes.read(view, body + GENL_HEADER_LEN, end);
   return {
@@ -185,7 +195,7 @@ export function parseDevice({ view, type, body, end }: Message, family: number):
     publicKey: keyOf(attributes, DEVICE.publicKey),
     listenPort: attributes.u16(DEVICE.listenPort) ?? 0,
     mark: attributes.u32(DEVICE.mark) ?? 0,
-    peers: listOf(view, attributes, DEVICE.peers, (at, to) => parsePeer(view, at, to)),
+    peers: listOf(view, attributes, DEVICE.peers, (at, to) => parsePeer(view, at, to, wanted)),
   };
 }
 
@@ -204,10 +214,10 @@ export function joinDevice(rows: readonly DeviceRow[]): DeviceRow | null {
   return { ...first, peers };
 }
 
-function parsePeer(view: DataView, at: number, to: number): PeerRow | null {
+function parsePeer(view: DataView, at: number, to: number, wanted: ReadonlySet<string> | null): PeerRow | null {
   ofPeer.read(view, at, to);
   const publicKey = ofPeer.bytes(PEER.publicKey, KEY_LEN);
-  if (publicKey === null) return null;
+  if (publicKey === null || wanted?.has(peerName(publicKey)) === false) return null;
   return {
     publicKey,
     presharedKey: keyOf(ofPeer, PEER.presharedKey),

@@ -1,6 +1,6 @@
 /**
  * The kernel's WireGuard: a link that has a private key is a device of ours, and its peers are. The kernel tells all of a device or nothing,
- * so a device that a batch touches is read once before it and once after.
+ * so a device that a batch touches is read once before it and once after, and of its peers only those that the batch is about.
  */
 import { formatKey, parseKey } from '@vrouter/core/bytes.ts';
 import { makeEndpoint, parseEndpoint } from '@vrouter/core/endpoint.ts';
@@ -32,12 +32,16 @@ import {
   type PeerChange,
   type PeerRow,
   parseDevice,
+  peerName,
   WIREGUARD_FAMILY,
   type WireguardEndpoint,
 } from '../netlink/wireguard.ts';
 import { type Part, toldOf } from '../part.ts';
 
 const ZEROS = new Uint8Array(32);
+const NOBODY: ReadonlySet<string> = new Set();
+/** Seconds. */
+const MOST_KEEPALIVE = 65535;
 
 export class WireguardDevices implements Part {
   readonly kinds = ['wireguardDevice', 'wireguardPeer'] as const;
@@ -59,7 +63,7 @@ export class WireguardDevices implements Part {
     const seen: Observed[] = [];
     for (const [link, row] of this.#links())
       if (names?.has(link) !== false) {
-        const device = await this.#look(row);
+        const device = await this.#look(row, wanted === null ? null : keysOf(wanted, link));
         if (device === null) continue;
         const rows = [this.#seeDevice(link, row, device), ...device.peers.map((peer) => this.#seePeer(link, peer))];
         for (const found of rows) if (found !== null && wanted?.has(found.key) !== false) seen.push(found);
@@ -68,13 +72,14 @@ export class WireguardDevices implements Part {
   }
 
   async apply(steps: readonly Step[]): Promise<readonly Applied[]> {
-    const known = new Map<string, DeviceRow | null>();
     const problems: (Problem | null)[] = [];
-    for (const step of steps) {
-      const object = step.op === 'delete' ? step.before : step.object;
-      if (object.kind !== 'wireguardDevice' && object.kind !== 'wireguardPeer')
-        throw new TypeError(`${object.kind} is not of WireGuard`);
-      problems.push(await this.#do(step, object, known));
+    for (let at = 0; at < steps.length; ) {
+      const { kind, link } = objectOf(steps[at]!);
+      let end = at + 1;
+      while (kind === 'wireguardPeer' && end < steps.length && isPeerOf(objectOf(steps[end]!), link)) end++;
+      const run = steps.slice(at, end);
+      problems.push(...(kind === 'wireguardPeer' ? await this.#doPeers(link, run) : [await this.#doDevice(run[0]!)]));
+      at = end;
     }
     return toldOf(this, steps, problems);
   }
@@ -83,7 +88,7 @@ export class WireguardDevices implements Part {
   async facts(): Promise<PeerFacts[]> {
     const facts: PeerFacts[] = [];
     for (const [link, row] of this.#links())
-      for (const peer of (await this.#look(row))?.peers ?? [])
+      for (const peer of (await this.#look(row, null))?.peers ?? [])
         facts.push({
           link,
           publicKey: formatKey(peer.publicKey),
@@ -102,31 +107,48 @@ export class WireguardDevices implements Part {
     for (const [name, row] of this.#kernel.links.ours()) if (row.kind === 'wireguard') yield [name, row];
   }
 
-  async #do(
-    step: Step,
-    object: WireguardDeviceObject | WireguardPeerObject,
-    known: Map<string, DeviceRow | null>,
-  ): Promise<Problem | null> {
-    const row = this.#kernel.links.of(object.link);
-    if (row === undefined || row.kind !== 'wireguard') {
-      if (step.op === 'delete') return null;
-      return problem('object.dependency', `the WireGuard link ${object.link} is not there`, 'link');
+  async #doDevice(step: Step): Promise<Problem | null> {
+    const object = objectOf(step) as WireguardDeviceObject;
+    const row = this.#rowOf(object.link);
+    if (row === undefined) return step.op === 'delete' ? null : noLink(object.link);
+    return this.#setDevice(step, object, row, await this.#look(row, NOBODY));
+  }
+
+  /** Steps of peers of one device, all in one go: each is a request of its own, so that each has its own answer. */
+  async #doPeers(link: string, steps: readonly Step[]): Promise<readonly (Problem | null)[]> {
+    const row = this.#rowOf(link);
+    const keys = keysOf(new Set<string>(steps.map(({ key }) => key)), link);
+    const device = row === undefined ? null : await this.#look(row, keys);
+    if (row === undefined || device?.privateKey == null) {
+      const missing = row === undefined ? noLink(link) : notSetUp(link);
+      return steps.map(({ op }) => (op === 'delete' ? null : missing));
     }
-    const device = known.has(object.link) ? known.get(object.link)! : await this.#look(row);
-    if (object.kind === 'wireguardDevice') {
-      const failed = await this.#setDevice(step, object, row, device);
-      known.delete(object.link);
-      return failed;
+    const there = new Set(device.peers.map(({ publicKey }) => formatKey(publicKey)));
+    const problems: (Problem | null)[] = [];
+    const requests: Uint8Array[] = [];
+    /** Of each request, whose it is. */
+    const owners: number[] = [];
+    for (const [index, step] of steps.entries()) {
+      const object = objectOf(step) as WireguardPeerObject;
+      const changes = peerChanges(step, object, there.has(object.publicKey));
+      problems.push('code' in changes ? changes : null);
+      if ('code' in changes) continue;
+      if (step.op === 'delete') there.delete(object.publicKey);
+      else there.add(object.publicKey);
+      for (const change of changes)
+        for (const request of changeDevice(await this.#id(), row.index, { peers: [change] })) {
+          requests.push(request);
+          owners.push(index);
+        }
     }
-    known.set(object.link, device);
-    if (device?.privateKey == null) {
-      if (step.op === 'delete') return null;
-      return problem('object.dependency', `WireGuard on ${object.link} is not set up`, 'link');
-    }
-    const change = peerChange(step, object, device);
-    const failed = 'code' in change ? change : await this.#change(row, { peers: [change] }, step.key);
-    if (failed === null && step.op === 'create') known.delete(object.link);
-    return failed;
+    for (const [n, refusal] of (await this.#generic.change(requests)).entries())
+      if (refusal !== null) problems[owners[n]!] ??= refusalProblem(refusal, steps[owners[n]!]!.key);
+    return problems;
+  }
+
+  #rowOf(link: string): LinkRow | undefined {
+    const row = this.#kernel.links.of(link);
+    return row?.kind === 'wireguard' ? row : undefined;
   }
 
   async #setDevice(
@@ -166,10 +188,11 @@ export class WireguardDevices implements Part {
     return refusalProblem(refusal, what);
   }
 
-  async #look(row: LinkRow): Promise<DeviceRow | null> {
+  /** `keys`: of the peers that are of interest; null: all are. */
+  async #look(row: LinkRow, keys: ReadonlySet<string> | null): Promise<DeviceRow | null> {
     const family = await this.#id();
     const parts = await this.#generic.dump(askDevice(family, row.index), row.name, (message) =>
-      parseDevice(message, family),
+      parseDevice(message, family, keys),
     );
     return joinDevice(parts);
   }
@@ -211,12 +234,15 @@ export class WireguardDevices implements Part {
   }
 }
 
-/** What the kernel is told of a peer. Its endpoint is its own as soon as it is there, unless an update names it. */
-function peerChange(step: Step, object: WireguardPeerObject, device: DeviceRow): PeerChange | Problem {
+/**
+ * What the kernel is told of a peer. Its endpoint is its own as soon as it is there, unless an update names it. One that is made with an
+ * endpoint is greeted, since it may hold a session that this kernel does not know: with keepalives switched on the kernel sends one at
+ * once, and before that shakes hands.
+ */
+function peerChanges(step: Step, object: WireguardPeerObject, isThere: boolean): PeerChange[] | Problem {
   const publicKey = parseKey(object.publicKey, 'publicKey');
   if (!publicKey.ok) return publicKey.error;
-  if (step.op === 'delete') return { publicKey: publicKey.value, remove: true, updateOnly: true };
-  const isThere = device.peers.some((peer) => Buffer.compare(peer.publicKey, publicKey.value) === 0);
+  if (step.op === 'delete') return [{ publicKey: publicKey.value, remove: true, updateOnly: true }];
   const saysEndpoint = step.op === 'create' ? !isThere : step.changed.includes('endpoint');
   const endpoint = object.endpoint === null || !saysEndpoint ? null : endpointOf(object.endpoint);
   const allowedIps: Prefix[] = [];
@@ -226,15 +252,42 @@ function peerChange(step: Step, object: WireguardPeerObject, device: DeviceRow):
     allowedIps.push(parsed.value);
   }
   const saysKey = step.op === 'create' || step.changed.includes('presharedKey');
-  return {
+  const keepalive = object.persistentKeepalive;
+  const greets = step.op === 'create' && endpoint !== null && keepalive === 0;
+  const change: PeerChange = {
     publicKey: publicKey.value,
     allowedIps,
     replaceAllowedIps: true,
-    keepalive: object.persistentKeepalive,
+    keepalive: greets ? MOST_KEEPALIVE : keepalive,
     ...(saysKey ? { presharedKey: object.presharedKey === null ? ZEROS : reveal(object.presharedKey) } : {}),
     ...(endpoint === null ? {} : { endpoint }),
   };
+  return greets ? [change, { publicKey: publicKey.value, updateOnly: true, keepalive }] : [change];
 }
+
+function objectOf(step: Step): WireguardDeviceObject | WireguardPeerObject {
+  const object = step.op === 'delete' ? step.before : step.object;
+  if (object.kind === 'wireguardDevice' || object.kind === 'wireguardPeer') return object;
+  throw new TypeError(`${object.kind} is not of WireGuard`);
+}
+
+const isPeerOf = ({ kind, link: of }: ReturnType<typeof objectOf>, link: string): boolean =>
+  kind === 'wireguardPeer' && of === link;
+
+/** Public keys of the peers of a link that these objects are. */
+function keysOf(wanted: ReadonlySet<string>, link: string): ReadonlySet<string> {
+  const prefix = `wireguardPeer/${link}/`;
+  const keys = new Set<string>();
+  for (const key of wanted) {
+    const parsed = key.startsWith(prefix) ? parseKey(key.slice(prefix.length), 'publicKey') : null;
+    if (parsed?.ok === true) keys.add(peerName(parsed.value));
+  }
+  return keys;
+}
+
+const noLink = (link: string): Problem =>
+  problem('object.dependency', `the WireGuard link ${link} is not there`, 'link');
+const notSetUp = (link: string): Problem => problem('object.dependency', `WireGuard on ${link} is not set up`, 'link');
 
 const textOf = ({ address, port }: WireguardEndpoint): string => makeEndpoint(address, port).text;
 
