@@ -19,7 +19,7 @@ const BEAT = 0.02;
 /** Peers that come all at once. */
 const CROWD = 300;
 
-test('a gateway on the kernel', { skip: needsGuest(), timeout: 280_000 }, async (t) => {
+test('a gateway on the kernel', { skip: needsGuest(), timeout: 600_000 }, async (t) => {
   let began = performance.now();
   const took = (what: string): void => {
     t.diagnostic(`${Math.round(performance.now() - began)} ms: ${what}`);

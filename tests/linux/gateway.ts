@@ -22,7 +22,7 @@ import { PLANE_MODULES } from './guest.ts';
 export const VROUTER = 'edge';
 export const PORT = 51820;
 /** An emulated machine, and one that others use too. */
-const SLOW_MS = 90_000;
+const SLOW_MS = 180_000;
 
 export class GatewayWorld implements AsyncDisposable {
   readonly machine: Machine;
