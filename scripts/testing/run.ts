@@ -1,9 +1,13 @@
-/** Runs test files, each in a process of its own, two at a time, and tells what passed, what failed and what did not run. */
+/** Runs test files, each in a process of its own, one more at a time than there are cores, and tells what passed, what failed and what did not run. */
+import { availableParallelism } from 'node:os';
 import { relative } from 'node:path';
 import type { EventData } from 'node:test';
 import { run } from 'node:test';
 import { spec } from 'node:test/reporters';
 import { root } from '../files.ts';
+
+/** Many tests wait most of their time, for a timer of a protocol or for a machine of their own to start. */
+const FILES_AT_ONCE = Math.max(3, availableParallelism() + 1);
 
 const leave = new URL('leave.ts', import.meta.url).href;
 
@@ -30,7 +34,7 @@ export interface RunOptions {
 export async function runTestFiles(
   files: readonly string[],
   out: NodeJS.WritableStream,
-  options: RunOptions = { concurrency: 2, limitMs: 300_000 },
+  options: RunOptions = { concurrency: FILES_AT_ONCE, limitMs: 300_000 },
 ): Promise<TestRun> {
   let passed = 0;
   const failures: string[] = [];
