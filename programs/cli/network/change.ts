@@ -11,7 +11,7 @@ import type { Command } from 'commander';
 import type { DryRun } from '../dry-run/dry-run.ts';
 import { stepsTable, verdictOf } from '../dry-run/text.ts';
 import { Failure } from '../failure.ts';
-import { sessionOf, type World } from '../session.ts';
+import { type Session, sessionOf, type World } from '../session.ts';
 
 /** Nobody is told before, as most changes take less, ms. */
 const PATIENCE_MS = 2000;
@@ -30,14 +30,14 @@ export async function changeGateway(
   const session = sessionOf(world, command);
   if (command.optsWithGlobals<DryRun>().dryRun === true) {
     const path = '/v1/intents?dryRun=true';
-    session.show(await inWords(session.gateway().put(path, change, changePreview)), changePreviewText);
+    session.show(await inWords(session, session.gateway().put(path, change, changePreview)), changePreviewText);
     return;
   }
   const timer = setTimeout(() => {
     if (!session.json) world.note('waiting for the plane to make it so ...');
   }, PATIENCE_MS);
   try {
-    session.show(await inWords(session.gateway().put('/v1/intents', change, changeReply)), text);
+    session.show(await inWords(session, session.gateway().put('/v1/intents', change, changeReply)), text);
   } finally {
     clearTimeout(timer);
   }
@@ -64,12 +64,12 @@ const options: { readonly [field: string]: string } = {
   port: 'PORT',
 };
 
-/** A refusal names what was written on the command line, not where that went in the request. */
-async function inWords<T>(reply: Promise<T>): Promise<T> {
+/** A refusal names, for people, what was written on the command line, not where that went in the request. */
+async function inWords<T>({ json }: Session, reply: Promise<T>): Promise<T> {
   try {
     return await reply;
   } catch (thrown) {
-    if (!(thrown instanceof Failure) || thrown.field === undefined || thrown.raw !== undefined) throw thrown;
+    if (json || !(thrown instanceof Failure) || thrown.field === undefined || thrown.raw !== undefined) throw thrown;
     const [, name = ''] = /^(?:put\[\d+\]\.?|remove\[\d+\])(\w*)/.exec(thrown.field) ?? [];
     throw new Failure(thrown.code, thrown.message.replace('; force ', '; --force '), options[name]);
   }

@@ -272,6 +272,8 @@ for (const [field, option] of [
     const { status, err } = await run(() => ({ status: 400, body: { error } }), 'network', 'create', 'blue');
     const where = option === null ? '' : `, in ${option}`;
     assert.deepEqual([status, err], [2, `error: no; --force takes them along (network.overlap)${where}\n`]);
+    const json = await run(() => ({ status: 400, body: { error } }), 'network', 'create', 'blue', '--json');
+    assert.deepEqual(JSON.parse(json.err), { error });
   });
 
 test('what the plane could not make: a sentence, and with --json all that the daemon tells', async () => {

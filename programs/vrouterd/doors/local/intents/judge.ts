@@ -82,12 +82,14 @@ class Judging {
     return wrong;
   }
 
-  /** A port that leads out of its network would reach whoever has the address outside. */
+  /** Names and ports have a network; a port that leads out of it would reach whoever has the address outside. */
   wrongInside(intent: Intent): Problem | null {
-    if (intent.kind === 'publishedPort' && intent.network !== undefined) {
+    if ((intent.kind === 'publishedPort' || intent.kind === 'dnsName') && intent.network !== undefined) {
       const key = `network/${intent.network}` as IntentKey;
       const network = this.put.get(key) ?? this.#stays.get(key)?.[0]?.intent;
-      return network?.kind !== 'network' || isInside(intent, network) ? null : strayed(intent, network);
+      if (network?.kind !== 'network')
+        return problem('intent.reference', `there is no network ${intent.network}: make it first`, 'network');
+      return intent.kind === 'dnsName' || isInside(intent, network) ? null : strayed(intent, network);
     }
     if (intent.kind !== 'network') return null;
     for (const [key, [one]] of this.#stays)
