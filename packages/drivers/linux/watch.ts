@@ -16,9 +16,12 @@ import { readNews } from './netlink/nftables/news.ts';
 import type { NetlinkSocket } from './netlink/requests.ts';
 import { parseRoute } from './netlink/route.ts';
 import { TABLE } from './nftables/shape.ts';
+import type { Switches } from './switches/switches.ts';
 
 /** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
 export const ROUTING_GROUPS = [1, 5, 7, 9, 11] as const;
+/** Between two looks at switches, of which the kernel says nothing, ms. */
+const SWITCHES_MS = 1000;
 
 export interface NewsSocket extends NetlinkSocket {
   onReadable(callback: () => void): void;
@@ -29,6 +32,7 @@ export interface Watched {
   readonly kernel: Kernel;
   readonly addresses: Addresses;
   readonly routes: Routes;
+  readonly switches: Pick<Switches, 'turned'>;
   /** Whether news are of what we ourselves have asked for. */
   isOwn(port: number): boolean;
 }
@@ -50,6 +54,11 @@ export async function* watchKernel(
   signal.addEventListener('abort', wake, { once: true });
   if (signal.aborted) wake();
   for (const socket of [sockets.routing, sockets.nftables]) socket.onReadable(wake);
+  let turned: readonly ObjectKey[] = [];
+  const looking = setInterval(() => {
+    turned = watched.switches.turned();
+    if (turned.length > 0) wake();
+  }, SWITCHES_MS).unref();
   try {
     for (;;) {
       await readable.promise;
@@ -57,8 +66,11 @@ export async function* watchKernel(
       readable = Promise.withResolvers<void>();
       const change = drain(watched, sockets);
       if (change !== null) yield change;
+      if (turned.length > 0) yield { kind: 'keys', keys: turned };
+      turned = [];
     }
   } finally {
+    clearInterval(looking);
     signal.removeEventListener('abort', wake);
     for (const socket of [sockets.routing, sockets.nftables]) socket.close();
   }
@@ -110,8 +122,10 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
     case MessageType.deleteAddress: {
       const row = parseAddress(message);
       const key = row === null ? null : watched.addresses.keyOf(row);
-      if (key !== null) keys.add(key);
-      return null;
+      if (key === null) return null;
+      keys.add(key);
+      // With the last of a link go its IPv4 routes, in silence.
+      return message.type === MessageType.deleteAddress ? 'somebody has taken an address away' : null;
     }
     case MessageType.newRoute:
     case MessageType.deleteRoute: {

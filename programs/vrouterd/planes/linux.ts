@@ -52,7 +52,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
   const netfilter = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: NETFILTER_BYTES });
   const tables = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
-  const firewall = new Firewall(new Conversation(netfilter, pause), tables);
+  const firewall = new Firewall(new Conversation(netfilter, pause), tables, true);
   const filtering = new Filtering(firewall, kernel.links);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
@@ -73,6 +73,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     kernel,
     addresses,
     routes,
+    switches,
     isOwn: (port: number) => port === routing.port || port === netfilter.port,
   };
   const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions }, (signal) =>

@@ -36,12 +36,12 @@ export interface Planned {
 const shared = (messages: readonly Uint8Array[]): Planned[] => messages.map((message) => ({ message, owner: null }));
 
 /** The changes are not those of the state yet; `settle` makes them so when the kernel has taken the messages. */
-export function planChanges(state: TableState, changes: Changes): Planned[] {
-  return state.exists && state.whole ? planAmendment(state, changes) : planWhole(state, changes);
+export function planChanges(state: TableState, changes: Changes, held = false): Planned[] {
+  return state.exists && state.whole ? planAmendment(state, changes) : planWhole(state, changes, held);
 }
 
 /** The whole table anew: it is not there, or somebody has been at its rules. Packets see either the old one or the new. */
-function planWhole(state: TableState, changes: Changes): Planned[] {
+function planWhole(state: TableState, changes: Changes, held: boolean): Planned[] {
   const { groups, pools } = state.structure;
   const copies = [...groups].map(([vrf, group]) => [vrf, { 4: new Set(group[4]), 6: new Set(group[6]) }] as const);
   const after = { groups: new Map(copies), pools: new Map(pools) };
@@ -52,7 +52,7 @@ function planWhole(state: TableState, changes: Changes): Planned[] {
   for (const [owner, wanted] of changes) if (wanted !== null) cells.push(...elements(owner, wanted.cells, addElements));
   return [
     ...shared(state.exists ? [deleteTable(TABLE)] : []),
-    ...shared([tableMessage(), ...createShape(wholeShape(after), 1)]),
+    ...shared([tableMessage(held), ...createShape(wholeShape(after), 1)]),
     ...cells,
   ];
 }

@@ -17,6 +17,9 @@ export class TableState {
   exists: boolean;
   /** Whether everything in it besides elements of objects is as it should be. */
   whole: boolean;
+  /** Number of the socket that has the table, and whether it outlives that one. */
+  holder: number | null;
+  persists: boolean;
   /** Owners some of whose elements are missing, or that say two things. */
   readonly damaged: Set<string>;
   readonly #owners: Map<string, Held>;
@@ -29,6 +32,8 @@ export class TableState {
     this.structure = { groups: new Map(), pools: new Map() };
     this.exists = false;
     this.whole = true;
+    this.holder = null;
+    this.persists = false;
     this.damaged = new Set();
     this.#owners = new Map();
     this.#holders = new Map();

@@ -18,6 +18,8 @@ export interface SwitchFiles {
 }
 
 const KEY = 'sysctl/';
+/** Switches of links that one call of `turned` looks at: some milliseconds. */
+const LOOK_AT = 200;
 const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
 
 export class Switches implements Part {
@@ -25,6 +27,9 @@ export class Switches implements Part {
   readonly #files: SwitchFiles;
   readonly #ledger: Ledger;
   readonly #links: LinkTable;
+  /** What was told of each last. */
+  readonly #told = new Map<ObjectKey, string | null>();
+  #next = 0;
 
   constructor(files: SwitchFiles, ledger: Ledger, links: LinkTable) {
     this.#files = files;
@@ -50,13 +55,37 @@ export class Switches implements Part {
     });
   }
 
+  /**
+   * Those that somebody has turned since they were told of: the kernel says nothing of most of them. Those of links are many, and looked at
+   * some at a time.
+   */
+  turned(): ObjectKey[] {
+    const all = [...this.#told.keys()];
+    const ofLinks = all.filter((key) => parseKey(key)?.link !== null);
+    if (this.#next >= ofLinks.length) this.#next = 0;
+    const some = ofLinks.slice(this.#next, this.#next + LOOK_AT);
+    this.#next += LOOK_AT;
+    return [...all.filter((key) => parseKey(key)?.link === null), ...some].filter(
+      (key) => this.#valueOf(key) !== this.#told.get(key),
+    );
+  }
+
   #see(key: ObjectKey): Observed | null {
     const before = this.#ledger.get(key);
     const of = parseKey(key);
-    if (before === null || of === null) return null;
-    const path = this.#pathOf(of.name, of.link);
-    const value = path === null ? null : this.#files.read(path);
+    if (before === null || of === null) {
+      this.#told.delete(key);
+      return null;
+    }
+    const value = this.#valueOf(key);
+    this.#told.set(key, value);
     return value === null ? null : { key, object: { kind: 'sysctl', ...of, value }, learned: {} };
+  }
+
+  #valueOf(key: ObjectKey): string | null {
+    const of = parseKey(key);
+    const path = of === null ? null : this.#pathOf(of.name, of.link);
+    return path === null ? null : this.#files.read(path);
   }
 
   #set(object: SysctlObject): Problem | null {
