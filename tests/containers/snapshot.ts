@@ -89,7 +89,7 @@ function switchesText(bridges: readonly string[]): string {
       `net.ipv6.conf.${bridge}.keep_addr_on_down`,
     );
   try {
-    return onRouter(`sysctl ${names.join(' ')}`);
+    return lines(onRouter(`sysctl ${names.join(' ')}`).split('\n'));
   } catch {
     // One of the links has gone meanwhile.
     return '';

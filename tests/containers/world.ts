@@ -10,6 +10,7 @@ import assert from 'node:assert/strict';
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
@@ -22,7 +23,8 @@ import type { Heard } from './stream.ts';
 const vrouterd = new URL('../../programs/vrouterd/main.ts', import.meta.url).pathname;
 const streamer = new URL('stream.ts', import.meta.url).pathname;
 
-export const NAMES = '/run/vrouter/names';
+/** Of this world alone: resolvers are found by it. */
+export const NAMES = `/run/vrouter/names-${process.pid}`;
 /** A host's name, its network, and the last part of its addresses. */
 export const CONTAINERS = [
   ['a1', 'a', 2],
@@ -195,7 +197,33 @@ export class World {
   }
 
   async logged(what: string): Promise<void> {
-    await until(`vrouterd says ${what}`, () => this.log.includes(what));
+    await until(`vrouterd says ${what}`, () => this.log.includes(what)).catch((thrown: Error) => {
+      throw new Error(`${thrown.message}\n${this.log.slice(-3000)}`);
+    });
+  }
+
+  /** What vrouterd says on its own socket; null: it does not. */
+  ask(path: string): Promise<unknown> {
+    return new Promise((resolve) => {
+      get({ socketPath: join(this.folder, 'data/vrouterd.sock'), path }, (reply) => {
+        let text = '';
+        reply.setEncoding('utf8').on('data', (piece) => (text += piece));
+        reply.on('end', () => resolve(reply.statusCode === 200 ? JSON.parse(text) : null));
+      }).on('error', () => resolve(null));
+    });
+  }
+
+  /** Nothing is left to be done, and nothing fails. How long it took, ms. */
+  settled(limitMs = 90_000): Promise<number> {
+    return until(
+      'all is as it should be',
+      async () => {
+        const plan = (await this.ask('/v1/plan')) as { steps: readonly unknown[] } | null;
+        const stats = (await this.ask('/v1/stats')) as { failing: readonly unknown[] } | null;
+        return plan?.steps.length === 0 && stats?.failing.length === 0;
+      },
+      limitMs,
+    );
   }
 
   reload(): void {

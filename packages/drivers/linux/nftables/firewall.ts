@@ -17,7 +17,7 @@ import { type Counts, countsOfAll, countsOfSome, learnedOf } from './counts.ts';
 import { canHold } from './holding.ts';
 import { generationOf, loadState, poolNameOf } from './load.ts';
 import { readObject, readTraits } from './objects.ts';
-import { planChanges, settle } from './plan.ts';
+import { isEmptyAfter, planChanges, settle } from './plan.ts';
 import { cutFlows, natSessions, type Session } from './sessions.ts';
 import { TABLE } from './shape.ts';
 import type { TableState } from './state.ts';
@@ -248,8 +248,8 @@ export class Firewall {
           `nftables: the table "inet ${TABLE}" is in the hands of another program: end that first`,
         ),
       );
-    // One that would go with us is made anew.
-    if (!state.whole || (hold && !state.persists))
+    // One that would go with us is made anew, and one of nobody goes.
+    if (isEmptyAfter(state, NO_CHANGES) || !state.whole || (hold && !state.persists))
       return planChanges(Object.assign(state, { whole: false }), NO_CHANGES, hold).map(({ message }) => message);
     return hold && state.holder === null ? [holdTable(TABLE)] : [];
   }

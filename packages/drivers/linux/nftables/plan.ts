@@ -37,7 +37,15 @@ const shared = (messages: readonly Uint8Array[]): Planned[] => messages.map((mes
 
 /** The changes are not those of the state yet; `settle` makes them so when the kernel has taken the messages. */
 export function planChanges(state: TableState, changes: Changes, held = false): Planned[] {
+  if (isEmptyAfter(state, changes)) return state.exists ? shared([deleteTable(TABLE)]) : [];
   return state.exists && state.whole ? planAmendment(state, changes) : planWhole(state, changes, held);
+}
+
+/** Nobody has anything in it: then there is no table. */
+export function isEmptyAfter(state: TableState, changes: Changes): boolean {
+  for (const wanted of changes.values()) if (wanted !== null) return false;
+  for (const owner of state.owners.keys()) if (!changes.has(owner)) return false;
+  return true;
 }
 
 /** The whole table anew: it is not there, or somebody has been at its rules. Packets see either the old one or the new. */
@@ -131,11 +139,13 @@ function applyDelta({ groups, pools }: Structure, delta: Delta): void {
 
 /** The kernel has done what was planned. */
 export function settle(state: TableState, changes: Changes): void {
-  applyDelta(state.structure, deltaOf(state, changes));
+  const isEmpty = isEmptyAfter(state, changes);
+  if (isEmpty) state.clear();
+  else applyDelta(state.structure, deltaOf(state, changes));
   for (const [owner, wanted] of changes)
     if (wanted === null) state.remove(owner);
     else state.put(owner, wanted);
-  state.exists = true;
+  state.exists = !isEmpty;
   state.whole = true;
 }
 

@@ -77,6 +77,12 @@ export class TableState {
     if (held.uses !== null) this.#poolUsers.get(held.uses)?.delete(owner);
   }
 
+  clear(): void {
+    for (const owner of [...this.#owners.keys()]) this.remove(owner);
+    this.structure.groups.clear();
+    this.structure.pools.clear();
+  }
+
   /** The sets of a length of prefixes are there. */
   addLength(vrf: string, family: 4 | 6, bits: number): void {
     const { groups } = this.structure;

@@ -20,6 +20,8 @@ export interface SwitchFiles {
 const KEY = 'sysctl/';
 /** Switches of links that one call of `turned` looks at: some milliseconds. */
 const LOOK_AT = 200;
+/** In the ledger: interfaces of the host that go on obeying router advertisements because we say so. */
+const ADVERTISED = 'advertised/';
 const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
 
 export class Switches implements Part {
@@ -107,6 +109,7 @@ export class Switches implements Part {
     const path = this.#pathOf(object.name, object.link);
     // A switch of a link is gone with it.
     if (before !== null && path !== null && this.#files.read(path) !== null) this.#files.write(path, before);
+    if (object.name === IPV6_FORWARDING) this.#giveBackAdvertised();
     this.#ledger.delete(key);
     return null;
   }
@@ -117,10 +120,21 @@ export class Switches implements Part {
    */
   #keepAdvertised(): void {
     for (const device of this.#files.list('net/ipv6/conf')) {
+      if (device === 'all' || device === 'default') continue;
       const path = `net/ipv6/conf/${device}/accept_ra`;
       const row = this.#links.device(device);
       const isOurs = row !== undefined && this.#links.nameOf(row) !== null;
-      if (!isOurs && this.#files.read(path) === '1') this.#files.write(path, '2');
+      if (isOurs || this.#files.read(path) !== '1') continue;
+      this.#ledger.set(`${ADVERTISED}${device}`, '1');
+      this.#files.write(path, '2');
+    }
+  }
+
+  #giveBackAdvertised(): void {
+    for (const [key] of this.#ledger.entries(ADVERTISED)) {
+      const path = `net/ipv6/conf/${key.slice(ADVERTISED.length)}/accept_ra`;
+      if (this.#files.read(path) === '2') this.#files.write(path, '1');
+      this.#ledger.delete(key);
     }
   }
 
