@@ -11,6 +11,7 @@ import { Routes } from '@vrouter/drivers/linux/forwarding/routes.ts';
 import { Rules } from '@vrouter/drivers/linux/forwarding/rules.ts';
 import { Kernel } from '@vrouter/drivers/linux/kernel.ts';
 import type { Ledger } from '@vrouter/drivers/linux/ledger.ts';
+import { LeftoverReader } from '@vrouter/drivers/linux/leftovers/leftovers.ts';
 import { Links } from '@vrouter/drivers/linux/links/links.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
@@ -52,7 +53,8 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
   const netfilter = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: NETFILTER_BYTES });
   const tables = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
-  const firewall = new Firewall(new Conversation(netfilter, pause), tables, true);
+  const tablesOf = new Conversation(netfilter, pause);
+  const firewall = new Firewall(tablesOf, tables, true);
   const filtering = new Filtering(firewall, kernel.links);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
@@ -96,6 +98,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
+    leftovers: new LeftoverReader(kernel.routing, tablesOf),
     async close() {
       resolvers.close();
       for (const socket of [routing, netfilter, tables]) socket.close();

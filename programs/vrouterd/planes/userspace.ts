@@ -27,6 +27,7 @@ export function userspacePlane(config: Config, log: Logger): Plane {
     firstTable: FIRST_TABLE,
     wgSockets: true,
     deviceMtu,
+    leftovers: null,
     async close() {
       await driver.close();
       engine.close();
