@@ -2,7 +2,8 @@
  * A host that routes for containers, with the real vrouterd, which can be killed, and the host rebooted:
  *
  *     out 192.0.2.2, 2001:db8::2 ── up0 [router] ─┬─ br-a 172.18.0.1/16 fd18::1/64 ── a1 .2, a2 .3
- *                                                 └─ br-b 172.19.0.1/16 fd19::1/64 ── b1 .2
+ *                                                 ├─ br-b 172.19.0.1/16 fd19::1/64 ── b1 .2
+ *                                                 └─ br-c 172.20.0.1/16 fd20::1/64 ── c1 .2
  *
  * The program that uses it has network and mount namespaces of its own already; the router is a namespace in them.
  */
@@ -30,6 +31,7 @@ export const CONTAINERS = [
   ['a1', 'a', 2],
   ['a2', 'a', 3],
   ['b1', 'b', 2],
+  ['c1', 'c', 2],
 ] as const;
 type Name = 'out' | (typeof CONTAINERS)[number][0];
 
@@ -45,8 +47,10 @@ export const ip = (command: string): string => run(`ip ${command}`);
 /** In the router's namespace. */
 export const onRouter = (command: string, input?: string): string => run(`ip netns exec router ${command}`, input);
 
-export const network = (letter: 'a' | 'b', over: object = {}): object => {
-  const n = letter === 'a' ? 18 : 19;
+const NUMBERS: { readonly [letter: string]: number } = { a: 18, b: 19, c: 20 };
+
+export const network = (letter: 'a' | 'b' | 'c', over: object = {}): object => {
+  const n = NUMBERS[letter]!;
   return {
     kind: 'network',
     id: letter,
@@ -100,7 +104,7 @@ export class Download {
   }
 
   async ready(): Promise<this> {
-    const first = await Promise.race([this.#lines.next(), sleep(5000)]);
+    const first = await Promise.race([this.#lines.next(), sleep(60_000, undefined, { ref: false })]);
     assert.ok(first, 'a download does not begin');
     return this;
   }
@@ -167,7 +171,7 @@ export class World {
   attach(...letters: readonly string[]): void {
     for (const [space, letter, last] of CONTAINERS) {
       if (!letters.includes(letter)) continue;
-      const n = letter === 'a' ? 18 : 19;
+      const n = NUMBERS[letter]!;
       ip(`-n router link add p-${space} type veth peer name eth0 netns ${space}`);
       ip(`-n router link set p-${space} master br-${letter} up`);
       ip(`-n ${space} address add 172.${n}.0.${last}/16 dev eth0`);
