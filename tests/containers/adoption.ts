@@ -80,7 +80,10 @@ async function start() {
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
-  await until('it has looked for leftovers', () => /left alone/.test(log) && /took over|"running"/.test(log), 120_000);
+  const looked = (): boolean => /left alone/.test(log) && /took over|"running"/.test(log);
+  await until('it has looked for leftovers', looked, 120_000).catch((thrown: Error) => {
+    throw new Error(`${thrown.message}\n${log}`);
+  });
   return { child, log: () => log };
 }
 

@@ -31,6 +31,12 @@ test('empty intents and the end leave the host as it was, byte for byte', { skip
   run(t, 'leaving.ts');
 });
 
+test('other firewalls stay byte for byte what they were, and what they drop is told', {
+  skip: skip || needs('iptables-nft'),
+}, (t) => {
+  run(t, 'strangers.ts');
+});
+
 test('what container networks promise', { skip }, async (t) => {
   const path = new URL('promises.ts', import.meta.url).pathname;
   const { stdout, stderr } = spawnSync(programPath('unshare')!, ['-nm', process.execPath, path], {

@@ -16,6 +16,7 @@ import { Links } from '@vrouter/drivers/linux/links/links.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
 import { Firewall } from '@vrouter/drivers/linux/nftables/firewall.ts';
+import { ForwardDrops } from '@vrouter/drivers/linux/strangers/forward.ts';
 import { Switches } from '@vrouter/drivers/linux/switches/switches.ts';
 import { ROUTING_GROUPS, watchKernel } from '@vrouter/drivers/linux/watch.ts';
 import { WireguardDevices } from '@vrouter/drivers/linux/wireguard/devices.ts';
@@ -55,6 +56,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
   const tables = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
   const tablesOf = new Conversation(netfilter, pause);
   const firewall = new Firewall(tablesOf, tables, true);
+  const drops = new ForwardDrops(tablesOf);
   const filtering = new Filtering(firewall, kernel.links);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
@@ -99,6 +101,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     wgSockets: false,
     deviceMtu,
     leftovers: new LeftoverReader(kernel.routing, tablesOf),
+    forwardDrops: (devices) => drops.look(devices),
     async close() {
       resolvers.close();
       for (const socket of [routing, netfilter, tables]) socket.close();

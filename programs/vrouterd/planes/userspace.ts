@@ -28,6 +28,7 @@ export function userspacePlane(config: Config, log: Logger): Plane {
     wgSockets: true,
     deviceMtu,
     leftovers: null,
+    forwardDrops: null,
     async close() {
       await driver.close();
       engine.close();
