@@ -16,6 +16,7 @@ const packages: { readonly [program: string]: string } = {
   go: 'golang-go',
   ip: 'iproute2',
   iperf3: 'iperf3',
+  'iptables-nft': 'iptables',
   'linux.uml': 'user-mode-linux',
   modprobe: 'kmod',
   nft: 'nftables',

@@ -87,6 +87,7 @@ const statuses: { readonly [C in ProblemCode]: Status } = {
   'request.keyReused': { http: 422, grpc: 'FAILED_PRECONDITION', exit: 1 },
   'request.outdated': { http: 412, grpc: 'FAILED_PRECONDITION', exit: 1 },
   'address.duplicate': precondition,
+  'forward.dropped': precondition,
   'port.inUse': precondition,
   'port.denied': denied,
   'data.inUse': precondition,

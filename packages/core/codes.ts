@@ -78,6 +78,7 @@ export const problemCodes = [
   'request.outdated',
   // hosts and programs
   'address.duplicate',
+  'forward.dropped',
   'port.inUse',
   'port.denied',
   'data.inUse',

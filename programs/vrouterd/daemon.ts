@@ -28,6 +28,7 @@ import { Events } from './events.ts';
 import type { Engine, Plane } from './planes/plane.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
+import { type ForwardDrop, ForwardDropWatch } from './reconcile/forward-drops.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
@@ -75,6 +76,7 @@ export class Daemon implements ReconcileObserver {
   readonly #lastHeard: LastHeard;
   readonly #links: Links;
   readonly #duplicates: Duplicates;
+  readonly #forwardDrops: ForwardDropWatch;
   readonly #successions: Successions;
   #allow: Allow;
   readonly #reporter: Reporter;
@@ -114,6 +116,7 @@ export class Daemon implements ReconcileObserver {
     this.#reporter = new Reporter(this, driver, log);
     this.#links = new Links(this.desired, driver, this.reconciler);
     this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
+    this.#forwardDrops = new ForwardDropWatch(plane.forwardDrops, (found, ended) => this.#tellDrops(found, ended));
     const stored = store.intents();
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.#successions.tidy();
@@ -250,6 +253,15 @@ export class Daemon implements ReconcileObserver {
   async #lookAtLinks(): Promise<void> {
     const links = await this.#links.look();
     if (links !== null) await this.#duplicates.look(links);
+    await this.#forwardDrops.look(this.reconciler.observed());
+  }
+
+  #tellDrops(found: readonly ForwardDrop[], ended: readonly ObjectKey[]): void {
+    for (const { key, problem: what } of found) {
+      this.#log.warn({ key, code: what.code }, what.message);
+      this.events.emit('problem', `${key} ${what.message}`);
+    }
+    for (const key of ended) this.#log.info({ key }, 'no other firewall drops it any more');
   }
 
   #tellDuplicates(found: readonly Duplicate[], ended: readonly ObjectKey[]): void {
@@ -434,6 +446,7 @@ export class Daemon implements ReconcileObserver {
       ...this.desired.problems(),
       ...this.reconciler.failing(),
       ...this.#duplicates.all(),
+      ...this.#forwardDrops.all(),
     ];
     const { problem: trouble } = this.keeping;
     const store = trouble === null ? [] : [{ key: 'store', problem: trouble }];

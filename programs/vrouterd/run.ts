@@ -44,9 +44,9 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
   opened.defer(() => plane.close());
   const daemon = new Daemon({ config, store, identity, privateKey, plane, log });
   opened.defer(() => daemon.stop());
-  if (config.routerService !== null) {
+  const router = config.routerService === null ? null : routerDoor(config.routerService, daemon, plane, log);
+  if (router !== null) {
     // Before anything is started: who cannot be asked need not run.
-    const router = routerDoor(config.routerService, daemon, plane, log);
     await router.start();
     opened.defer(() => router.stop());
   }
@@ -59,6 +59,7 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
   opened.defer(() => local.close());
   await daemon.start();
   await wg?.start();
+  if (plane.leftovers !== null) await router?.adopt(plane.leftovers);
   log.info({ version: VERSION, socket: config.socketPath, plane: config.plane }, 'running');
   if (readAgain !== null) process.on('SIGHUP', () => reload(daemon, readAgain, log));
   const signal = await new Promise<string>((resolve) => {

@@ -78,7 +78,7 @@ function askUdp({ address, port, from, fromPort, patienceMs = PATIENCE_MS }: Que
 
 if (import.meta.main) {
   const heard: string[] = [];
-  serve(process.argv[2]!, [80, 8080, 9999], [53, 80, 9999], heard);
+  if (process.argv[3] !== 'quiet') serve(process.argv[2]!, [80, 8080, 9999], [53, 80, 9999], heard);
   createInterface({ input: process.stdin }).on('line', (line) => {
     const question = JSON.parse(line) as Question;
     const said = question.ask === 'heard' ? Promise.resolve(heard.splice(0).join()) : ask(question);

@@ -50,12 +50,13 @@ export class Host implements Asking {
   readonly #waiting: Map<number, (said: string) => void>;
   #last: number;
 
-  constructor(name: string, patienceMs?: number) {
+  /** `quiet`: it asks, and answers nobody. */
+  constructor(name: string, patienceMs?: number, quiet = false) {
     this.name = name;
     this.#patienceMs = patienceMs;
     this.#waiting = new Map();
     this.#last = 0;
-    this.#child = spawn('ip', ['netns', 'exec', name, process.execPath, program, name], {
+    this.#child = spawn('ip', ['netns', 'exec', name, process.execPath, program, name, quiet ? 'quiet' : ''], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
   }

@@ -169,8 +169,9 @@ export class DnsmasqDriver implements Driver {
 
   async #suspect(name: string): Promise<void> {
     const state = await this.#inTurn(() => this.#zones.read(name)).catch(() => null);
-    const keys = [`dnsZone/${name}` as ObjectKey, ...(state?.records.keys() ?? [])];
-    this.#watchers.tell({ kind: 'keys', keys });
+    // Which records were in a zone that is no more, nobody knows here.
+    if (state === null) this.#watchers.tell({ kind: 'all', reason: `the names of ${name} are gone` });
+    else this.#watchers.tell({ kind: 'keys', keys: [`dnsZone/${name}` as ObjectKey, ...state.records.keys()] });
   }
 
   #inTurn<T>(what: () => Promise<T>): Promise<T> {

@@ -17,9 +17,12 @@ import { readNews } from './netlink/nftables/news.ts';
 import type { NetlinkSocket } from './netlink/requests.ts';
 import { parseRoute } from './netlink/route.ts';
 import { TABLE } from './nftables/shape.ts';
+import type { Switches } from './switches/switches.ts';
 
 /** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
 export const ROUTING_GROUPS = [1, 5, 7, 9, 11] as const;
+/** Between two looks at switches, of which the kernel says nothing, ms. */
+const SWITCHES_MS = 1000;
 
 export interface NewsSocket extends NetlinkSocket {
   onReadable(callback: () => void): void;
@@ -30,6 +33,7 @@ export interface Watched {
   readonly kernel: Kernel;
   readonly addresses: Addresses;
   readonly routes: Routes;
+  readonly switches: Pick<Switches, 'turned'>;
   /** Whether news are of what we ourselves have asked for. */
   isOwn(port: number): boolean;
 }
@@ -56,6 +60,11 @@ export async function* watchKernel(
     silent = what;
     wake();
   });
+  let turned: readonly ObjectKey[] = [];
+  const looking = setInterval(() => {
+    turned = watched.switches.turned();
+    if (turned.length > 0) wake();
+  }, SWITCHES_MS).unref();
   try {
     for (;;) {
       await readable.promise;
@@ -65,8 +74,11 @@ export async function* watchKernel(
       const change: Change | null = silent === null ? news : { kind: 'all', reason: silent };
       silent = null;
       if (change !== null) yield change;
+      if (turned.length > 0) yield { kind: 'keys', keys: turned };
+      turned = [];
     }
   } finally {
+    clearInterval(looking);
     signal.removeEventListener('abort', wake);
     for (const socket of [sockets.routing, sockets.nftables]) socket.close();
   }

@@ -79,7 +79,8 @@ function switchesOf(link: string, subnets: readonly Subnet[]): SysctlObject[] {
   const families = new Set(subnets.map(({ prefix }) => (prefix.includes(':') ? 6 : 4)));
   const made: SysctlObject[] = [...forwarding];
   if (families.has(4)) made.push({ kind: 'sysctl', name: 'net.ipv4.conf.%.route_localnet', link, value: '1' });
-  if (families.has(6)) made.push({ kind: 'sysctl', name: 'net.ipv6.conf.%.accept_ra', link, value: '0' });
+  // Also without a subnet of IPv6: a container that advertises itself is no router of the host's.
+  made.push({ kind: 'sysctl', name: 'net.ipv6.conf.%.accept_ra', link, value: '0' });
   return made;
 }
 

@@ -11,10 +11,12 @@ import { Routes } from '@vrouter/drivers/linux/forwarding/routes.ts';
 import { Rules } from '@vrouter/drivers/linux/forwarding/rules.ts';
 import { Kernel } from '@vrouter/drivers/linux/kernel.ts';
 import type { Ledger } from '@vrouter/drivers/linux/ledger.ts';
+import { LeftoverReader } from '@vrouter/drivers/linux/leftovers/leftovers.ts';
 import { Links } from '@vrouter/drivers/linux/links/links.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
 import { Firewall } from '@vrouter/drivers/linux/nftables/firewall.ts';
+import { ForwardDrops } from '@vrouter/drivers/linux/strangers/forward.ts';
 import { Switches } from '@vrouter/drivers/linux/switches/switches.ts';
 import { ROUTING_GROUPS, watchKernel } from '@vrouter/drivers/linux/watch.ts';
 import { WireguardDevices } from '@vrouter/drivers/linux/wireguard/devices.ts';
@@ -52,7 +54,9 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
   const kernel = new Kernel(new Conversation(routing, pause), ledger, switchFiles);
   const netfilter = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: NETFILTER_BYTES });
   const tables = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
-  const firewall = new Firewall(new Conversation(netfilter, pause), tables);
+  const tablesOf = new Conversation(netfilter, pause);
+  const firewall = new Firewall(tablesOf, tables, true);
+  const drops = new ForwardDrops(tablesOf);
   const filtering = new Filtering(firewall, kernel.links);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
@@ -73,6 +77,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     kernel,
     addresses,
     routes,
+    switches,
     isOwn: (port: number) => port === routing.port || port === netfilter.port,
   };
   const driver = new LinuxDriver(kernel, { parts, wireguard, epoch: bootId(), sessions }, (signal) =>
@@ -95,6 +100,8 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
+    leftovers: new LeftoverReader(kernel.routing, tablesOf),
+    forwardDrops: (devices) => drops.look(devices),
     async close() {
       resolvers.close();
       for (const socket of [routing, netfilter, tables]) socket.close();

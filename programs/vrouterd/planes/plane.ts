@@ -2,6 +2,8 @@
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { CountingDriver } from '@vrouter/drivers/contract/counters.ts';
 import type { EngineSupervisor } from '../children/engine.ts';
+import type { LeftoverSource } from '../doors/router/adopt.ts';
+import type { LookForDrops } from '../reconcile/forward-drops.ts';
 
 /** The engine of the userspace plane, as far as the daemon and its doors ask. */
 export type Engine = Pick<EngineSupervisor, 'running' | 'isSilent' | 'connectAside' | 'stop' | 'allow'>;
@@ -15,6 +17,10 @@ export interface Plane {
   readonly wgSockets: boolean;
   /** Bytes that an interface of the host carries; null when there is none. */
   deviceMtu(device: string): number | null;
+  /** Of a router for container networks that was here before; null: it cannot have been on this plane. */
+  readonly leftovers: LeftoverSource | null;
+  /** Which networks' packets another firewall of this host drops. */
+  readonly forwardDrops: LookForDrops;
   /** Lets go; what was made goes on. */
   close(): Promise<void>;
 }

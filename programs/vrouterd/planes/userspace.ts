@@ -27,6 +27,8 @@ export function userspacePlane(config: Config, log: Logger): Plane {
     firstTable: FIRST_TABLE,
     wgSockets: true,
     deviceMtu,
+    leftovers: null,
+    forwardDrops: null,
     async close() {
       await driver.close();
       engine.close();

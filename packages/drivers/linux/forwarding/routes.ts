@@ -26,6 +26,9 @@ import {
 } from '../netlink/route.ts';
 import type { Part } from '../part.ts';
 
+/** linux/rtnetlink.h: RTPROT_KERNEL. */
+const KERNEL_PROTOCOL = 2;
+
 export class Routes implements Part {
   readonly kinds = ['route'] as const;
   readonly #kernel: Kernel;
@@ -109,6 +112,14 @@ export class Routes implements Part {
   /** The place is taken: by ourselves, so that it is made anew, or by somebody else. */
   async #existing(step: Extract<Step, { op: 'create' }>): Promise<Applied> {
     const [ours] = await this.observe([step.key]);
+    if (ours === undefined && (await this.#isKernels(step.object as RouteObject))) {
+      // That of an address of a link that was somebody else's before: ours takes its place, and nothing is without a route meanwhile.
+      const failed = await this.#kernel.do(
+        [replaceRoute(this.#routeOf(step.object as RouteObject) as OurRoute)],
+        step.key,
+      );
+      return failed === null ? done(step) : this.#failed(step, failed);
+    }
     if (ours === undefined) {
       const what = `this host has another route to ${step.key.slice(step.key.indexOf('/', 6) + 1)}, which is not ours`;
       return { key: step.key, ok: false, now: null, error: problem('object.exists', what, 'prefix') };
@@ -117,6 +128,22 @@ export class Routes implements Part {
     if ('code' in route) return { key: step.key, ok: false, now: ours, error: route };
     const failed = await this.#kernel.do([replaceRoute(route)], step.key);
     return failed === null ? done(step) : this.#failed(step, failed);
+  }
+
+  /** Whether the kernel has made the same route by itself, for an address of the link of ours that it is on. */
+  async #isKernels({ vrf, prefix, via }: RouteObject): Promise<boolean> {
+    const { links, routing } = this.#kernel;
+    const link = via.type === 'link' && via.nextHop === null ? links.of(via.link) : undefined;
+    if (link === undefined) return false;
+    const rows = await routing.dump(askRoutes(prefix.includes(':') ? AF_INET6 : AF_INET), 'routes', parseRoute);
+    return rows.some(
+      (row) =>
+        row.protocol === KERNEL_PROTOCOL &&
+        this.#vrfOf(row.table) === vrf &&
+        formatPrefix(row.prefix) === prefix &&
+        row.target.type === 'unicast' &&
+        row.target.hops.every((hop) => hop.link === link.index && hop.gateway === null),
+    );
   }
 
   async #failed(step: Step, error: Problem): Promise<Applied> {

@@ -101,7 +101,8 @@ export function objectOf(name: string, row: LinkRow, around: Surroundings): Link
     type,
     vrf,
     mtu: row.mtu,
-    adminUp: row.up,
+    // One without what the packet filter does for it is not finished, and to be made so.
+    adminUp: row.up && traits?.vrf === vrf,
     mssClamp: traits?.mssClamp ?? false,
     sourceCheck: traits?.sourceCheck ?? 'off',
     ...(isEthernet ? { mac: ownMac ? formatMac(row.mac) : null } : {}),

@@ -9,13 +9,15 @@ import type { Refusal } from '../netlink/answers.ts';
 import type { Conversation } from '../netlink/conversation.ts';
 import { beginBatch, endBatch } from '../netlink/nftables/batch.ts';
 import { readNews } from '../netlink/nftables/news.ts';
+import { holdTable } from '../netlink/nftables/table.ts';
 import { Errno, refusalProblem } from '../netlink/refusal.ts';
 import type { NetlinkSocket, Refused } from '../netlink/requests.ts';
 import { cellId, type FirewallObject, type LinkTraits, linkCells, objectCells, type Wanted } from './cells.ts';
 import { type Counts, countsOfAll, countsOfSome, learnedOf } from './counts.ts';
+import { canHold } from './holding.ts';
 import { generationOf, loadState, poolNameOf } from './load.ts';
 import { readObject, readTraits } from './objects.ts';
-import { planChanges, settle } from './plan.ts';
+import { isEmptyAfter, planChanges, settle } from './plan.ts';
 import { cutFlows, natSessions, type Session } from './sessions.ts';
 import { TABLE } from './shape.ts';
 import type { TableState } from './state.ts';
@@ -41,16 +43,20 @@ const NO_CHANGES = new Map<string, null>();
 export class Firewall {
   readonly #kernel: Conversation;
   readonly #news: NetlinkSocket | null;
+  /** Whether we have the table for ourselves; null: the kernel has not been asked yet. */
+  #holds: boolean | null;
   #state: TableState | null;
   #busy: Promise<unknown>;
 
   /**
    * `kernel`: a socket of NETLINK_NETFILTER that can send a few megabytes at once. `news`: another one, in the group NFNLGRP_NFTABLES;
-   * without it the table is read again whenever anybody changed any table.
+   * without it the table is read again whenever anybody changed any table. `hold`: nobody else changes the table while `kernel` is open,
+   * and it stays when it is closed, where the kernel can do that.
    */
-  constructor(kernel: Conversation, news: NetlinkSocket | null = null) {
+  constructor(kernel: Conversation, news: NetlinkSocket | null = null, hold = false) {
     this.#kernel = kernel;
     this.#news = news;
+    this.#holds = hold ? null : false;
     this.#state = null;
     this.#busy = Promise.resolve();
   }
@@ -133,7 +139,7 @@ export class Firewall {
       const state = await this.#fresh(tries > 0);
       left = this.#withoutClashes(state, left, problems);
       const changes = new Map(left.map(({ owner, wanted }) => [owner, wanted]));
-      const planned = planChanges(state, changes);
+      const planned = planChanges(state, changes, await this.#holding());
       const messages = planned.map(({ message }) => message);
       if (left.length > 1 && messages.reduce((sum, { length }) => sum + length, 0) > TRANSACTION_BYTES) {
         await this.#applyHalves(left, problems);
@@ -216,11 +222,13 @@ export class Firewall {
   async #load(): Promise<TableState> {
     for (let tries = 0; tries < TRIES; tries++) {
       const state = await loadState(this.#kernel, (generation) => this.#othersOnly(generation));
-      if (!state.exists || state.whole) return state;
-      const messages = planChanges(state, NO_CHANGES).map(({ message }) => message);
+      if (!state.exists) return state;
+      const messages = await this.#mending(state);
+      if (messages.length === 0) return state;
       const [refused] = await this.#transact(state.generation, messages);
       if (refused === undefined) {
         settle(state, NO_CHANGES);
+        state.holder = this.#holds === true ? this.#kernel.port : null;
         state.generation = nextGeneration(state.generation);
         return state;
       }
@@ -228,6 +236,27 @@ export class Firewall {
         throw new ProblemError(refusalProblem(refused.refusal, `nftables: the table ${TABLE}`));
     }
     throw tooBusy();
+  }
+
+  /** What makes the table as it should stand, with what it holds. */
+  async #mending(state: TableState): Promise<readonly Uint8Array[]> {
+    const hold = await this.#holding();
+    if (hold && state.holder !== null && state.holder !== this.#kernel.port)
+      throw new ProblemError(
+        problem(
+          'object.exists',
+          `nftables: the table "inet ${TABLE}" is in the hands of another program: end that first`,
+        ),
+      );
+    // One that would go with us is made anew, and one of nobody goes.
+    if (isEmptyAfter(state, NO_CHANGES) || !state.whole || (hold && !state.persists))
+      return planChanges(Object.assign(state, { whole: false }), NO_CHANGES, hold).map(({ message }) => message);
+    return hold && state.holder === null ? [holdTable(TABLE)] : [];
+  }
+
+  async #holding(): Promise<boolean> {
+    this.#holds ??= await canHold(this.#kernel);
+    return this.#holds;
   }
 
   /** Whether all that has been changed, up to a generation, was in tables of others. */

@@ -57,6 +57,8 @@ async function loadOnce(kernel: Conversation, generation: number): Promise<Table
       problem('object.exists', `nftables has a table "inet ${TABLE}" that is not ours: delete or rename it`),
     );
   state.exists = true;
+  state.holder = table.holder;
+  state.persists = table.persists;
   const ours = <T extends { readonly table: string }>(rows: readonly T[]): T[] =>
     rows.filter((row) => row.table === TABLE);
   const sets = ours(await kernel.dump(askSets(TABLE), 'nftables sets', parseSet));

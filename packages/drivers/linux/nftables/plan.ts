@@ -36,12 +36,20 @@ export interface Planned {
 const shared = (messages: readonly Uint8Array[]): Planned[] => messages.map((message) => ({ message, owner: null }));
 
 /** The changes are not those of the state yet; `settle` makes them so when the kernel has taken the messages. */
-export function planChanges(state: TableState, changes: Changes): Planned[] {
-  return state.exists && state.whole ? planAmendment(state, changes) : planWhole(state, changes);
+export function planChanges(state: TableState, changes: Changes, held = false): Planned[] {
+  if (isEmptyAfter(state, changes)) return state.exists ? shared([deleteTable(TABLE)]) : [];
+  return state.exists && state.whole ? planAmendment(state, changes) : planWhole(state, changes, held);
+}
+
+/** Nobody has anything in it: then there is no table. */
+export function isEmptyAfter(state: TableState, changes: Changes): boolean {
+  for (const wanted of changes.values()) if (wanted !== null) return false;
+  for (const owner of state.owners.keys()) if (!changes.has(owner)) return false;
+  return true;
 }
 
 /** The whole table anew: it is not there, or somebody has been at its rules. Packets see either the old one or the new. */
-function planWhole(state: TableState, changes: Changes): Planned[] {
+function planWhole(state: TableState, changes: Changes, held: boolean): Planned[] {
   const { groups, pools } = state.structure;
   const copies = [...groups].map(([vrf, group]) => [vrf, { 4: new Set(group[4]), 6: new Set(group[6]) }] as const);
   const after = { groups: new Map(copies), pools: new Map(pools) };
@@ -52,7 +60,7 @@ function planWhole(state: TableState, changes: Changes): Planned[] {
   for (const [owner, wanted] of changes) if (wanted !== null) cells.push(...elements(owner, wanted.cells, addElements));
   return [
     ...shared(state.exists ? [deleteTable(TABLE)] : []),
-    ...shared([tableMessage(), ...createShape(wholeShape(after), 1)]),
+    ...shared([tableMessage(held), ...createShape(wholeShape(after), 1)]),
     ...cells,
   ];
 }
@@ -131,11 +139,13 @@ function applyDelta({ groups, pools }: Structure, delta: Delta): void {
 
 /** The kernel has done what was planned. */
 export function settle(state: TableState, changes: Changes): void {
-  applyDelta(state.structure, deltaOf(state, changes));
+  const isEmpty = isEmptyAfter(state, changes);
+  if (isEmpty) state.clear();
+  else applyDelta(state.structure, deltaOf(state, changes));
   for (const [owner, wanted] of changes)
     if (wanted === null) state.remove(owner);
     else state.put(owner, wanted);
-  state.exists = true;
+  state.exists = !isEmpty;
   state.whole = true;
 }
 

@@ -71,8 +71,8 @@ export function wholeShape({ groups, pools }: Structure): Shape {
   };
 }
 
-export function tableMessage(): Uint8Array {
-  return createTable(TABLE, writeUserdata(new Map([commentOf(TABLE_COMMENT)])));
+export function tableMessage(held: boolean): Uint8Array {
+  return createTable(TABLE, writeUserdata(new Map([commentOf(TABLE_COMMENT)])), held);
 }
 
 /** In an order in which nothing speaks of what is not there yet. Numbers of sets count on from `firstId`. */

@@ -17,6 +17,9 @@ export class TableState {
   exists: boolean;
   /** Whether everything in it besides elements of objects is as it should be. */
   whole: boolean;
+  /** Number of the socket that has the table, and whether it outlives that one. */
+  holder: number | null;
+  persists: boolean;
   /** Owners some of whose elements are missing, or that say two things. */
   readonly damaged: Set<string>;
   readonly #owners: Map<string, Held>;
@@ -29,6 +32,8 @@ export class TableState {
     this.structure = { groups: new Map(), pools: new Map() };
     this.exists = false;
     this.whole = true;
+    this.holder = null;
+    this.persists = false;
     this.damaged = new Set();
     this.#owners = new Map();
     this.#holders = new Map();
@@ -70,6 +75,12 @@ export class TableState {
     for (const id of held.cells.keys()) if (this.#holders.get(id) === owner) this.#holders.delete(id);
     if (held.vrf !== null) this.#groupUsers.get(held.vrf)?.delete(owner);
     if (held.uses !== null) this.#poolUsers.get(held.uses)?.delete(owner);
+  }
+
+  clear(): void {
+    for (const owner of [...this.#owners.keys()]) this.remove(owner);
+    this.structure.groups.clear();
+    this.structure.pools.clear();
   }
 
   /** The sets of a length of prefixes are there. */

@@ -18,6 +18,10 @@ export interface SwitchFiles {
 }
 
 const KEY = 'sysctl/';
+/** Switches of links that one call of `turned` looks at: some milliseconds. */
+const LOOK_AT = 200;
+/** In the ledger: interfaces of the host that go on obeying router advertisements because we say so. */
+const ADVERTISED = 'advertised/';
 const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
 
 export class Switches implements Part {
@@ -25,6 +29,9 @@ export class Switches implements Part {
   readonly #files: SwitchFiles;
   readonly #ledger: Ledger;
   readonly #links: LinkTable;
+  /** What was told of each last. */
+  readonly #told = new Map<ObjectKey, string | null>();
+  #next = 0;
 
   constructor(files: SwitchFiles, ledger: Ledger, links: LinkTable) {
     this.#files = files;
@@ -50,13 +57,37 @@ export class Switches implements Part {
     });
   }
 
+  /**
+   * Those that somebody has turned since they were told of: the kernel says nothing of most of them. Those of links are many, and looked at
+   * some at a time.
+   */
+  turned(): ObjectKey[] {
+    const all = [...this.#told.keys()];
+    const ofLinks = all.filter((key) => parseKey(key)?.link !== null);
+    if (this.#next >= ofLinks.length) this.#next = 0;
+    const some = ofLinks.slice(this.#next, this.#next + LOOK_AT);
+    this.#next += LOOK_AT;
+    return [...all.filter((key) => parseKey(key)?.link === null), ...some].filter(
+      (key) => this.#valueOf(key) !== this.#told.get(key),
+    );
+  }
+
   #see(key: ObjectKey): Observed | null {
     const before = this.#ledger.get(key);
     const of = parseKey(key);
-    if (before === null || of === null) return null;
-    const path = this.#pathOf(of.name, of.link);
-    const value = path === null ? null : this.#files.read(path);
+    if (before === null || of === null) {
+      this.#told.delete(key);
+      return null;
+    }
+    const value = this.#valueOf(key);
+    this.#told.set(key, value);
     return value === null ? null : { key, object: { kind: 'sysctl', ...of, value }, learned: {} };
+  }
+
+  #valueOf(key: ObjectKey): string | null {
+    const of = parseKey(key);
+    const path = of === null ? null : this.#pathOf(of.name, of.link);
+    return path === null ? null : this.#files.read(path);
   }
 
   #set(object: SysctlObject): Problem | null {
@@ -78,6 +109,7 @@ export class Switches implements Part {
     const path = this.#pathOf(object.name, object.link);
     // A switch of a link is gone with it.
     if (before !== null && path !== null && this.#files.read(path) !== null) this.#files.write(path, before);
+    if (object.name === IPV6_FORWARDING) this.#giveBackAdvertised();
     this.#ledger.delete(key);
     return null;
   }
@@ -88,10 +120,21 @@ export class Switches implements Part {
    */
   #keepAdvertised(): void {
     for (const device of this.#files.list('net/ipv6/conf')) {
+      if (device === 'all' || device === 'default') continue;
       const path = `net/ipv6/conf/${device}/accept_ra`;
       const row = this.#links.device(device);
       const isOurs = row !== undefined && this.#links.nameOf(row) !== null;
-      if (!isOurs && this.#files.read(path) === '1') this.#files.write(path, '2');
+      if (isOurs || this.#files.read(path) !== '1') continue;
+      this.#ledger.set(`${ADVERTISED}${device}`, '1');
+      this.#files.write(path, '2');
+    }
+  }
+
+  #giveBackAdvertised(): void {
+    for (const [key] of this.#ledger.entries(ADVERTISED)) {
+      const path = `net/ipv6/conf/${key.slice(ADVERTISED.length)}/accept_ra`;
+      if (this.#files.read(path) === '2') this.#files.write(path, '1');
+      this.#ledger.delete(key);
     }
   }
 

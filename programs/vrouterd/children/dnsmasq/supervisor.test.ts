@@ -12,14 +12,19 @@ const log = pino({ level: 'silent' });
 test('without the program: told in words, tried again, and nothing is there', async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'vrouter-supervisor-'));
   t.after(() => rmSync(folder, { recursive: true }));
-  mkdirSync(join(folder, 'blue'));
-  writeFileSync(join(folder, 'blue', 'dnsmasq.conf'), '');
-  writeFileSync(join(folder, 'blue', 'zone.json'), '{}');
+  const make = (): void => {
+    mkdirSync(join(folder, 'blue'));
+    writeFileSync(join(folder, 'blue', 'dnsmasq.conf'), '');
+    writeFileSync(join(folder, 'blue', 'zone.json'), '{}');
+  };
+  make();
   mkdirSync(join(folder, 'half'));
   const supervisor = new DnsmasqSupervisor({ folder, runAs: null, program: '/nowhere/dnsmasq' }, log);
   t.after(() => supervisor.close());
   await supervisor.start();
   assert.ok(!existsSync(join(folder, 'half')), 'a folder that is no zone is taken away');
+  assert.ok(!existsSync(join(folder, 'blue')), 'nor is one by which nobody answers left');
+  make();
   assert.ok(!supervisor.answers('blue'));
   const failure = await supervisor.keep('blue');
   assert.equal(failure?.code, 'plane.failed');

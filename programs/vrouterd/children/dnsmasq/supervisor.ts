@@ -61,13 +61,14 @@ export class DnsmasqSupervisor implements Resolvers {
    */
   async start(): Promise<void> {
     const { folder, lookMs = 500, askMs = 5000 } = this.#options;
-    const adopted: ZoneProcess[] = [];
+    const adopted = new Map<string, ZoneProcess>();
     for (const name of foldersIn(folder)) {
       if (!existsSync(this.#files(name).zone)) continue;
       const zone = this.#zone(name);
-      if (zone.adopt()) adopted.push(zone);
+      if (zone.adopt()) adopted.set(name, zone);
+      else this.#zones.delete(name);
     }
-    const ours = new Set(adopted.map((zone) => zone.pid));
+    const ours = new Set([...adopted.values()].map((zone) => zone.pid));
     const strays = (): readonly Leftover[] =>
       [...findProcesses(folder)].flatMap(([configuration, ids]) =>
         ids.filter(({ pid }) => !ours.has(pid)).map((id) => ({ id, configuration })),
@@ -78,9 +79,10 @@ export class DnsmasqSupervisor implements Resolvers {
         'ending a resolver that belongs to no network',
       );
     await endLeftovers(strays);
+    // Of what nobody answers by nothing would be known, so nobody would take it away; who is wanted is written anew.
     for (const name of foldersIn(folder))
-      if (!existsSync(this.#files(name).zone)) rmSync(this.#files(name).folder, { recursive: true, force: true });
-    await Promise.all(adopted.map((zone) => zone.keep()));
+      if (!adopted.has(name)) rmSync(this.#files(name).folder, { recursive: true, force: true });
+    await Promise.all([...adopted.values()].map((zone) => zone.keep()));
     this.#looking ??= setInterval(() => this.#look(), lookMs).unref();
     this.#asking ??= setInterval(() => void this.#ask(), askMs).unref();
   }

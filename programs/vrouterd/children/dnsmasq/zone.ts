@@ -5,7 +5,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { chmodSync, chownSync, closeSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  chownSync,
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from 'node:fs';
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { ZoneFiles } from '@vrouter/drivers/dnsmasq/layout.ts';
 import type { Logger } from 'pino';
@@ -45,6 +54,8 @@ export class ZoneProcess {
   #running: Running | null = null;
   #sinceMs = 0;
   #hasRead = false;
+  /** Its files were there when they were last looked for. */
+  #isKept = true;
   #wanted = false;
   #failures = 0;
   #restarts = 0;
@@ -124,12 +135,20 @@ export class ZoneProcess {
   look(): void {
     const running = this.#running;
     if (running !== null && !isAlive(running)) this.#died(running);
+    this.#lookForFiles();
     // While somebody waits for a mark, the log is theirs.
     if (this.#hasRead) {
       for (const line of this.#log.lines()) this.#hear(line);
       this.#log.trim();
     }
     if (this.#failures > 0 && this.answers && performance.now() - this.#sinceMs > WELL_MS) this.#failures = 0;
+  }
+
+  /** What it answers by is gone: it goes on with what it has read, but would not start again. */
+  #lookForFiles(): void {
+    const isKept = existsSync(this.#files.zone) && existsSync(this.#files.names);
+    if (this.#isKept && !isKept && this.answers) this.#settings.changed();
+    this.#isKept = isKept;
   }
 
   /** It is there and does not answer: ends it as a dead one would have ended; another is started. */
@@ -167,6 +186,8 @@ export class ZoneProcess {
   /** False when it did not. */
   async #reread(running: Running): Promise<boolean> {
     this.#hasRead = false;
+    // It writes into a file that is nowhere any more, so what it has read would never be known.
+    if (!existsSync(this.#files.log)) return false;
     // What it said before is of no interest now.
     for (const line of this.#log.lines()) this.#hear(line);
     const mark = nextMark(this.#files.marks);

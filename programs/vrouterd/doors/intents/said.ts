@@ -50,6 +50,8 @@ export interface SaidIntents<N extends object> {
   change(change: ChangeOf<N>, waitMs: number): Promise<Outcome>;
   /** By name; those that are not there are left out. What is known when the plane does not answer. */
   links(names: readonly string[]): Promise<ReadonlyMap<string, LinkFacts>>;
+  /** Whether all that one of them comes to is true, names left out: where there are none, packets go all the same. */
+  stands(key: IntentKey): boolean;
   /** All of what this door has said that is not so, and why; at once. */
   troubles(): readonly Trouble[];
 }

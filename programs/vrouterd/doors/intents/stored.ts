@@ -81,6 +81,13 @@ export class StoredIntents<N extends object> implements SaidIntents<N> {
     return new Map(rows.flatMap((row) => linkFacts(row)));
   }
 
+  stands(key: IntentKey): boolean {
+    const { desired, reconciler } = this.#parts;
+    const objects = desired.objectsOf(this.#source, key).filter((one) => !one.startsWith('dns'));
+    const failing = new Set(reconciler.failing().map((one) => one.key));
+    return objects.length > 0 && objects.every((one) => reconciler.observed().has(one) && !failing.has(one));
+  }
+
   troubles(): readonly Trouble[] {
     const { desired, reconciler, badIntents, keeping } = this.#parts;
     const isOurs = ({ source }: { readonly source: string }): boolean => source === this.#source;

@@ -46,6 +46,10 @@ export class MemoryIntents implements RouterIntents {
     );
   }
 
+  stands(key: IntentKey): boolean {
+    return this.#said.has(key) && !this.failing.has(key);
+  }
+
   troubles(): readonly Trouble[] {
     const failing = [...this.failing]
       .filter(([key]) => this.#said.has(key as IntentKey))

@@ -17,6 +17,7 @@ import { ok, type Result } from '@vrouter/core/result.ts';
 import type { Logger } from 'pino';
 import { inverse, type Outcome, rootOf, type Trouble } from '../intents/said.ts';
 import { Writer } from '../intents/writer.ts';
+import { adoptLeftovers, type LeftoverSource } from './adopt.ts';
 import type { RouterChange, RouterIntents } from './intents.ts';
 import { configureNames } from './names.ts';
 import { addPort, removePort } from './ports.ts';
@@ -72,6 +73,19 @@ export class RouterCalls {
     });
     const mac = answer.success ? (await this.#intents.links([name])).get(name)?.mac : null;
     return { ...answer, interfaceName: name, macAddress: mac ?? '' };
+  }
+
+  /** What was there before this program becomes what was said to it; in its turn, as a call. */
+  adopt(source: LeftoverSource): Promise<void> {
+    return this.#writer.run(AbortSignal.any([]), async () => {
+      try {
+        await adoptLeftovers(this.#intents, source, this.#log);
+      } catch (thrown) {
+        this.#log.error({ err: thrown }, 'what an older router may have left cannot be read');
+      } finally {
+        this.#state = new RouterState(this.#intents.said());
+      }
+    });
   }
 
   deleteVlan({ vlanId }: DeleteVLANRequest, signal: AbortSignal) {

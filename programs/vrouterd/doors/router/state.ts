@@ -48,6 +48,10 @@ export class RouterState {
     this.#byKey = new Map(said.map((one) => [intentKey(one.intent), one]));
   }
 
+  all(): readonly Said[] {
+    return [...this.#byKey.values()];
+  }
+
   get(key: IntentKey): Said | undefined {
     return this.#byKey.get(key);
   }

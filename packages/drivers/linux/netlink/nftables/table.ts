@@ -6,7 +6,13 @@ import { NFGENMSG_LEN } from '../netfilter.ts';
 import { inetMessage, isInet, NftMessage } from './numbers.ts';
 
 const NFTA_TABLE_NAME = 1;
+const NFTA_TABLE_FLAGS = 2;
 const NFTA_TABLE_USERDATA = 6;
+const NFTA_TABLE_OWNER = 7;
+/** A socket has the table: nobody else changes it, `nft flush ruleset` passes it by (Linux 5.12). */
+const NFT_TABLE_F_OWNER = 2;
+/** The table stays when the socket that had it is closed; then anybody may have it (Linux 6.9). */
+const NFT_TABLE_F_PERSIST = 4;
 const NFTA_CHAIN_TABLE = 1;
 const NFTA_CHAIN_NAME = 3;
 const NFTA_CHAIN_HOOK = 4;
@@ -28,6 +34,10 @@ export interface ChainHook {
 export interface TableRow {
   readonly name: string;
   readonly userdata: Uint8Array;
+  /** Number of the socket that has it; null: nobody. */
+  readonly holder: number | null;
+  /** It outlives its holder. */
+  readonly persists: boolean;
 }
 
 export interface ChainRow {
@@ -41,9 +51,18 @@ export interface ChainRow {
 const NF_ACCEPT = 1;
 const nothing = new Uint8Array(0);
 
-export function createTable(name: string, userdata: Uint8Array): Uint8Array {
+/** `held`: whoever makes it has it, and it outlives them. */
+export function createTable(name: string, userdata: Uint8Array, held = false): Uint8Array {
   const writer = inetMessage(NftMessage.newTable, MessageFlag.create | MessageFlag.exclusive);
-  return writer.attributeName(NFTA_TABLE_NAME, name).attribute(NFTA_TABLE_USERDATA, userdata).done();
+  writer.attributeName(NFTA_TABLE_NAME, name).attribute(NFTA_TABLE_USERDATA, userdata);
+  if (held) writer.attributeBe32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST);
+  return writer.done();
+}
+
+/** Has a table that outlived its holder. */
+export function holdTable(name: string): Uint8Array {
+  const writer = inetMessage(NftMessage.newTable, 0).attributeName(NFTA_TABLE_NAME, name);
+  return writer.attributeBe32(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER | NFT_TABLE_F_PERSIST).done();
 }
 
 /** With all that is in it. */
@@ -55,14 +74,21 @@ export function askTable(name: string): Uint8Array {
   return inetMessage(NftMessage.getTable, 0).attributeName(NFTA_TABLE_NAME, name).done();
 }
 
-const table = new Attributes(NFTA_TABLE_USERDATA);
+const table = new Attributes(NFTA_TABLE_OWNER);
 
 /** Null: this is no table of ours. */
 export function parseTable(message: Message): TableRow | null {
   if (!isInet(message, NftMessage.newTable)) return null;
   table.read(message.view, message.body + NFGENMSG_LEN, message.end);
   const name = table.text(NFTA_TABLE_NAME);
-  return name === null ? null : { name, userdata: table.bytes(NFTA_TABLE_USERDATA) ?? nothing };
+  if (name === null) return null;
+  const persists = ((table.be32(NFTA_TABLE_FLAGS) ?? 0) & NFT_TABLE_F_PERSIST) !== 0;
+  return {
+    name,
+    userdata: table.bytes(NFTA_TABLE_USERDATA) ?? nothing,
+    holder: table.be32(NFTA_TABLE_OWNER),
+    persists,
+  };
 }
 
 export function createChain(
