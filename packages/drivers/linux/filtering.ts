@@ -63,7 +63,9 @@ export class Filtering implements Part, TraitKeeper {
   /** What stood on the rule before ends with it, and nothing else. */
   async #cut(step: Step): Promise<void> {
     const before = step.op === 'create' ? null : step.before;
-    if (before?.kind !== 'natRule' || before.match.type === 'source') return;
+    if (before?.kind !== 'natRule') return;
+    // Whose sources are translated in another way now keep the way that they have for as long as they talk.
+    if (before.match.type === 'source' && step.op !== 'delete') return;
     await this.#firewall.cut(before);
   }
 

@@ -12,13 +12,14 @@ import { parseAddress } from './netlink/address.ts';
 import { type Message, messagesOf } from './netlink/answers.ts';
 import { type LinkRow, parseLink } from './netlink/link.ts';
 import { MessageFlag, MessageType } from './netlink/message.ts';
+import { parseForwardingNews } from './netlink/netconf.ts';
 import { readNews } from './netlink/nftables/news.ts';
 import type { NetlinkSocket } from './netlink/requests.ts';
 import { parseRoute } from './netlink/route.ts';
 import { TABLE } from './nftables/shape.ts';
 
-/** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
-export const ROUTING_GROUPS = [1, 5, 7, 9, 11] as const;
+/** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE, _IPV4_NETCONF, _IPV6_NETCONF. */
+export const ROUTING_GROUPS = [1, 5, 7, 9, 11, 24, 25] as const;
 
 export interface NewsSocket extends NetlinkSocket {
   onReadable(callback: () => void): void;
@@ -119,6 +120,11 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
       const replaced = (message.flags & MessageFlag.replace) !== 0;
       const key = row === null ? null : watched.routes.heard(row, message.type === MessageType.deleteRoute, replaced);
       if (key !== null) keys.add(key);
+      return null;
+    }
+    case MessageType.newNetconf: {
+      const name = parseForwardingNews(message);
+      if (name !== null) keys.add(`sysctl/*/${name}` as ObjectKey);
       return null;
     }
     default:

@@ -28,6 +28,7 @@ export const MessageType = {
   newRule: 32,
   deleteRule: 33,
   getRule: 34,
+  newNetconf: 80,
 } as const;
 
 export const MessageFlag = {

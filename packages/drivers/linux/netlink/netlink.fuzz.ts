@@ -5,6 +5,7 @@ import { parseFamily } from './generic.ts';
 import { parseLink } from './link.ts';
 import { AF_INET, AF_INET6 } from './message.ts';
 import { parseForwarding, parseNeighbour } from './neighbour.ts';
+import { parseForwardingNews } from './netconf.ts';
 import { parseRoute } from './route.ts';
 import { parseRule } from './rule.ts';
 import { joinDevice, parseDevice } from './wireguard.ts';
@@ -41,6 +42,7 @@ export function fuzzOne(bytes: Uint8Array): void {
     if (verdict && !(verdict.errno > 0)) throw new Error(`errno ${verdict.errno}`);
     parseLink(message);
     parseNeighbour(message);
+    parseForwardingNews(message);
     parseForwarding(message);
     parseFamily(message);
     const device = parseDevice(message, message.type);

@@ -111,8 +111,8 @@ export class Firewall {
   }
 
   /**
-   * Ends the flows that came in by a published port or a floating address that was as the rule says, and no others; those of a rule that is
-   * gone or changed live on otherwise. Returns how many. Throws ProblemError.
+   * Ends the flows that came in by a published port or a floating address that was as the rule says, or went out by such a masquerade, and no
+   * others; those of a rule that is gone or changed live on otherwise. Returns how many. Throws ProblemError.
    */
   cut(rule: NatRuleObject): Promise<number> {
     return cutFlows(this.#kernel, rule);

@@ -1,5 +1,6 @@
 /** Flows whose addresses are translated: told, and cut when what they came by is taken away. */
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { containsPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import type { NatRuleObject } from '@vrouter/intent/model/objects.ts';
 import {
   askFlows,
@@ -59,7 +60,7 @@ function sessionOf({ protocol, original, reply, packets, bytes, timeoutSeconds }
   };
 }
 
-/** Ends the flows that came by a published port or a floating address, as the rule said. Returns how many. Throws ProblemError. */
+/** Ends the flows that came by a published port or a floating address, or left by a masquerade, as the rule said. Returns how many. Throws ProblemError. */
 export async function cutFlows(kernel: Conversation, rule: NatRuleObject): Promise<number> {
   const found = flowsOf(rule);
   if (found === null) return 0;
@@ -80,8 +81,17 @@ interface Found {
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-/** Null: a rule that leads nobody in. */
+/** Null: a rule that no flow can be known by. */
 function flowsOf({ match, to }: NatRuleObject): Found | null {
+  if (match.type === 'source') {
+    const sources = parsePrefix(match.prefix);
+    if (!sources.ok) throw new TypeError(sources.error.message);
+    return {
+      filters: [{ family: familyOf(sources.value.address), destination: null, service: null }],
+      matches: ({ status, original }) =>
+        (status & NAT) === FlowStatus.sourceNat && isInside(original.source, sources.value),
+    };
+  }
   if (match.type === 'destination' && to.type === 'inside') {
     const inside = addressOf(to.address);
     const outside = match.address === null ? null : addressOf(match.address);
@@ -112,6 +122,10 @@ function flowsOf({ match, to }: NatRuleObject): Found | null {
     };
   }
   return null;
+}
+
+function isInside(address: Uint8Array, prefix: Prefix): boolean {
+  return containsPrefix(prefix, { address, bits: address.length * 8 });
 }
 
 function addressOf(text: string): Uint8Array {
