@@ -1,5 +1,6 @@
 /** Asks over UDP from where it runs, over IPC: one question, or one every millisecond until told to stop. */
 import { createSocket } from 'node:dgram';
+import { type Flood, PATIENCE_MS, startFlood } from './flood.ts';
 import { answerOf, type DnsAnswer, question } from './message.ts';
 
 export type Request =
@@ -7,12 +8,6 @@ export type Request =
   | { readonly id: number; readonly is: 'flood'; readonly server: string; readonly names: readonly string[] }
   | { readonly id: number; readonly is: 'stop' };
 
-/** How long an answer may take, ms. */
-const PATIENCE_MS = 1000;
-
-interface Flood {
-  readonly stop: () => Promise<object>;
-}
 let flood: Flood | null = null;
 
 async function ask(server: string, name: string, type: number): Promise<DnsAnswer | null> {
@@ -33,39 +28,6 @@ async function ask(server: string, name: string, type: number): Promise<DnsAnswe
   } finally {
     socket.close();
   }
-}
-
-function startFlood(server: string, names: readonly string[]): Flood {
-  const socket = createSocket(server.includes(':') ? 'udp6' : 'udp4');
-  const open = new Map<number, { readonly name: string; readonly at: number }>();
-  const seen: { [name: string]: { [what: string]: number } } = {};
-  let sent = 0;
-  let slowest = 0;
-  socket.on('error', () => {});
-  socket.on('message', (bytes) => {
-    const answer = answerOf(bytes);
-    const asked = open.get(answer.id);
-    if (asked === undefined) return;
-    open.delete(answer.id);
-    slowest = Math.max(slowest, performance.now() - asked.at);
-    seen[asked.name] ??= {};
-    const what = answer.rcode === 0 ? answer.data.toSorted().join(',') : `rcode ${answer.rcode}`;
-    seen[asked.name]![what] = (seen[asked.name]![what] ?? 0) + 1;
-  });
-  const timer = setInterval(() => {
-    const name = names[sent % names.length]!;
-    const id = sent++ & 0xffff;
-    open.set(id, { name, at: performance.now() });
-    socket.send(question(id, name, 1), 53, server);
-  }, 1);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
-      socket.close();
-      return { sent, lost: open.size, slowest, seen };
-    },
-  };
 }
 
 process.on('message', (request: Request) => {

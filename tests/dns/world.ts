@@ -26,19 +26,13 @@ import {
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { ZoneHealth } from '../../programs/vrouterd/children/dnsmasq/supervisor.ts';
 import { needs, programPath } from '../world/needs.ts';
+import type { FloodReport } from './flood.ts';
 import type { DnsAnswer } from './message.ts';
 
 export const NEEDS = ['root', 'netns', 'ip', 'dnsmasq', 'dig'] as const;
 export const skip = needs(...NEEDS);
 
 export type Host = 'b' | 'g' | 'u' | 'router';
-
-export interface FloodReport {
-  readonly sent: number;
-  readonly lost: number;
-  readonly slowest: number;
-  readonly seen: { readonly [name: string]: { readonly [what: string]: number } };
-}
 
 export const zone = (over: Partial<DnsZoneObject> = {}): DnsZoneObject => ({
   kind: 'dnsZone',

@@ -50,13 +50,13 @@ export class Host implements Asking {
   readonly #waiting: Map<number, (said: string) => void>;
   #last: number;
 
-  /** `quiet`: it asks, and answers nobody. */
-  constructor(name: string, patienceMs?: number, quiet = false) {
+  /** `quiet`: it asks, and answers nobody; `host`: another program than the usual one. */
+  constructor(name: string, patienceMs?: number, quiet = false, host = program) {
     this.name = name;
     this.#patienceMs = patienceMs;
     this.#waiting = new Map();
     this.#last = 0;
-    this.#child = spawn('ip', ['netns', 'exec', name, process.execPath, program, name, quiet ? 'quiet' : ''], {
+    this.#child = spawn('ip', ['netns', 'exec', name, process.execPath, host, name, quiet ? 'quiet' : ''], {
       stdio: ['pipe', 'pipe', 'inherit'],
     });
   }
@@ -73,16 +73,16 @@ export class Host implements Asking {
   }
 
   tcp(address: string, port: number, more: Partial<Question> = {}): Promise<string> {
-    return this.#say({ ask: 'tcp', address, port, ...more });
+    return this.say({ ask: 'tcp', address, port, ...more });
   }
 
   udp(address: string, port: number, more: Partial<Question> = {}): Promise<string> {
-    return this.#say({ ask: 'udp', address, port, ...more });
+    return this.say({ ask: 'udp', address, port, ...more });
   }
 
   /** What it has been told by UDP since it was asked this last. */
   heard(): Promise<string> {
-    return this.#say({ ask: 'heard', address: '', port: 0 });
+    return this.say({ ask: 'heard', address: '', port: 0 });
   }
 
   exec(command: string): string {
@@ -94,7 +94,7 @@ export class Host implements Asking {
     await once(this.#child, 'exit');
   }
 
-  #say(question: Omit<Question, 'id'>): Promise<string> {
+  say(question: object): Promise<string> {
     const id = ++this.#last;
     this.#child.stdin!.write(`${JSON.stringify({ patienceMs: this.#patienceMs, ...question, id })}\n`);
     return new Promise((resolve) => this.#waiting.set(id, resolve));

@@ -107,7 +107,9 @@ export class Filtering implements Part, TraitKeeper {
 /** What leads nobody in any more after a step: its flows end with it, and nothing else. */
 function endedBy(step: Step): NatRuleObject[] {
   const before = step.op === 'create' ? null : step.before;
-  return before?.kind === 'natRule' && before.match.type !== 'source' ? [before] : [];
+  if (before?.kind !== 'natRule') return [];
+  // Whose sources are translated in another way now keep the way that they have for as long as they talk.
+  return before.match.type === 'source' && step.op !== 'delete' ? [] : [before];
 }
 
 function leavingAs(rule: NatRuleObject, nameOf: (name: string) => string): NatRuleObject {

@@ -137,7 +137,18 @@ export class Links implements Part {
     if (failed === null) return null;
     // What was made for this is unmade again.
     if (known === undefined) await this.#unmake(object, row);
-    return failed;
+    return this.#explained(failed, object);
+  }
+
+  /** The kernel has one word, EINVAL, for a VLAN whose frames would not fit into those of its device. */
+  async #explained(failed: Problem, { type, device, mtu }: LinkObject): Promise<Problem> {
+    const parent = type === 'port' && device !== undefined ? await this.#kernel.links.look(device) : null;
+    if (parent === null || mtu <= parent.mtu) return failed;
+    return problem(
+      'plane.failed',
+      `an MTU of ${mtu} is more than the ${parent.mtu} of ${device}: choose a smaller one`,
+      'mtu',
+    );
   }
 
   /** There is none of ours yet: finds the device, or makes it. */
@@ -173,7 +184,8 @@ export class Links implements Part {
     if (kind === null)
       return problem('intent.unsupported', `the linux plane has no link of the type ${object.type}`, 'type');
     const request = createLink(object.name, kind, { mtu: object.mtu, group: LINK_GROUP, ...macOf(object) });
-    return this.#kernel.do([request], `${object.name}, of the type ${kind.kind}`);
+    const failed = await this.#kernel.do([request], `${object.name}, of the type ${kind.kind}`);
+    return failed === null ? null : this.#explained(failed, object);
   }
 
   #tap(device: string): Problem | null {

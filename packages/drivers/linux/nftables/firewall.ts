@@ -120,8 +120,8 @@ export class Firewall {
   }
 
   /**
-   * Ends the flows that came in by published ports or floating addresses that were as the rules say, and no others; those of a rule that is
-   * gone or changed live on otherwise. Returns how many. Throws ProblemError.
+   * Ends the flows that came in by published ports or floating addresses that were as the rules say, or went out by such masquerades, and no
+   * others; those of a rule that is gone or changed live on otherwise. Returns how many. Throws ProblemError.
    */
   cut(rules: readonly NatRuleObject[]): Promise<number> {
     return cutFlows(this.#kernel, rules);

@@ -1,5 +1,6 @@
 /** Flows whose addresses are translated: told, and cut when what they came by is taken away. */
 import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { containsPrefix, type Prefix, parsePrefix } from '@vrouter/core/prefix.ts';
 import type { NatRuleObject } from '@vrouter/intent/model/objects.ts';
 import {
   askFlows,
@@ -66,8 +67,8 @@ function sessionOf({ protocol, original, reply, packets, bytes, timeoutSeconds }
 }
 
 /**
- * Ends the flows that came by published ports or floating addresses, as the rules said, at one look at all flows of a family. Returns how
- * many. Throws ProblemError.
+ * Ends the flows that came by published ports or floating addresses, or left by masquerades, as the rules said, at one look at all flows of a
+ * family. Returns how many. Throws ProblemError.
  */
 export async function cutFlows(kernel: Conversation, rules: readonly NatRuleObject[]): Promise<number> {
   const all = rules.flatMap((rule) => flowsOf(rule) ?? []);
@@ -118,9 +119,19 @@ function anyOf(found: readonly Found[]): (flow: FlowRow) => boolean {
 
 const same = (a: Uint8Array, b: Uint8Array): boolean => a.length === b.length && a.every((byte, i) => byte === b[i]);
 
-/** Null: a rule that leads nobody in. */
+/** Null: a rule that no flow can be known by. */
 function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
   const zone = zoneOf(vrf);
+  if (match.type === 'source') {
+    const sources = parsePrefix(match.prefix);
+    if (!sources.ok) throw new TypeError(sources.error.message);
+    return {
+      filter: { family: familyOf(sources.value.address), destination: null, service: null },
+      ports: null,
+      matches: ({ status, zone: its, original }) =>
+        its === zone && (status & NAT) === FlowStatus.sourceNat && isInside(original.source, sources.value),
+    };
+  }
   if (match.type === 'destination' && to.type === 'inside') {
     const inside = addressOf(to.address);
     const outside = match.address === null ? null : addressOf(match.address);
@@ -155,6 +166,10 @@ function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
     };
   }
   return null;
+}
+
+function isInside(address: Uint8Array, prefix: Prefix): boolean {
+  return containsPrefix(prefix, { address, bits: address.length * 8 });
 }
 
 function addressOf(text: string): Uint8Array {

@@ -290,7 +290,7 @@ for (const [kind, make] of kinds) {
 }
 
 for (const [kind, make] of kinds)
-  test(`${kind}: what is refused says why and changes nothing (2, 6, 7, 17, 18, 22, 23)`, async (t) => {
+  test(`2, 6, 7, 17, 18, 22, 23: what is refused says why and changes nothing, ${kind}`, async (t) => {
     const intents = await make(t);
     const client = new Client(intents);
     for (const step of before) assert.equal((await step(client)).error, '');

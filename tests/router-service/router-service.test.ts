@@ -1,0 +1,45 @@
+/** The list of promises, each held by name, and all that need a machine tried on one: `acceptance.ts` in a guest. */
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { before, describe, test } from 'node:test';
+import { needsGuest, runInGuest } from '../world/guest.ts';
+import { needs } from '../world/needs.ts';
+import { items } from './list.ts';
+
+const MODULES = [
+  ...['ipv6', '8021q', 'veth', 'bridge', 'vsock_loopback'],
+  ...['nft_ct', 'nft_masq', 'nft_nat', 'nft_fib_inet', 'nft_chain_nat', 'nft_hash', 'nf_conntrack_netlink'],
+];
+const skip = needsGuest() || needs('dnsmasq', 'dig', 'curl', 'iperf3', 'nft', 'conntrack', 'ping');
+
+test('the list has its 27 items, and each is held by tests that exist', () => {
+  assert.deepEqual(
+    items.map(({ number }) => number),
+    Array.from({ length: 27 }, (_, i) => i + 1),
+  );
+  const files = new Map<string, string>();
+  for (const { number, onMachine, heldBy } of items) {
+    assert.ok(onMachine || heldBy.length > 0, `${number} is held nowhere`);
+    for (const [file, name] of heldBy) {
+      if (!files.has(file)) files.set(file, readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
+      const there = ["'", '"', '`'].some((quote) => files.get(file)!.includes(`test(${quote}${name}`));
+      assert.ok(there, `${number}: ${file} has no test "${name}"`);
+    }
+  }
+});
+
+describe('the whole service on a machine of its own', { skip }, () => {
+  let output = '';
+
+  before(async () => {
+    ({ output } = await runInGuest(MODULES, new URL('acceptance.ts', import.meta.url).pathname));
+  });
+
+  for (const { number, says } of items.filter(({ onMachine }) => onMachine))
+    test(`${number}: ${says}`, (t) => {
+      const [, verdict, rest] = new RegExp(`^(ok|not ok) ${number} (.*)$`, 'm').exec(output) ?? [];
+      assert.notEqual(verdict, undefined, `it was not tried:\n${output}`);
+      assert.equal(verdict, 'ok', rest?.replaceAll('\\n', '\n'));
+      t.diagnostic(rest!);
+    });
+});
