@@ -76,14 +76,11 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
         [...objectKinds[kind].learned].sort(),
         'learned fields, null if unknown',
       );
-      assert.deepEqual(await driver.observe([key], signal), [seen]);
+      assert.deepEqual(uncounted(await driver.observe([key], signal)), uncounted([seen]));
       const all = await driver.observe('all', signal);
-      assert.deepEqual(
-        all.filter((o) => o.key === key),
-        [seen],
-      );
+      assert.deepEqual(uncounted(all.filter((o) => o.key === key)), uncounted([seen]));
       allOk(await driver.apply(steps, signal), steps);
-      assert.deepEqual(await driver.observe('all', signal), all, 'twice is a no-op');
+      assert.deepEqual(uncounted(await driver.observe('all', signal)), uncounted(all), 'twice is a no-op');
       for (let round = 0; round < 2; round++) {
         const [gone] = await driver.apply([s.remove(object)], signal);
         assert.deepEqual(gone, { key, ok: true, now: null });
@@ -106,7 +103,7 @@ export function driverContract(name: string, makePlane: () => Promise<Plane>): v
       for (let round = 0; round < 2; round++) {
         const [now] = allOk(await driver.apply([step], signal), [step]);
         assertIs(after, now!);
-        assert.deepEqual(await driver.observe([key], signal), [now]);
+        assert.deepEqual(uncounted(await driver.observe([key], signal)), uncounted([now!]));
       }
       // A link may learn that it is up or down when its device changes; what it is stays.
       const othersAfter = await driver.observe(others, signal);
@@ -379,6 +376,14 @@ function allOk(results: readonly Applied[], steps: readonly Step[]): readonly Ob
   );
   for (const [i, result] of results.entries()) assert.equal(result.now === null, steps[i]!.op === 'delete', result.key);
   return results.flatMap((r) => r.now ?? []);
+}
+
+/** What counts by itself left out: a peer that is greeted has sent something a moment later. */
+function uncounted(rows: readonly Observed[]): readonly Observed[] {
+  return rows.map((row) => ({
+    ...row,
+    learned: Object.fromEntries(Object.entries(row.learned).filter(([field]) => !/^[rt]x(Bytes|Packets)$/.test(field))),
+  }));
 }
 
 function assertIs(object: PlaneObject, seen: Observed): void {
