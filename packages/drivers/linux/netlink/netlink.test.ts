@@ -5,6 +5,7 @@ import { addAddress, removeAddress } from './address.ts';
 import { messagesOf, verdictOf } from './answers.ts';
 import { Conversation } from './conversation.ts';
 import { askLinks, changeLink, parseLink } from './link.ts';
+import { parseForwardingNews } from './netconf.ts';
 import { ask, type NetlinkSocket, Requests } from './requests.ts';
 import { addRoute, removeRoute } from './route.ts';
 import { changeDevice, parseDevice } from './wireguard.ts';
@@ -169,4 +170,20 @@ test('a message that outgrows its room is whole', () => {
   const device = parseDevice(message!, 29);
   assert.deepEqual(device!.peers[0]!.allowedIps, prefixes);
   assert.deepEqual([device!.peers[0]!.keepalive, device!.peers[0]!.endpoint], [5, peer.endpoint]);
+});
+
+// linux/netconf.h: the family, then NETCONFA_IFINDEX and NETCONFA_FORWARDING.
+const netconf = (family: string, index: string, forwarding = '08000200 00000000'): Uint8Array =>
+  Buffer.from(
+    `24000000 50000000 00000000 00000000 ${family}000000 08000100 ${index} ${forwarding}`.replaceAll(' ', ''),
+    'hex',
+  );
+
+test('news of forwarding are read for the whole host, of both families, and for nothing else', () => {
+  const read = (bytes: Uint8Array): (string | null)[] => [...messagesOf(bytes)].map(parseForwardingNews);
+  assert.deepEqual(read(netconf('02', 'ffffffff')), ['net.ipv4.ip_forward']);
+  assert.deepEqual(read(netconf('0a', 'ffffffff')), ['net.ipv6.conf.all.forwarding']);
+  assert.deepEqual(read(netconf('02', '03000000')), [null], 'of one link');
+  assert.deepEqual(read(netconf('02', 'ffffffff', '08000300 00000000')), [null], 'of another switch (rp_filter)');
+  assert.deepEqual(read(netconf('1c', 'ffffffff')), [null], 'of another family (MPLS)');
 });

@@ -38,8 +38,8 @@ export type Outcome =
   | { readonly kind: 'refused'; readonly problem: Problem }
   /** It is said and stored, but not true. It is tried again until something else is said. */
   | { readonly kind: 'failed'; readonly troubles: readonly Trouble[] }
-  /** The same, and the plane has not yet answered. */
-  | { readonly kind: 'late' };
+  /** The same, and the plane has not yet answered; why, where that is known. */
+  | { readonly kind: 'late'; readonly why: Problem | null };
 
 /** A link as it is. */
 export interface LinkFacts {

@@ -31,7 +31,7 @@ export class MemoryIntents implements RouterIntents {
     for (const one of change.put) this.#said.set(intentKey(one.intent), one);
     for (const key of change.remove) this.#said.delete(key);
     await new Promise((resolve) => setTimeout(resolve, this.delayMs));
-    if (this.isAway || waitMs === 0) return { kind: 'late' };
+    if (this.isAway || waitMs === 0) return { kind: 'late', why: null };
     const troubles = this.troubles().filter(({ key }) => change.put.some(({ intent }) => intentKey(intent) === key));
     return troubles.length === 0 ? { kind: 'done' } : { kind: 'failed', troubles };
   }

@@ -203,8 +203,10 @@ function failureOf(outcome: Outcome, matters: (trouble: Trouble) => boolean): Pr
       return null;
     case 'refused':
       return outcome.problem;
-    case 'late':
-      return problem('timeout', 'the plane has not answered in time; what was before is said again');
+    case 'late': {
+      const why = outcome.why === null ? '' : `, ${outcome.why.message}`;
+      return problem('timeout', `the plane has not answered in time${why}; what was before is said again`);
+    }
     case 'failed': {
       const failures = outcome.troubles.filter(matters);
       if (failures.length === 0) return null;

@@ -65,7 +65,7 @@ export class StoredIntents implements RouterIntents {
     for (const key of objects()) touched.add(key);
     for (const key of touched) reconciler.retryNow(key);
     this.#parts.begin();
-    if (waitMs === 0 || !(await reconciler.settled(waitMs))) return { kind: 'late' };
+    if (waitMs === 0 || !(await reconciler.settled(waitMs))) return { kind: 'late', why: reconciler.away() };
     const troubles: Trouble[] = [
       ...keys.flatMap((key) => desired.problemsOf(SOURCE, key)),
       ...reconciler.failing().filter(({ key }) => touched.has(key)),
