@@ -243,12 +243,15 @@ export function ruleset(): string {
 
 function files(): string {
   const below = readdirSync('/run/vrouter', { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return below
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => !path.endsWith('.pid'))
-    .sort()
-    .map((path) => `${path}\n${readFileSync(path, 'utf8')}`)
-    .join('\n');
+  return (
+    below
+      .map(({ parentPath, name }) => join(parentPath, name))
+      // Not what is another in each process, or with each of its starts.
+      .filter((path) => !/\/marks\/|\.(?:pid|log)$/.test(path))
+      .sort()
+      .map((path) => `${path}\n${readFileSync(path, 'utf8')}`)
+      .join('\n')
+  );
 }
 
 /** Flows of an address, by conntrack(8). */
@@ -281,6 +284,14 @@ export function curl(host: Host | null, ...words: readonly string[]): string {
   const all = host === null ? asking : ['ip', 'netns', 'exec', host.name, ...asking];
   const { status, stdout } = spawnSync(all[0]!, all.slice(1), { encoding: 'utf8' });
   return status === 0 ? stdout.trim() : `curl ${status}`;
+}
+
+/** Of the process that answers a network's names. */
+export function resolverOf(network: string): number {
+  const line = run('pgrep -a dnsmasq')
+    .split('\n')
+    .find((one) => one.includes(`/${network}/`));
+  return Number(line?.split(' ')[0]);
 }
 
 export function sh(command: string): string {

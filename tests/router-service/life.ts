@@ -4,9 +4,25 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ip, run, sysctl } from '../nftables/places.ts';
+import { programPath } from '../world/needs.ts';
 import { HTTP_PORT } from './host.ts';
 import { tried } from './items.ts';
-import { A1, B1, BLUE, dig, foreign, GREEN, linkOf, OUTSIDE, picture, ROUTER, sh, UPLINK, until } from './lab.ts';
+import {
+  A1,
+  B1,
+  BLUE,
+  dig,
+  foreign,
+  GREEN,
+  linkOf,
+  OUTSIDE,
+  picture,
+  ROUTER,
+  resolverOf,
+  sh,
+  UPLINK,
+  until,
+} from './lab.ts';
 import { type Answer, beginAgain, fails, succeeds, twoVlans, unchanged, type World } from './world.ts';
 
 const IPERF_PORT = 5201;
@@ -121,10 +137,15 @@ export async function life(world: World): Promise<void> {
     sh('umount /proc/sys/net/ipv4/ip_forward; echo 1 > /run/proc/sys/net/ipv4/ip_forward');
     await well();
     // Nobody answers names any more.
-    sh('mount --bind /dev/null /usr/sbin/dnsmasq; kill -9 $(pgrep -f dnsmasq.*vlan-100)');
-    await unwell(/dnsZone\/vlan-100|vlan-100.*dnsmasq/);
-    await fails(world.older.configureDNS({ vlanId: 100, hosts: { late: A1 } }), /dnsZone|dnsmasq/);
-    sh('umount /usr/sbin/dnsmasq');
+    sh(`mount --bind /dev/null ${programPath('dnsmasq')}`);
+    try {
+      process.kill(resolverOf('vlan-100'), 'SIGKILL');
+      await unwell(/dnsZone\/vlan-100.*dnsmasq/);
+      await fails(world.older.configureDNS({ vlanId: 100, hosts: { late: A1 } }), /dnsZone\/vlan-100.*dnsmasq/);
+      assert.equal(dig(lab.b1, GREEN.gateway, 'late').status, 'NXDOMAIN', 'the other network is answered');
+    } finally {
+      sh(`umount ${programPath('dnsmasq')}`);
+    }
     await well();
     assert.equal(dig(lab.a1, BLUE.gateway, 'late').status, 'NXDOMAIN', 'what failed is not said later');
   });
