@@ -247,7 +247,7 @@ function files(): string {
     below
       .map(({ parentPath, name }) => join(parentPath, name))
       // Not what is another in each process, or with each of its starts.
-      .filter((path) => !/\/marks\/|\.(?:pid|log)$/.test(path))
+      .filter((path) => !/\/marks\/|[./](?:pid|log)$/.test(path))
       .sort()
       .map((path) => `${path}\n${readFileSync(path, 'utf8')}`)
       .join('\n')
