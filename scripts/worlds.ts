@@ -9,6 +9,7 @@ import { programPath, STEP_CA_SOURCES } from '../tests/world/needs.ts';
 /** Program → the Debian package that has it. */
 const packages: { readonly [program: string]: string } = {
   busybox: 'busybox-static',
+  conntrack: 'conntrack',
   curl: 'curl',
   dig: 'bind9-dnsutils',
   dnsmasq: 'dnsmasq-base',
@@ -20,6 +21,7 @@ const packages: { readonly [program: string]: string } = {
   'linux.uml': 'user-mode-linux',
   modprobe: 'kmod',
   nft: 'nftables',
+  pgrep: 'procps',
   ping: 'iputils-ping',
   postgres: 'postgresql',
   'qemu-system-x86_64': 'qemu-system-x86',

@@ -279,7 +279,19 @@ async function cuts(): Promise<void> {
   await done(gone(moved), gone(other));
 }
 
-for (const part of [withoutUs, probes, addresses, traits, counts, cuts, bridged]) {
+/** What has left by a masquerade ends with it: what came in by a port, or left from elsewhere, does not. */
+async function cutsOfMasquerades(): Promise<void> {
+  await done(set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')), set(port(6002, '172.18.0.2', 80)));
+  const fromPort = 41_000;
+  assert.equal(await a1.udp('192.0.2.2', 9999, { fromPort }), 'out 192.0.2.1');
+  assert.equal(await b1.udp('192.0.2.2', 9999, { fromPort: fromPort + 1 }), 'out 192.0.2.1');
+  assert.equal(await out.tcp('192.0.2.1', 6002, { fromPort: fromPort + 2, holdMs: 2000 }), 'a1 192.0.2.2');
+  assert.ok((await firewall.cut([masquerade('172.18.0.0/16')])) >= 1);
+  const left = (await firewall.sessions(1000)).map(({ from }) => from.port).filter((from) => from >= fromPort);
+  assert.deepEqual(left.filter((from) => from <= fromPort + 2).sort(), [fromPort + 1, fromPort + 2]);
+}
+
+for (const part of [withoutUs, probes, addresses, traits, counts, cuts, cutsOfMasquerades, bridged]) {
   try {
     await part();
   } catch (thrown) {

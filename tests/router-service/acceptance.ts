@@ -1,5 +1,6 @@
 /** All items that need a machine, against `router-service` as it is. Numbers as arguments: those alone. Says `served` when it could begin. */
 import { makeLab } from './lab.ts';
+import { life } from './life.ts';
 import { names } from './names.ts';
 import { traffic } from './traffic.ts';
 import { vlans } from './vlans.ts';
@@ -16,6 +17,7 @@ at('served');
 await vlans(world);
 await traffic(world);
 await names(world);
+await life(world);
 at('done');
 await world.service.kill();
 process.exit();

@@ -68,6 +68,7 @@ export async function makeLab(): Promise<Lab> {
   cable('a1', `${A1}/16`, BLUE.vlanId, BLUE.gateway);
   cable('a2', `${A2}/16`, BLUE.vlanId, BLUE.gateway);
   cable('b1', `${B1}/16`, GREEN.vlanId, GREEN.gateway);
+  makeForeign();
   writeFileSync(RESOLV_CONF, `nameserver ${OUTSIDE}\n`);
   run(`mount --bind ${RESOLV_CONF} /etc/resolv.conf`);
   run(
@@ -78,6 +79,58 @@ export async function makeLab(): Promise<Lab> {
   );
   return { outside: outside!, a1: a1!, a2: a2!, b1: b1! };
 }
+
+/** What others have on such a host: a VLAN of the same parent, a route, and tables as iptables, Docker and firewalld have them. */
+function makeForeign(): void {
+  ip(`link add link ${UPLINK} name ${UPLINK}.300 type vlan id 300`);
+  ip(`address add 10.250.0.1/24 dev ${UPLINK}.300`);
+  ip(`link set ${UPLINK}.300 up alias theirs`);
+  ip(`route add 198.18.0.0/24 via ${OUTSIDE} proto 99`);
+  run('nft -f -', FOREIGN_TABLES);
+  foreign.before = foreign.now();
+}
+
+const FOREIGN_TABLES = `
+table ip nat {
+  chain DOCKER {
+    iifname "docker0" return
+    iifname != "docker0" tcp dport 18080 dnat to 172.30.0.2:80
+  }
+  chain PREROUTING { type nat hook prerouting priority dstnat; policy accept; fib daddr type local jump DOCKER
+  }
+  chain POSTROUTING { type nat hook postrouting priority srcnat; policy accept; ip saddr 172.30.0.0/16 oifname != "docker0" masquerade
+  }
+}
+table ip filter {
+  chain DOCKER-USER { return
+  }
+  chain FORWARD { type filter hook forward priority filter; policy accept; jump DOCKER-USER
+  }
+}
+table ip docker-bridges {
+  map filter-forward-in-jumps { type ifname : verdict; elements = { "docker0" : accept }
+  }
+  chain filter-FORWARD { type filter hook forward priority filter; policy accept; oifname vmap @filter-forward-in-jumps
+  }
+}
+table inet firewalld {
+  chain filter_INPUT { type filter hook input priority 10; policy accept; ct state { established, related } accept
+  }
+  chain filter_FORWARD { type filter hook forward priority 10; policy accept; ct status dnat accept comment "published"
+  }
+}
+`;
+
+/** Byte for byte, what is others'. */
+export const foreign = {
+  before: '',
+  now: (): string =>
+    [
+      ...['ip nat', 'ip filter', 'ip docker-bridges', 'inet firewalld'].map((table) => run(`nft list table ${table}`)),
+      ip(`-d address show dev ${UPLINK}.300`),
+      ip('route show proto 99'),
+    ].join('\n'),
+};
 
 function plug(port: string): void {
   ip(`-n switch link set ${port} master br0`);
@@ -178,8 +231,10 @@ export function linkOf(name: string): LinkJson | null {
 /** Everything of ours in the kernel and in files, as others see it; without what counts or passes. */
 export function picture(): string {
   const links = ip('-o link show').replaceAll(/ (?:qdisc|state|qlen) \S+/g, '');
-  const addresses = ip('-o address show').replaceAll(/valid_lft .*$/gm, '');
-  return [links, addresses, ip('route show table all'), ruleset(), files()].join('\n');
+  const addresses = ip('-o address show')
+    .replaceAll(/ *\\ *valid_lft .*$/gm, '')
+    .replaceAll(/.* fe80::.*\n/g, '');
+  return [links, addresses, ip('-4 route show table all'), ruleset(), files()].join('\n');
 }
 
 export function ruleset(): string {
@@ -188,12 +243,15 @@ export function ruleset(): string {
 
 function files(): string {
   const below = readdirSync('/run/vrouter', { recursive: true, withFileTypes: true }).filter((entry) => entry.isFile());
-  return below
-    .map(({ parentPath, name }) => join(parentPath, name))
-    .filter((path) => !path.endsWith('.pid'))
-    .sort()
-    .map((path) => `${path}\n${readFileSync(path, 'utf8')}`)
-    .join('\n');
+  return (
+    below
+      .map(({ parentPath, name }) => join(parentPath, name))
+      // Not what is another in each process, or with each of its starts.
+      .filter((path) => !/\/marks\/|[./](?:pid|log)$/.test(path))
+      .sort()
+      .map((path) => `${path}\n${readFileSync(path, 'utf8')}`)
+      .join('\n')
+  );
 }
 
 /** Flows of an address, by conntrack(8). */
@@ -226,6 +284,14 @@ export function curl(host: Host | null, ...words: readonly string[]): string {
   const all = host === null ? asking : ['ip', 'netns', 'exec', host.name, ...asking];
   const { status, stdout } = spawnSync(all[0]!, all.slice(1), { encoding: 'utf8' });
   return status === 0 ? stdout.trim() : `curl ${status}`;
+}
+
+/** Of the process that answers a network's names. */
+export function resolverOf(network: string): number {
+  const line = run('pgrep -a dnsmasq')
+    .split('\n')
+    .find((one) => one.includes(`/${network}/`));
+  return Number(line?.split(' ')[0]);
 }
 
 export function sh(command: string): string {

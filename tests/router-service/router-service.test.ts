@@ -10,21 +10,16 @@ const MODULES = [
   ...['ipv6', '8021q', 'veth', 'bridge', 'vsock_loopback'],
   ...['nft_ct', 'nft_masq', 'nft_nat', 'nft_fib_inet', 'nft_chain_nat', 'nft_hash', 'nf_conntrack_netlink'],
 ];
-const skip = needsGuest() || needs('dnsmasq', 'dig', 'curl', 'iperf3', 'nft', 'conntrack', 'ping');
+const skip = needsGuest() || needs('dnsmasq', 'dig', 'curl', 'iperf3', 'nft', 'conntrack', 'ping', 'pgrep');
 
 test('the list has its 27 items, and each is held by tests that exist', () => {
   assert.deepEqual(
     items.map(({ number }) => number),
     Array.from({ length: 27 }, (_, i) => i + 1),
   );
-  const files = new Map<string, string>();
   for (const { number, onMachine, heldBy } of items) {
     assert.ok(onMachine || heldBy.length > 0, `${number} is held nowhere`);
-    for (const [file, name] of heldBy) {
-      if (!files.has(file)) files.set(file, readFileSync(new URL(`../../${file}`, import.meta.url), 'utf8'));
-      const there = ["'", '"', '`'].some((quote) => files.get(file)!.includes(`test(${quote}${name}`));
-      assert.ok(there, `${number}: ${file} has no test "${name}"`);
-    }
+    for (const [file, name] of heldBy) assert.ok(hasTest(read(file), name), `${number}: ${file} has no test "${name}"`);
   }
 });
 
@@ -43,3 +38,32 @@ describe('the whole service on a machine of its own', { skip }, () => {
       t.diagnostic(rest!);
     });
 });
+
+test('docs/compat/router-service.md names tests that exist', () => {
+  const text = read('docs/compat/router-service.md');
+  const rows = text.split('\n').filter((line) => line.startsWith('|') && !/^\| *-/.test(line));
+  const named = rows
+    .filter((line) => line.split('|').length === 5)
+    .map((line) => line.split('|')[3]!.trim())
+    .filter((cell) => cell !== 'test' && cell !== '' && /^(machine|`)/.test(cell))
+    .flatMap((cell) => cell.split(' · '));
+  assert.ok(named.length > 50);
+  for (const name of named) {
+    const [, number] = /^machine: (\d+)$/.exec(name) ?? [];
+    const [, file, begins] = /^`([a-z-]+)`: (.+)$/.exec(name) ?? [];
+    if (number !== undefined)
+      assert.ok(
+        items.some((item) => item.onMachine && item.number === Number(number)),
+        name,
+      );
+    else assert.ok(hasTest(read(`programs/vrouterd/doors/router/${file}.test.ts`), begins!), name);
+  }
+});
+
+function read(path: string): string {
+  return readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+}
+
+function hasTest(source: string, begins: string): boolean {
+  return ["'", '"', '`'].some((quote) => source.includes(`test(${quote}${begins}`));
+}

@@ -18,8 +18,24 @@ export interface Answer {
 }
 
 export async function begin(lab: Lab): Promise<World> {
-  const service = new Service();
-  return { lab, service, older: await service.older(), newer: await service.newer() };
+  return { lab, ...(await served()) };
+}
+
+/** V8 falls over its own code pages now and then where the processor is emulated; that is no judgement on the service. */
+const V8_FELL = /Fatal error in/;
+const TRIES = 3;
+
+async function served(flags: readonly string[] = [], env: NodeJS.ProcessEnv = {}): Promise<Omit<World, 'lab'>> {
+  for (let tries = 1; ; tries++) {
+    const service = new Service(flags, env);
+    try {
+      return { service, older: await service.older(), newer: await service.newer() };
+    } catch (thrown) {
+      await service.kill();
+      if (tries === TRIES || !V8_FELL.test(service.log)) throw thrown;
+      console.log('# V8 has fallen; the service is started again');
+    }
+  }
 }
 
 /** Another process, after the one before has ended. */
@@ -28,9 +44,7 @@ export async function beginAgain(
   flags: readonly string[] = [],
   env: NodeJS.ProcessEnv = {},
 ): Promise<void> {
-  world.service = new Service(flags, env);
-  world.older = await world.service.older();
-  world.newer = await world.service.newer();
+  Object.assign(world, await served(flags, env));
 }
 
 export async function succeeds(answer: Promise<Answer>): Promise<void> {
