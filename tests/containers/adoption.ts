@@ -16,6 +16,10 @@ const program = new URL('../../programs/vrouterd/router-service.ts', import.meta
 const iptables = (rule: string): string => run(`iptables-nft -t nat ${rule}`);
 const rules = (): string => run('iptables-nft-save -t nat');
 
+// The machine is slow.
+process.env.STREAM_MS = '50';
+const step = (what: string): void => console.log(`${Math.round(performance.now())} ms: ${what}`);
+
 // What is written in /etc is for this machine alone.
 run('cp -a /etc /run/etc');
 run('mount --bind /run/etc /etc');
@@ -67,23 +71,27 @@ iptables('-A POSTROUTING -s 172.18.0.0/16 -j MASQUERADE -m comment --comment min
 writeFileSync('/etc/dnsmasq.d/vlan-100.conf', 'listen-address=172.18.0.1\nhost-record=web,172.18.0.2\n');
 const before = rules();
 
+step('what the older router left');
 const servers = [await new Download('c1', 'serve', '7000').ready(), await new Download('out', 'serve', '7001').ready()];
 const downloads = [
   await new Download('out', 'get', '192.0.2.1', '7000').ready(),
   await new Download('c1', 'get', '192.0.2.2', '7001').ready(),
 ];
+step('downloads');
 const linkBefore = ip('-d link show lan0.100');
 const indexOf = (text: string): string => text.split(':')[0]!;
 
 async function start() {
+  step('start');
   const words = ['--socket', '/run/router.sock', '--data', '/run/data', '--parent', 'lan0'];
   const child = spawn(process.execPath, [program, ...words], { stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
   child.stderr.setEncoding('utf8').on('data', (text) => (log += text));
   const looked = (): boolean => /left alone/.test(log) && /took over|"running"/.test(log);
-  await until('it has looked for leftovers', looked, 120_000).catch((thrown: Error) => {
+  await until('it has looked for leftovers', looked, 200_000).catch((thrown: Error) => {
     throw new Error(`${thrown.message}\n${log}`);
   });
+  step('started');
   return { child, log: () => log };
 }
 

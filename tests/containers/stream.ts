@@ -13,7 +13,7 @@ export interface Heard {
   readonly ended: string | null;
 }
 
-const EVERY_MS = 5;
+const EVERY_MS = Number(process.env.STREAM_MS ?? 5);
 const PIECE = Buffer.alloc(1000, 'x');
 
 const [what, ...args] = process.argv.slice(2);

@@ -31,6 +31,12 @@ test('objects come back, strangers are mended, one bad step holds back no other,
   run('life.ts');
 });
 
+test('the table is ours alone while we run, and stays when we end', {
+  skip: needs('root', 'netns', 'ip', 'nft'),
+}, () => {
+  run('holding.ts');
+});
+
 test('VRFs with the same addresses, in a guest', { skip: needsGuest() }, async () => {
   const modules = ['vrf', 'veth', 'nft_ct', 'nft_fib_inet', 'nft_nat', 'nft_masq', 'nft_chain_nat', 'nft_hash'];
   const { status, output } = await runInGuest([...modules, 'nf_conntrack_netlink'], fileOf('vrf.ts'));

@@ -134,7 +134,10 @@ export class Links implements Part {
     const row = known === undefined ? await this.#begin(object) : known;
     if ('code' in row) return row;
     const failed = await this.#shape(row, object, bridge?.index ?? vrf.index);
-    if (failed === null) return null;
+    if (failed === null) {
+      if (known === undefined && object.type === 'bridge') await this.#takeBack(object.name);
+      return null;
+    }
     // What was made for this is unmade again.
     if (known === undefined) await this.#unmake(object, row);
     return this.#explained(failed, object);
@@ -149,6 +152,14 @@ export class Links implements Part {
       `an MTU of ${mtu} is more than the ${parent.mtu} of ${device}: choose a smaller one`,
       'mtu',
     );
+  }
+
+  /** Others' links that were in the bridge when somebody took it away are in the new one; they may be gone by now. */
+  async #takeBack(bridge: string): Promise<void> {
+    const { links } = this.#kernel;
+    const master = links.of(bridge)?.index;
+    if (master === undefined) return;
+    for (const port of links.takeLost(bridge)) await this.#kernel.change([changeLink(port, { master })]);
   }
 
   /** There is none of ours yet: finds the device, or makes it. */

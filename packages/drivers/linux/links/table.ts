@@ -4,6 +4,9 @@ import { askLinks, type LinkRow, parseLink } from '../netlink/link.ts';
 import { Errno } from '../netlink/refusal.ts';
 import { type Mark, markOf } from './mark.ts';
 
+/** Between a port's leaving a bridge and the bridge's end, when the one comes of the other, ms: some waits of the kernel's for its readers. */
+const SAME_MOMENT_MS = 1000;
+
 export class LinkTable {
   readonly #kernel: Conversation;
   readonly #adopted: (device: string) => string | null;
@@ -13,6 +16,10 @@ export class LinkTable {
   #ours = new Map<string, LinkRow>();
   /** Names of our VRFs by the numbers of their tables. */
   #tables = new Map<number, string>();
+  /** By the number of a link that was in a bridge of ours: the bridge, and when it left. */
+  readonly #left = new Map<number, { readonly bridge: string; readonly atMs: number }>();
+  /** Ports that left a bridge of ours with its end. */
+  readonly #lost = new Map<string, readonly number[]>();
 
   /** `adopted`: the name that the ledger has of an interface of the host; null when it is none of ours. */
   constructor(kernel: Conversation, adopted: (device: string) => string | null) {
@@ -22,6 +29,9 @@ export class LinkTable {
 
   async load(): Promise<void> {
     const rows = await this.#kernel.dump(askLinks(), 'links', parseLink);
+    const there = new Set(rows.map(({ index }) => index));
+    for (const row of rows) this.#noteLeaving(row);
+    for (const index of [...this.#byIndex.keys()]) if (!there.has(index)) this.remove(index);
     this.#byIndex = new Map();
     this.#byDevice = new Map();
     this.#ours = new Map();
@@ -33,13 +43,14 @@ export class LinkTable {
   async look(device: string): Promise<LinkRow | null> {
     const row = await this.#kernel.get(askLinks(device), device, parseLink, [Errno.ENODEV]);
     const before = this.#byDevice.get(device);
-    if (before !== undefined) this.remove(before.index);
+    if (before !== undefined && before.index !== row?.index) this.remove(before.index);
     if (row !== null) this.put(row);
     return row;
   }
 
   put(row: LinkRow): void {
-    this.remove(row.index);
+    this.#noteLeaving(row);
+    this.#forget(row.index);
     this.#byIndex.set(row.index, row);
     this.#byDevice.set(row.name, row);
     const name = this.nameOf(row);
@@ -49,6 +60,36 @@ export class LinkTable {
   }
 
   remove(index: number): void {
+    const row = this.#byIndex.get(index);
+    const name = row?.kind === 'bridge' ? this.nameOf(row) : null;
+    if (name !== null) {
+      const since = performance.now() - SAME_MOMENT_MS;
+      const ports = [...this.#left].filter(([, { bridge, atMs }]) => bridge === name && atMs > since);
+      this.#lost.set(
+        name,
+        ports.map(([port]) => port),
+      );
+    }
+    this.#left.delete(index);
+    this.#forget(index);
+  }
+
+  /** Numbers of the links that were in a bridge of ours when somebody took it away, told once; whoever put them there does not know. */
+  takeLost(bridge: string): readonly number[] {
+    const ports = this.#lost.get(bridge) ?? [];
+    this.#lost.delete(bridge);
+    return ports.filter((port) => this.#byIndex.get(port)?.master === 0);
+  }
+
+  #noteLeaving(row: LinkRow): void {
+    const before = this.#byIndex.get(row.index);
+    const bridge = before === undefined || before.master === 0 ? undefined : this.#byIndex.get(before.master);
+    const name = bridge?.kind === 'bridge' ? this.nameOf(bridge) : null;
+    if (row.master !== 0) this.#left.delete(row.index);
+    else if (name !== null) this.#left.set(row.index, { bridge: name, atMs: performance.now() });
+  }
+
+  #forget(index: number): void {
     const row = this.#byIndex.get(index);
     if (row === undefined) return;
     this.#byIndex.delete(index);
