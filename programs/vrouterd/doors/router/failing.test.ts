@@ -139,7 +139,7 @@ test('a plane that is away: nothing new is kept, health says so, and what was sa
   it.driver.setAway(true);
   assert.match(
     (await client.createVlan(101)).error,
-    /has not answered in time, the fake plane is away; what was before/,
+    /has not answered in time \(the fake plane is away\); what was before/,
   );
   assert.match((await client.deleteVlan(100)).error, /has not answered/);
   assert.match(client.calls.health().status, /^plane: /);
