@@ -11,7 +11,14 @@ import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@
 import type { Result } from '@vrouter/core/result.ts';
 import { addAddress, askAddresses, parseAddress, removeAddress } from '@vrouter/drivers/linux/netlink/address.ts';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
-import { askLinks, changeLink, createLink, deleteLink, parseLink } from '@vrouter/drivers/linux/netlink/link.ts';
+import {
+  askLinks,
+  changeLink,
+  createLink,
+  deleteLink,
+  parseLink,
+  type VxlanRow,
+} from '@vrouter/drivers/linux/netlink/link.ts';
 import { AF_BRIDGE, AF_INET, AF_INET6 } from '@vrouter/drivers/linux/netlink/message.ts';
 import {
   addForwarding,
@@ -63,6 +70,37 @@ async function done(...requests: readonly Uint8Array[]): Promise<void> {
   );
 }
 
+/** As iproute2 says it: addresses as texts. */
+const textOf = (vxlan: VxlanRow | null): object | null =>
+  vxlan === null
+    ? null
+    : {
+        ...vxlan,
+        local: vxlan.local === null ? null : formatIp(vxlan.local),
+        remote: vxlan.remote === null ? null : formatIp(vxlan.remote),
+      };
+
+function theirVxlan({
+  id,
+  local,
+  local6,
+  remote,
+  remote6,
+  group,
+  group6,
+  port,
+  link,
+}: Record<string, unknown>): object {
+  const far = remote ?? remote6 ?? group ?? group6 ?? null;
+  return {
+    id,
+    local: local ?? local6 ?? null,
+    remote: far,
+    port,
+    parent: link === undefined ? 0 : index(String(link)),
+  };
+}
+
 async function links(): Promise<void> {
   await done(
     createLink('br0', { kind: 'bridge' }, { up: true }),
@@ -93,10 +131,10 @@ async function links(): Promise<void> {
     const row = ours.find((one) => one.name === theirs.ifname);
     const info = (theirs.linkinfo ?? {}) as {
       readonly info_kind?: string;
-      readonly info_data?: { readonly id?: number };
+      readonly info_data?: Record<string, unknown>;
     };
     assert.deepEqual(
-      { ...row, mac: formatMac(row!.mac) },
+      { ...row, mac: formatMac(row!.mac), vxlan: textOf(row!.vxlan) },
       {
         index: theirs.ifindex,
         name: theirs.ifname,
@@ -111,7 +149,9 @@ async function links(): Promise<void> {
         alias: theirs.ifalias ?? '',
         vlanId: null,
         table: null,
-        vni: info.info_kind === 'vxlan' ? info.info_data!.id : null,
+        group: theirs.group === 'default' ? 0 : Number(theirs.group),
+        mode: info.info_kind === 'macvlan' ? info.info_data!.mode : null,
+        vxlan: info.info_kind === 'vxlan' ? theirVxlan(info.info_data!) : null,
       },
       theirs.ifname as string,
     );
