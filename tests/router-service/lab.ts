@@ -266,16 +266,27 @@ export interface Dug {
   readonly answers: readonly string[];
 }
 
-/** dig asks once, for a second and a half. */
+/** dig asks once, and waits for two seconds. */
 export function dig(host: Host | null, server: string, ...words: readonly string[]): Dug {
-  const asking = ['dig', `@${server}`, '+timeout=2', '+tries=1', '+noall', '+comments', '+answer', ...words];
-  const all = host === null ? asking : ['ip', 'netns', 'exec', host.name, ...asking];
-  const { stdout } = spawnSync(all[0]!, all.slice(1), { encoding: 'utf8' });
-  const answers = stdout.split('\n').filter((line) => /^[^;\s].*\sIN\s/.test(line));
-  return {
-    status: /status: ([A-Z]+)/.exec(stdout)?.[1] ?? null,
-    answers: answers.map((line) => line.split(/\s+/).slice(3).join(' ')),
-  };
+  return digAll(host, server, words)[0] ?? { status: null, answers: [] };
+}
+
+/** The same for several questions, one after the other. */
+export function digAll(host: Host | null, server: string, ...questions: readonly (readonly string[])[]): Dug[] {
+  const all = [`@${server}`, '+timeout=2', '+tries=1', '+noall', '+comments', '+answer'];
+  const asking = ['dig', ...questions.flatMap((words) => [...all, '+notcp', ...words])];
+  const command = host === null ? asking : ['ip', 'netns', 'exec', host.name, ...asking];
+  const { stdout } = spawnSync(command[0]!, command.slice(1), { encoding: 'utf8' });
+  return stdout
+    .split(/^(?=;; (?:Got answer|.*(?:no servers|timed out|refused)))/m)
+    .filter((part) => /Got answer/.test(part))
+    .map((part) => ({
+      status: /status: ([A-Z]+)/.exec(part)?.[1] ?? null,
+      answers: part
+        .split('\n')
+        .filter((line) => /^[^;\s].*\sIN\s/.test(line))
+        .map((line) => line.split(/\s+/).slice(3).join(' ')),
+    }));
 }
 
 /** What curl says from a host, or its exit code. */
