@@ -269,7 +269,14 @@ const shown: readonly (readonly [view: string, ...text: RegExp[]])[] = [
     /route\/x +plane\.failed +no such device/,
   ],
   ['plan', /update +link\/wg0 +mtu +none/, /held: version 8 would remove 12/, /vrouterctl plan confirm/],
-  ['status', /name: +edge-1/, /version 7 applied, 8 stored/, /last poll: +\d min ago/, /ends in 3 d/, /started 2 h ago/],
+  [
+    'status',
+    /name: +edge-1/,
+    /version 7 applied, 8 stored/,
+    /last poll: +\d min ago/,
+    /ends in 3 d/,
+    /started 2 h ago/,
+  ],
   ['status', /UDP: +dgram \(slow: recvmmsg was not to be had\)/, /cipher: +openssl-ffi\n/, /workers: +2\n/],
   [
     'controller',
