@@ -18,6 +18,8 @@ export type HostQuestion =
   | { readonly id: number; readonly ask: 'stop' };
 
 const EVERY_MS = 10;
+/** Of a download; each piece costs an emulated machine something. */
+const PAUSE_MS = 100;
 const CHUNK = Buffer.alloc(4096, 'x');
 
 let flood: Flood | null = null;
@@ -44,7 +46,7 @@ if (import.meta.main) {
     }
     while (!response.destroyed) {
       response.write(CHUNK);
-      await sleep(EVERY_MS);
+      await sleep(PAUSE_MS);
     }
   }).listen(HTTP_PORT, '::');
   createInterface({ input: process.stdin }).on('line', (line) => {

@@ -15,7 +15,7 @@ import { needs, programPath } from './needs.ts';
 /** Where `scripts/worlds.ts` unpacks Debian's kernel: `boot/vmlinuz-…`, `lib/modules/…`. */
 export const GUEST_KERNEL = new URL('../../.cache/peers/linux', import.meta.url).pathname;
 const VIRTIOFSD = '/usr/lib/qemu/virtiofsd';
-const LIMIT_MS = 280_000;
+const LIMIT_MS = 480_000;
 /** What it takes to reach the files of this machine. */
 const FIRST_MODULES = ['virtio_pci', 'virtiofs'];
 
