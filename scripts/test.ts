@@ -64,7 +64,7 @@ process.exitCode = failed > 0 || incomplete ? 1 : 0;
 
 /** Whether a test starts a machine of its own (tests/world/guest.ts). */
 function isEmulated(file: string): boolean {
-  return /from '[^']*\bguest\.ts'/.test(readFileSync(join(root, file), 'utf8'));
+  return /from '[^']*\b(?:on-)?guest\.ts'/.test(readFileSync(join(root, file), 'utf8'));
 }
 
 /** Tests put sockets and data under the temporary folder; where that cannot be written, the clone's own cache stands in. */

@@ -1,20 +1,9 @@
-/** The list of promises, each held by name, and all that need a machine tried on one: `acceptance.ts` in a guest. */
+/** The list of promises, each held by name, and those of a service that runs, tried in a guest; what is done to it is `life.soak.ts`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
-import { before, describe, test } from 'node:test';
-import { needsGuest, runInGuest } from '../world/guest.ts';
-import { needs } from '../world/needs.ts';
+import { test } from 'node:test';
 import { items } from './list.ts';
-
-const MODULES = [
-  ...['ipv6', '8021q', 'veth', 'bridge', 'vsock_loopback'],
-  ...['nft_ct', 'nft_masq', 'nft_nat', 'nft_fib_inet', 'nft_chain_nat', 'nft_hash', 'nf_conntrack_netlink'],
-];
-const skip = needsGuest() || needs('dnsmasq', 'dig', 'curl', 'iperf3', 'nft', 'conntrack', 'ping', 'pgrep');
-
-const onMachine = items.filter((item) => item.onMachine).map(({ number }) => number);
-/** A machine for what is asked of a service that runs, and one for what is done to it, at once: an emulated one is slow. */
-const shares = [onMachine.filter((number) => number < 24), onMachine.filter((number) => number >= 24)];
+import { FIRST_OF_LIFE, triedOnMachine } from './on-guest.ts';
 
 test('the list has its 27 items, and each is held by tests that exist', () => {
   assert.deepEqual(
@@ -27,23 +16,7 @@ test('the list has its 27 items, and each is held by tests that exist', () => {
   }
 });
 
-describe('the whole service on a machine of its own', { skip }, () => {
-  let output = '';
-
-  before(async () => {
-    const program = new URL('acceptance.ts', import.meta.url).pathname;
-    const runs = await Promise.all(shares.map((share) => runInGuest(MODULES, program, ...share.map(String))));
-    output = runs.map((run) => run.output).join('\n');
-  });
-
-  for (const { number, says } of items.filter(({ onMachine }) => onMachine))
-    test(`${number}: ${says}`, (t) => {
-      const [, verdict, rest] = new RegExp(`^(ok|not ok) ${number} (.*)$`, 'm').exec(output) ?? [];
-      assert.notEqual(verdict, undefined, `it was not tried:\n${output}`);
-      assert.equal(verdict, 'ok', rest?.replaceAll('\\n', '\n'));
-      t.diagnostic(rest!);
-    });
-});
+triedOnMachine((number) => number < FIRST_OF_LIFE);
 
 test('docs/compat/router-service.md names tests that exist', () => {
   const text = read('docs/compat/router-service.md');
