@@ -16,12 +16,12 @@ import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '@vrouter/core/secret.ts';
 import { UserspaceDriver } from '@vrouter/drivers/userspace/driver.ts';
+import { engineKinds } from '@vrouter/drivers/userspace/served.ts';
 import { EngineClient } from '@vrouter/engine/control/client.ts';
 import { fingerprint, generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { diffAll } from '@vrouter/intent/diff/diff.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { IntentKey } from '@vrouter/intent/model/intents.ts';
-import { type ObjectKind, objectKinds } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { needs, programPath } from './world/needs.ts';
@@ -68,7 +68,7 @@ class Gateway {
       privateKey: () => secretOf(this.privateKey.slice()),
       secret: (base64: string) => secretOf(Uint8Array.fromBase64(base64)),
     };
-    this.desired = new Desired(outside, Object.keys(objectKinds) as ObjectKind[]);
+    this.desired = new Desired(outside, engineKinds);
     this.driver = new UserspaceDriver(() => this.#dial());
   }
 

@@ -9,12 +9,12 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Secret } from '@vrouter/core/secret.ts';
 import { UserspaceDriver } from '@vrouter/drivers/userspace/driver.ts';
+import { engineKinds } from '@vrouter/drivers/userspace/served.ts';
 import { EngineClient } from '@vrouter/engine/control/client.ts';
 import { fingerprint, generatePrivateKey, systemCrypto } from '@vrouter/host/crypto/system.ts';
 import { diffAll } from '@vrouter/intent/diff/diff.ts';
 import { withDependants } from '@vrouter/intent/diff/replace.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
-import { type ObjectKind, objectKinds } from '@vrouter/intent/model/objects.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { programPath } from '../world/needs.ts';
@@ -108,7 +108,7 @@ export class Gateway {
       privateKey: () => secretOf(this.privateKey.slice()),
       secret: (base64: string) => secretOf(Uint8Array.fromBase64(base64)),
     };
-    return new Desired(outside, Object.keys(objectKinds) as ObjectKind[]);
+    return new Desired(outside, engineKinds);
   }
 
   async #dial(): Promise<EngineClient> {
