@@ -127,7 +127,8 @@ export const foreign = {
   now: (): string =>
     [
       ...['ip nat', 'ip filter', 'ip docker-bridges', 'inet firewalld'].map((table) => run(`nft list table ${table}`)),
-      ip(`-d address show dev ${UPLINK}.300`),
+      // The kernel is done with asking who has an address some moment later.
+      ip(`-d address show dev ${UPLINK}.300`).replaceAll(' tentative', ''),
       ip('route show proto 99'),
     ].join('\n'),
 };
