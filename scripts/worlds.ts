@@ -24,6 +24,7 @@ const packages: { readonly [program: string]: string } = {
   pgrep: 'procps',
   ping: 'iputils-ping',
   postgres: 'postgresql',
+  python3: 'python3',
   'qemu-system-x86_64': 'qemu-system-x86',
   script: 'bsdutils',
   tcpdump: 'tcpdump',
