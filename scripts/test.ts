@@ -1,9 +1,9 @@
 /**
  * `npm test [-- FILTER]`: lint and format, types, then every test; ends with what did not run and why, and one line of numbers.
- * With a FILTER only the test files whose path contains it run, and nothing else. `--no-install` leaves the machine's packages alone.
+ * With a FILTER only the test files whose path contains it run, and nothing else. `--no-install` leaves the machine's packages emulated.
  */
 import { accessSync, constants, mkdirSync, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { filesBelow, root } from './files.ts';
 import { checkStages } from './testing/checks.ts';
@@ -35,12 +35,15 @@ const beside = await runTestFiles(
   files.filter((file) => !isEmulated(file)),
   process.stdout,
 );
-// An emulated machine takes all that this one has, and is slow enough as it is: one at a time, and nothing beside it.
-const alone = await runTestFiles(files.filter(isEmulated), process.stdout, { concurrency: 1, limitMs: 600_000 });
+// An emulated machine takes a core, and is slow enough as it is: one for each, and nothing beside them.
+const emulated = await runTestFiles(files.filter(isEmulated), process.stdout, {
+  concurrency: availableParallelism(),
+  limitMs: 600_000,
+});
 const tests = {
-  passed: beside.passed + alone.passed,
-  failures: [...beside.failures, ...alone.failures],
-  skips: [...beside.skips, ...alone.skips],
+  passed: beside.passed + emulated.passed,
+  failures: [...beside.failures, ...emulated.failures],
+  skips: [...beside.skips, ...emulated.skips],
 };
 stages.push({ name: `${files.length} test files`, ok: tests.failures.length === 0, ms: performance.now() - startedAt });
 

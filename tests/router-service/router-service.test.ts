@@ -1,4 +1,4 @@
-/** The list of promises, each held by name, and those of a service that runs, tried in a guest; what is done to it is `life.soak.ts`. */
+/** The list of promises, each held by name, and those of a service that runs, tried in a guest; what is done to it is `life.test.ts`. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

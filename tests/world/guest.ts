@@ -100,10 +100,11 @@ export async function startGuest({ modules, command, devices }: GuestOptions): P
   }
 }
 
+/** One processor: with two, V8 falls over the code that another of its threads is writing, in one start of ten. */
 function qemuArguments(release: string, initrd: string, socket: string): string[] {
   const memory = 'size=1024M';
   return [
-    ...['-machine', 'q35,accel=tcg', '-cpu', 'max', '-smp', '2', '-m', '1024'],
+    ...['-machine', 'q35,accel=tcg', '-cpu', 'max', '-smp', '1', '-m', '1024'],
     ...['-object', `memory-backend-memfd,id=memory,${memory},share=on`, '-numa', 'node,memdev=memory'],
     ...['-chardev', `socket,id=files,path=${socket}`, '-device', 'vhost-user-fs-pci,chardev=files,tag=host'],
     ...['-kernel', join(GUEST_KERNEL, 'boot', `vmlinuz-${release}`), '-initrd', initrd],

@@ -33,7 +33,7 @@ test('a batch is one write and one reading for each zone', async (t) => {
   const other = s.dnsZone({ name: 'other', link: 'other0' });
   const steps = [zone, web, s.dnsRecord({ name: 'db' }), other, s.dnsRecord({ zone: 'other' })].map(s.create);
   assert.ok((await driver.apply(steps, never)).every(({ ok }) => ok));
-  assert.deepEqual(resolvers.calls, ['keep contract', 'keep other']);
+  assert.deepEqual(resolvers.calls.toSorted(), ['keep contract', 'keep other']);
   await driver.apply(steps, never);
   assert.equal(resolvers.calls.length, 2, 'twice is nothing');
   assert.match(
