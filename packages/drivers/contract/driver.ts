@@ -29,9 +29,13 @@ export type Applied =
   | { readonly key: ObjectKey; readonly ok: true; readonly now: Observed | null }
   | { readonly key: ObjectKey; readonly ok: false; readonly now: Observed | null; readonly error: Problem };
 
-/** Something changed without being asked by us: look again at these keys, or at all (a plane that restarted). */
+/**
+ * Something changed without being asked by us: look again at these keys, or at all (a plane that restarted). `below`: something that we asked
+ * for may have taken along objects of these kinds that stand on this one.
+ */
 export type Change =
   | { readonly kind: 'keys'; readonly keys: readonly ObjectKey[] }
+  | { readonly kind: 'below'; readonly key: ObjectKey; readonly kinds: readonly ObjectKind[] }
   | { readonly kind: 'all'; readonly reason: string };
 
 export interface Driver {

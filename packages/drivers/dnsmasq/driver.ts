@@ -137,8 +137,8 @@ export class DnsmasqDriver implements Driver {
     for (const other of new Set([...(await this.#zones.names()), ...drafts.keys()])) {
       if (other === zone.name) continue;
       const draft = drafts.get(other);
-      const held = draft === undefined ? ((await this.#zones.read(other))?.zone ?? null) : draft.zone;
-      if (held?.link === zone.link) return problem('object.exists', `${zone.link} has the names of ${other}`, 'link');
+      const link = draft === undefined ? await this.#zones.linkOf(other) : draft.zone?.link;
+      if (link === zone.link) return problem('object.exists', `${zone.link} has the names of ${other}`, 'link');
     }
     return null;
   }

@@ -73,6 +73,11 @@ export class Zones {
     return state;
   }
 
+  /** As it was when the zone was last looked at: with a thousand of them that is what a new one can afford. */
+  async linkOf(name: string): Promise<string | undefined> {
+    return (this.#cache.get(name)?.state ?? (await this.read(name)))?.zone.link;
+  }
+
   /** Makes the folder what the state is. False: it was so. Rejects with ProblemError `data.unwritable`. */
   async write(state: ZoneState): Promise<boolean> {
     const { name } = state.zone;

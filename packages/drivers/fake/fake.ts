@@ -75,6 +75,16 @@ export class FakeDriver implements Driver {
     this.#watchers.tell({ kind: 'keys', keys: [key] });
   }
 
+  /** Something that was asked for has taken this along, and nobody is told. */
+  lose(key: ObjectKey): void {
+    this.#forget(key);
+  }
+
+  /** Tells the watchers that objects of these kinds may have gone with what was done to this one. */
+  doubt(key: ObjectKey, ...kinds: readonly ObjectKind[]): void {
+    this.#watchers.tell({ kind: 'below', key, kinds });
+  }
+
   /** The plane learns something: a peer has roamed, a handshake was made. Fields of class `initial` become the plane's own. */
   learn(key: ObjectKey, learned: Learned): void {
     const seen = this.#objects.get(key);

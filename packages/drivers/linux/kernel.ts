@@ -17,7 +17,7 @@ export class Kernel {
   readonly files: SwitchFiles;
   /** Names of links by the devices that were taken in. */
   readonly #adopted = new Map<string, string>();
-  #silence: (what: string) => void = () => {};
+  #silence: (link: string) => void = () => {};
 
   constructor(routing: Conversation, ledger: Ledger, files: SwitchFiles) {
     this.routing = routing;
@@ -46,12 +46,12 @@ export class Kernel {
     await this.routing.change(requests);
   }
 
-  /** What we have done takes more along than the kernel tells of; whoever watches looks at everything. */
-  goesInSilence(what: string): void {
-    this.#silence(what);
+  /** What we have done to this link takes routes and neighbours of it along, of which the kernel tells nothing; whoever watches looks at them. */
+  goesInSilence(link: string): void {
+    this.#silence(link);
   }
 
-  onSilence(hear: (what: string) => void): void {
+  onSilence(hear: (link: string) => void): void {
     this.#silence = hear;
   }
 

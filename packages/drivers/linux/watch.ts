@@ -2,7 +2,6 @@
  * What others do to the kernel's tables, as it tells of it: keys to look at again, or all of them where it tells of less than what is gone.
  * Our own changes are known by the number of the socket that asked for them, and passed over.
  */
-import { formatPrefix } from '@vrouter/core/prefix.ts';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import type { Change } from '../contract/driver.ts';
@@ -21,6 +20,8 @@ import type { Switches } from './switches/switches.ts';
 
 /** rtnetlink.h: RTNLGRP_LINK, _IPV4_IFADDR, _IPV4_ROUTE, _IPV6_IFADDR, _IPV6_ROUTE. */
 export const ROUTING_GROUPS = [1, 5, 7, 9, 11] as const;
+/** They go with a link's addresses, or while it is down. */
+const GO_IN_SILENCE = ['address', 'route', 'neighbour'] as const;
 /** Between two looks at switches, of which the kernel says nothing, ms. */
 const SWITCHES_MS = 1000;
 
@@ -55,9 +56,9 @@ export async function* watchKernel(
   signal.addEventListener('abort', wake, { once: true });
   if (signal.aborted) wake();
   for (const socket of [sockets.routing, sockets.nftables]) socket.onReadable(wake);
-  let silent: string | null = null;
-  watched.kernel.onSilence((what) => {
-    silent = what;
+  const silent = new Set<string>();
+  watched.kernel.onSilence((link) => {
+    silent.add(link);
     wake();
   });
   let turned: readonly ObjectKey[] = [];
@@ -70,10 +71,12 @@ export async function* watchKernel(
       await readable.promise;
       if (signal.aborted) return;
       readable = Promise.withResolvers<void>();
-      const news = drain(watched, sockets);
-      const change: Change | null = silent === null ? news : { kind: 'all', reason: silent };
-      silent = null;
+      const change = drain(watched, sockets, silent);
       if (change !== null) yield change;
+      for (const link of silent) {
+        silent.delete(link);
+        yield { kind: 'below', key: `link/${link}` as ObjectKey, kinds: GO_IN_SILENCE };
+      }
       if (turned.length > 0) yield { kind: 'keys', keys: turned };
       turned = [];
     }
@@ -84,13 +87,17 @@ export async function* watchKernel(
   }
 }
 
-/** All that waits, as one change; null: nothing of ours. */
-function drain(watched: Watched, { routing, nftables }: NewsSockets): Change | null {
+/** All that waits, as one change; null: nothing of ours. Adds to `silent` the links with which more has gone than is told. */
+function drain(
+  watched: Watched,
+  { routing, nftables }: NewsSockets,
+  silent: Set<string>,
+): Change | null {
   const keys = new Set<ObjectKey>();
   let all = readAll(routing, (datagram) => {
     let gone: string | null = null;
     for (const message of messagesOf(datagram))
-      if (!watched.isOwn(message.port)) gone = newsOf(watched, message, keys) ?? gone;
+      if (!watched.isOwn(message.port)) gone = newsOf(watched, message, keys, silent) ?? gone;
     return gone;
   });
   all ??= readAll(nftables, (datagram) => {
@@ -118,13 +125,14 @@ function readAll(socket: NewsSocket, read: (datagram: Uint8Array) => string | nu
   }
 }
 
-/** Adds the keys that a message is about; a text when more is gone than is told. */
-function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): string | null {
+/** Adds the keys that a message is about; a text when more is gone than can be named. */
+function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>, silent: Set<string>): string | null {
   switch (message.type) {
     case MessageType.newLink:
     case MessageType.deleteLink: {
       const row = parseLink(message);
-      return row === null ? null : linkNews(watched.kernel, row, message.type === MessageType.deleteLink, keys);
+      const gone = message.type === MessageType.deleteLink;
+      return row === null ? null : linkNews(watched.kernel, row, gone, keys, silent);
     }
     case MessageType.newAddress:
     case MessageType.deleteAddress: {
@@ -133,8 +141,11 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
       if (key === null || row === null) return null;
       keys.add(key);
       // With a device's last address of IPv4 go its routes, in silence.
-      const goes = message.type === MessageType.deleteAddress && row.address.address.length === 4;
-      return goes ? `somebody has taken ${formatPrefix(row.address)} away` : null;
+      const link = watched.kernel.links.at(row.link);
+      const name = link === undefined ? null : watched.kernel.links.nameOf(link);
+      if (message.type === MessageType.deleteAddress && row.address.address.length === 4 && name !== null)
+        silent.add(name);
+      return null;
     }
     case MessageType.newRoute:
     case MessageType.deleteRoute: {
@@ -149,7 +160,17 @@ function newsOf(watched: Watched, message: Message, keys: Set<ObjectKey>): strin
   }
 }
 
-function linkNews({ links }: Kernel, row: LinkRow, gone: boolean, keys: Set<ObjectKey>): string | null {
+function linkNews(
+  { links }: Kernel,
+  row: LinkRow,
+  gone: boolean,
+  keys: Set<ObjectKey>,
+  silent: Set<string>,
+): string | null {
+  if (links.isLeaving(row.index)) {
+    if (gone) links.left(row.index);
+    return null;
+  }
   const before = links.at(row.index);
   const nameBefore = before === undefined ? null : links.nameOf(before);
   if (gone) links.remove(row.index);
@@ -158,7 +179,7 @@ function linkNews({ links }: Kernel, row: LinkRow, gone: boolean, keys: Set<Obje
   if (name === null) return null;
   // Of what stood on it the kernel tells only in part: IPv4 routes and WireGuard peers go in silence.
   if (gone) return `somebody has taken ${row.name} away`;
-  if (before?.up === true && !row.up) return `somebody has taken ${row.name} down`;
+  if (before?.up === true && !row.up) silent.add(name);
   if (before === undefined || !looksSame(before, row))
     keys.add(`${row.kind === 'vrf' ? 'vrf' : 'link'}/${name}` as ObjectKey);
   return null;

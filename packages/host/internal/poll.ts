@@ -46,6 +46,11 @@ export class ReadablePoll {
     });
   }
 
+  /** The process need not stay for it. */
+  unref(): void {
+    this.#handle.unref();
+  }
+
   /** No callback follows. Close this before the descriptor. */
   close(): void {
     if (this.#closed) return;

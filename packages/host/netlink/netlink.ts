@@ -7,6 +7,7 @@ import { AddressBook } from '../internal/address.ts';
 import { loadFunctions, loadNative, type Native } from '../internal/native.ts';
 import { ReadablePoll } from '../internal/poll.ts';
 import { errnoName } from '../udp/problems.ts';
+import { exceptFrom, filterProgram, SO_ATTACH_FILTER } from './filter.ts';
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -15,15 +16,8 @@ const SOCK_CLOEXEC = 0o2000000;
 const SOL_SOCKET = 1;
 const SO_SNDBUF = 7;
 const SO_RCVBUF = 8;
-const SO_ATTACH_FILTER = 26;
 const SO_SNDBUFFORCE = 32;
 const SO_RCVBUFFORCE = 33;
-/** linux/bpf_common.h, linux/filter.h: load a word, skip where it is equal, return. */
-const BPF_LD_W_ABS = 0x20;
-const BPF_JEQ_K = 0x15;
-const BPF_RET_K = 0x06;
-/** nlmsg_pid in struct nlmsghdr. */
-const PORT_AT = 12;
 const SOL_NETLINK = 270;
 const NETLINK_ADD_MEMBERSHIP = 1;
 const NETLINK_CAP_ACK = 10;
@@ -162,37 +156,6 @@ export class NetlinkSocket {
   }
 }
 
-interface FilterProgram {
-  readonly header: ArrayBuffer;
-  /** Held as long as the header is used. */
-  readonly code: ArrayBuffer;
-}
-
-/** A socket filter (socket(7)) that drops messages of one port: struct sock_fprog over struct sock_filter. */
-function passOver(port: number, addresses: AddressBook): FilterProgram {
-  const code = new ArrayBuffer(4 * 8);
-  const view = new DataView(code);
-  // The machine loads words in network order, and the port is in ours.
-  const swapped = new DataView(new ArrayBuffer(4));
-  swapped.setUint32(0, port, true);
-  const lines = [
-    [BPF_LD_W_ABS, 0, 0, PORT_AT],
-    [BPF_JEQ_K, 0, 1, swapped.getUint32(0, false)],
-    [BPF_RET_K, 0, 0, 0],
-    [BPF_RET_K, 0, 0, 0xffffffff],
-  ] as const;
-  for (const [i, [operation, ifTrue, ifFalse, operand]] of lines.entries()) {
-    view.setUint16(i * 8, operation, true);
-    view.setUint8(i * 8 + 2, ifTrue);
-    view.setUint8(i * 8 + 3, ifFalse);
-    view.setUint32(i * 8 + 4, operand, true);
-  }
-  const header = new ArrayBuffer(16);
-  new DataView(header).setUint16(0, lines.length, true);
-  new DataView(header).setBigUint64(8, BigInt(addresses.of(code)), true);
-  return { header, code };
-}
-
 /** Opens one in the network namespace of this process. Throws ProblemError `plane.failed`. */
 export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
   const native = process.platform === 'linux' ? loadNative() : null;
@@ -235,7 +198,7 @@ export function openNetlink(options: NetlinkOptions = {}): NetlinkSocket {
   // The forced form needs CAP_NET_ADMIN and passes over the system's limit.
   if (!set(SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_QUEUE_BYTES)) set(SOL_SOCKET, SO_RCVBUF, RECEIVE_QUEUE_BYTES);
   if (options.deafTo !== undefined) {
-    const program = passOver(options.deafTo, addresses);
+    const program = filterProgram(exceptFrom(options.deafTo), addresses);
     calls.setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, addresses.of(program.header), program.header.byteLength);
   }
   // The kernel doubles it, for what it keeps beside the bytes.

@@ -190,3 +190,23 @@ test('a field that is the plane’s own goes out once when it is said anew, also
   assert.equal(await endpoint(), '198.51.100.2:9', 'once');
   await reconciler.stop();
 });
+
+test('what may have gone with something of ours is looked at, and is nobody’s hand', async () => {
+  const { driver, reconciler, say, drifts } = setUp();
+  say({ kind: 'interface', name: 'br0', type: 'bridge' });
+  say({ kind: 'address', interface: 'br0', address: '10.0.0.1/24' });
+  say({ kind: 'route', prefix: '10.1.0.0/24', interface: 'br0' });
+  reconciler.start();
+  await reconciler.settled(2000);
+  const route = key('route/default/10.1.0.0/24');
+  driver.lose(route);
+  driver.doubt(key('link/br0'), 'neighbour');
+  await delay(30);
+  assert.ok(!(await keysOf(driver)).includes(route), 'that is another kind');
+  driver.doubt(key('link/br0'), 'route');
+  for (let waited = 0; waited < 2000 && !(await keysOf(driver)).includes(route); waited += 5) await delay(5);
+  assert.ok((await keysOf(driver)).includes(route));
+  assert.deepEqual(drifts, []);
+  assert.equal(reconciler.stats.driftRepaired, 0);
+  await reconciler.stop();
+});

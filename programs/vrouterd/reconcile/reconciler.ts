@@ -9,7 +9,8 @@ import type { Applied, Driver } from '@vrouter/drivers/contract/driver.ts';
 import { type Difference, diffAll, diffKeys } from '@vrouter/intent/diff/diff.ts';
 import { withDependants } from '@vrouter/intent/diff/replace.ts';
 import type { Desired } from '@vrouter/intent/index/desired.ts';
-import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
+import type { ObjectKey, ObjectKind, Observed } from '@vrouter/intent/model/objects.ts';
+import { parentsOf } from '@vrouter/intent/model/relations.ts';
 import { plan } from '@vrouter/intent/plan/plan.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
@@ -66,6 +67,7 @@ export class Reconciler {
   readonly #observed = new Map<ObjectKey, Observed>();
   readonly #failures = new Map<ObjectKey, Failure>();
   readonly #drifted = new Set<ObjectKey>();
+  readonly #doubted = new Set<ObjectKey>();
   /** Fields said anew although they are the plane's own: see `sayAnew`. */
   readonly #saidAnew = new Map<ObjectKey, string>();
   #lookAtAll: string | null = 'start';
@@ -130,6 +132,13 @@ export class Reconciler {
   suspect(keys: readonly ObjectKey[]): void {
     for (const key of keys) this.#drifted.add(key);
     this.kick();
+  }
+
+  /** Our own doing may have taken these along; that is nobody else's hand. */
+  #doubt(parent: ObjectKey, kinds: readonly ObjectKind[]): void {
+    for (const [key, { object }] of this.#observed)
+      if (kinds.includes(object.kind) && parentsOf(object).includes(parent)) this.#doubted.add(key);
+    if (this.#doubted.size > 0) this.kick();
   }
 
   /** What this one failed for may have gone: it is tried at once, and its backoff begins anew. */
@@ -252,8 +261,10 @@ export class Reconciler {
   ): Promise<readonly Step[]> {
     const drifted = [...this.#drifted];
     this.#drifted.clear();
-    if (drifted.length > 0) await this.#lookAt(drifted, signal);
-    const keys = new Set([...dirty, ...retries, ...drifted]);
+    const doubted = [...this.#doubted];
+    this.#doubted.clear();
+    if (drifted.length + doubted.length > 0) await this.#lookAt([...new Set([...drifted, ...doubted])], signal);
+    const keys = new Set([...dirty, ...retries, ...drifted, ...doubted]);
     const differences = diffKeys(
       keys,
       (key) => this.#desired.desired(key),
@@ -268,6 +279,7 @@ export class Reconciler {
     const rows = await this.#driver.observe('all', signal);
     this.#lookAtAll = null;
     this.#drifted.clear();
+    this.#doubted.clear();
     this.#observed.clear();
     for (const row of rows) this.#observed.set(row.key, row);
     const steps = this.#plan(diffAll(this.#desired.all(), rows, this.#driver.capabilities().builtIn));
@@ -319,6 +331,10 @@ export class Reconciler {
       for await (const change of this.#driver.watch(signal)) {
         if (change.kind === 'keys') {
           this.suspect(change.keys);
+          continue;
+        }
+        if (change.kind === 'below') {
+          this.#doubt(change.key, change.kinds);
           continue;
         }
         this.#lookAtAll = change.reason;

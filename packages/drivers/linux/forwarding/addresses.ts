@@ -85,8 +85,7 @@ export class Addresses implements Part {
     const gone = [Errno.EADDRNOTAVAIL, Errno.ENODEV];
     const failed = await this.#kernel.do([removeAddress(row.index, address)], `${link}: address`, gone);
     // Its IPv4 routes are gone when this was the last address of that family.
-    if (failed === null && address.address.length === 4)
-      this.#kernel.goesInSilence(`an address of ${link} was removed`);
+    if (failed === null && address.address.length === 4) this.#kernel.goesInSilence(link);
     return failed;
   }
 }

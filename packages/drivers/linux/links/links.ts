@@ -232,8 +232,7 @@ export class Links implements Part {
     if (row.up !== object.adminUp) wanted.up = object.adminUp;
     const refused = Object.keys(wanted).length === 0 ? null : await this.#do([changeLink(row.index, wanted)]);
     await links.look(device);
-    if (row.up && (wanted.up === false || wanted.master !== undefined))
-      this.#kernel.goesInSilence(`${device} was down`);
+    if (row.up && (wanted.up === false || wanted.master !== undefined)) this.#kernel.goesInSilence(object.name);
     if (object.type === 'tap' && refused === null) this.#kernel.ledger.delete(`${TAP}${device}`);
     return refused;
   }
@@ -259,8 +258,10 @@ export class Links implements Part {
     const { links } = this.#kernel;
     const row = links.of(name) ?? (await this.#look(name));
     if (row === null || links.nameOf(row) !== name) return null;
+    links.leave(row.index);
     const failed = await this.#kernel.doSlowly(deleteLink(row.index), name, [Errno.ENODEV]);
     if (failed === null) links.remove(row.index);
+    else links.left(row.index);
     return failed;
   }
 

@@ -16,6 +16,8 @@ export class LinkTable {
   #ours = new Map<string, LinkRow>();
   /** Names of our VRFs by the numbers of their tables. */
   #tables = new Map<number, string>();
+  /** Numbers of those that we take away, until the kernel's own news of that have come. */
+  readonly #leaving = new Set<number>();
   /** By the number of a link that was in a bridge of ours: the bridge, and when it left. */
   readonly #left = new Map<number, { readonly bridge: string; readonly atMs: number }>();
   /** Ports that left a bridge of ours with its end. */
@@ -72,6 +74,20 @@ export class LinkTable {
     }
     this.#left.delete(index);
     this.#forget(index);
+  }
+
+  /** We are about to take it away: that it goes down and is gone is no news then. */
+  leave(index: number): void {
+    this.#leaving.add(index);
+  }
+
+  /** It could not be taken away, or the kernel has told of its end. */
+  left(index: number): void {
+    this.#leaving.delete(index);
+  }
+
+  isLeaving(index: number): boolean {
+    return this.#leaving.has(index);
   }
 
   /** Numbers of the links that were in a bridge of ours when somebody took it away, told once; whoever put them there does not know. */

@@ -1,5 +1,5 @@
 /** What a dnsmasq tells in its log file. The file goes on when we end, so that whoever comes next reads on. */
-import { closeSync, fstatSync, openSync, readSync, truncateSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readSync, statSync, truncateSync } from 'node:fs';
 
 /** A log that is longer is emptied when all of it has been read, bytes. */
 const LOG_MAX = 256 * 1024;
@@ -19,6 +19,7 @@ export class ZoneLog {
 
   /** Whole lines since the last time. */
   lines(): readonly string[] {
+    if (sizeOf(this.#path) === this.#at) return [];
     let fd: number;
     try {
       fd = openSync(this.#path, 'r');
@@ -42,8 +43,7 @@ export class ZoneLog {
   /** Empties a log that has become long. dnsmasq writes at the end, wherever that is. */
   trim(): void {
     try {
-      const size = sizeOf(this.#path);
-      if (size > LOG_MAX && size === this.#at) truncateSync(this.#path);
+      if (this.#at > LOG_MAX && sizeOf(this.#path) === this.#at) truncateSync(this.#path);
     } catch {
       // It stays long.
     }
@@ -76,12 +76,7 @@ export function parseLogLine(line: string, pid: number): LogEvent | null {
 
 function sizeOf(path: string): number {
   try {
-    const fd = openSync(path, 'r');
-    try {
-      return fstatSync(fd).size;
-    } finally {
-      closeSync(fd);
-    }
+    return statSync(path, { throwIfNoEntry: false })?.size ?? 0;
   } catch {
     return 0;
   }

@@ -10,13 +10,21 @@ const QUESTION = Buffer.concat([
   Buffer.from([0, 0, 1, 0, 1]),
 ]);
 
+/** Of this host, without scopes. */
+export function ownAddresses(): ReadonlySet<string> {
+  return new Set(Object.values(networkInterfaces()).flatMap((rows) => rows?.map(({ address }) => address) ?? []));
+}
+
 /**
- * Whether anything answers at port 53 of the address in time. Null when it is not an address of this host (any more): nothing is sent
+ * Whether anything answers at port 53 of the address in time. Null when it is none of `ours`: nothing is sent
  * to strangers.
  */
-export async function answersAt(address: string, timeoutMs: number): Promise<boolean | null> {
-  const ours = Object.values(networkInterfaces()).some((rows) => rows?.some((row) => row.address === address));
-  if (!ours) return null;
+export async function answersAt(
+  address: string,
+  timeoutMs: number,
+  ours: ReadonlySet<string>,
+): Promise<boolean | null> {
+  if (!ours.has(address)) return null;
   const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
   try {
     return await new Promise((resolve) => {

@@ -52,6 +52,15 @@ export function isAlive({ pid, started }: ProcessId): boolean {
   return stat !== null && stat.started === started && stat.state !== 'Z' && stat.state !== 'X';
 }
 
+/** Whether any process is in the group of this number (kill(2)). */
+export function isGroup(id: number): boolean {
+  try {
+    return process.kill(-id, 0);
+  } catch (thrown) {
+    return (thrown as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
 function numbers(): readonly string[] {
   try {
     return readdirSync('/proc').filter((name) => /^\d+$/.test(name));

@@ -7,7 +7,7 @@ import type { Resolvers } from '@vrouter/drivers/dnsmasq/resolvers.ts';
 import { parseZone } from '@vrouter/drivers/dnsmasq/zones.ts';
 import type { Logger } from 'pino';
 import { endLeftovers, type Leftover } from './ending.ts';
-import { answersAt } from './probe.ts';
+import { answersAt, ownAddresses } from './probe.ts';
 import { findProcesses } from './process.ts';
 import type { RunAs } from './user.ts';
 import { ZoneProcess } from './zone.ts';
@@ -39,6 +39,8 @@ export interface ZoneHealth {
 /** Questions in a row without an answer until a process is replaced, and how long each waits, ms. */
 const GIVE_UP_AFTER = 3;
 const ANSWER_MS = 1000;
+/** Of the time in which each zone is visited once. */
+const SHARES = 10;
 
 export class DnsmasqSupervisor implements Resolvers {
   readonly #options: DnsmasqOptions;
@@ -83,8 +85,10 @@ export class DnsmasqSupervisor implements Resolvers {
     for (const name of foldersIn(folder))
       if (!adopted.has(name)) rmSync(this.#files(name).folder, { recursive: true, force: true });
     await Promise.all([...adopted.values()].map((zone) => zone.keep()));
-    this.#looking ??= setInterval(() => this.#look(), lookMs).unref();
-    this.#asking ??= setInterval(() => void this.#ask(), askMs).unref();
+    this.#looking ??= this.#everyOne(lookMs, (names) => {
+      for (const name of names) this.#zones.get(name)?.look();
+    });
+    this.#asking ??= this.#everyOne(askMs, (names) => void this.#ask(names));
   }
 
   /** Looks after them no more; they go on answering. */
@@ -122,17 +126,28 @@ export class DnsmasqSupervisor implements Resolvers {
     }));
   }
 
-  #look(): void {
-    for (const zone of this.#zones.values()) zone.look();
+  /** Visits each zone once in so many ms, some at a time: nothing else waits for a thousand of them. */
+  #everyOne(ms: number, visit: (names: readonly string[]) => void): NodeJS.Timeout {
+    let waiting: string[] = [];
+    let share = 0;
+    return setInterval(() => {
+      if (waiting.length === 0) {
+        waiting = [...this.#zones.keys()];
+        share = Math.ceil(waiting.length / SHARES);
+      }
+      if (waiting.length > 0) visit(waiting.splice(0, share));
+    }, ms / SHARES).unref();
   }
 
   /** A process can be there and be stuck. */
-  async #ask(): Promise<void> {
+  async #ask(names: readonly string[]): Promise<void> {
+    const ours = ownAddresses();
     await Promise.all(
-      [...this.#zones].map(async ([name, zone]) => {
+      names.map(async (name) => {
+        const zone = this.#zones.get(name);
+        if (zone?.answers !== true) return;
         const { pid } = zone;
-        if (!zone.answers) return;
-        const heard = await Promise.all(this.#listens(name).map((address) => answersAt(address, ANSWER_MS)));
+        const heard = await Promise.all(this.#listens(name).map((address) => answersAt(address, ANSWER_MS, ours)));
         // An address may be taken away while we ask; one answer is enough.
         const silent = heard.includes(false) && !heard.includes(true);
         const missed = silent ? (this.#missed.get(name) ?? 0) + 1 : 0;

@@ -2,7 +2,7 @@
  * The process of one zone: started, told to read, ended, and started again when it died. It is a session of its own, so that it outlives
  * this daemon; the next one adopts it by what `process.json` says.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
@@ -17,12 +17,14 @@ import {
 } from 'node:fs';
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { ZoneFiles } from '@vrouter/drivers/dnsmasq/layout.ts';
+import { linkIndex, narrowAddressNews } from '@vrouter/host/netlink/narrow.ts';
+import { spawnApart } from '@vrouter/host/processes/spawn.ts';
 import type { Logger } from 'pino';
 import { clientsOf, endClientsLater } from './clients.ts';
 import { endLeftovers, endOne, type Leftover, signal } from './ending.ts';
 import { parseLogLine, ZoneLog } from './log.ts';
 import { nextMark } from './marks.ts';
-import { argumentsOf, findProcesses, identify, isAlive, isOurs, type ProcessId } from './process.ts';
+import { argumentsOf, findProcesses, identify, isAlive, isGroup, isOurs, type ProcessId } from './process.ts';
 import { untilRead } from './reading.ts';
 import type { RunAs } from './user.ts';
 
@@ -44,6 +46,20 @@ export interface ZoneSettings {
 interface Running extends ProcessId {
   /** Of the configuration it was started with. */
   readonly hash: string;
+  /** The kernel's number of the link whose news it hears; 0 or none: of all. */
+  readonly link?: number | undefined;
+}
+
+/** What is asked of a process, apart from names. */
+interface Configured {
+  readonly hash: string;
+  readonly link: string;
+}
+
+interface Link {
+  readonly name: string;
+  /** The kernel's number of it; 0 when there is none. */
+  readonly index: number;
 }
 
 export class ZoneProcess {
@@ -52,6 +68,11 @@ export class ZoneProcess {
   readonly #settings: ZoneSettings;
   readonly #log: ZoneLog;
   #running: Running | null = null;
+  #isAdopted = false;
+  /** The only one whose news the process hears, once it is there. */
+  #link: Link | null = null;
+  /** Whose session the processes of this zone were in, when there were some. */
+  #session: number | null = null;
   #sinceMs = 0;
   #hasRead = false;
   /** Its files were there when they were last looked for. */
@@ -92,6 +113,9 @@ export class ZoneProcess {
     const said = readProcess(this.#files.process);
     if (said === null || !isOurs(said, this.#files.configuration)) return false;
     this.#running = said;
+    this.#link = { name: '', index: said.link ?? 0 };
+    this.#isAdopted = true;
+    this.#session = said.pid;
     this.#sinceMs = performance.now();
     this.#settings.log.info(this.#named({ pid: said.pid }), 'adopted the resolver of a network');
     return true;
@@ -103,12 +127,13 @@ export class ZoneProcess {
     return this.#inTurn(async () => {
       this.#noRestart();
       try {
-        const hash = this.#hashNow();
+        const configured = this.#configured();
         const running = this.#running;
-        if (running !== null && running.hash === hash && (await this.#reread(running))) return null;
+        if (running !== null && running.hash === configured.hash && (await this.#reread(running, configured.link)))
+          return null;
         await this.#stop();
         this.#noRestart();
-        await this.#start(hash);
+        await this.#start(configured);
         return null;
       } catch (thrown) {
         return this.#failed(thrown);
@@ -134,7 +159,9 @@ export class ZoneProcess {
   /** Looks whether it is still there, and what it says. Called every now and then. */
   look(): void {
     const running = this.#running;
-    if (running !== null && !isAlive(running)) this.#died(running);
+    // Of those that we have started ourselves the end is told.
+    if (running !== null && this.#isAdopted && !isAlive(running)) this.#died(running);
+    this.#lookForLink();
     this.#lookForFiles();
     // While somebody waits for a mark, the log is theirs.
     if (this.#hasRead) {
@@ -142,6 +169,26 @@ export class ZoneProcess {
       this.#log.trim();
     }
     if (this.#failures > 0 && this.answers && performance.now() - this.#sinceMs > WELL_MS) this.#failures = 0;
+  }
+
+  #lookForLink(): void {
+    const running = this.#running;
+    const link = this.#link;
+    if (running === null || link === null || !this.#hasRead) return;
+    const index = linkIndex(link.name);
+    if (index === link.index) return;
+    // Of a link that was made anew under its name in the meantime the process has heard nothing.
+    if (index !== 0 && link.index !== 0) void this.keep();
+    else this.#narrow(running, link.name);
+  }
+
+  /** Others' links are none of its business, and with many networks it would look at all of them whenever one comes. */
+  #narrow(running: Running, name: string): void {
+    const index = linkIndex(name);
+    const { pid, started, hash } = running;
+    if (this.#link?.index !== index) replaceFile(this.#files.process, { pid, started, hash, link: index });
+    this.#link = { name, index };
+    narrowAddressNews(pid, index === 0 ? null : index);
   }
 
   /** What it answers by is gone: it goes on with what it has read, but would not start again. */
@@ -164,28 +211,35 @@ export class ZoneProcess {
   }
 
   /** Rejects with whatever goes wrong on the way. */
-  async #start(hash: string): Promise<void> {
+  async #start({ hash, link }: Configured): Promise<void> {
     // Of a process that was killed, those who answer TCP clients are left, and hold its ports.
     await endLeftovers(() => this.#leftovers());
     const mark = nextMark(this.#files.marks);
-    const child = await this.#spawn();
-    const running = { ...(identify(child.pid!) ?? { pid: child.pid!, started: '' }), hash };
+    const end = Promise.withResolvers<void>();
+    const pid = await this.#spawn(() => end.resolve());
+    const running = { ...(identify(pid) ?? { pid, started: '' }), hash };
     this.#running = running;
+    this.#isAdopted = false;
+    this.#session = running.pid;
     this.#hasRead = false;
-    child.on('exit', () => this.#died(running));
-    replaceFile(this.#files.process, `${JSON.stringify(running)}\n`);
+    void end.promise.then(() => this.#died(running));
+    this.#link = null;
+    replaceFile(this.#files.process, running);
     const trouble = await this.#untilRead(mark, running);
     if (trouble !== null) {
       await this.#stop();
       throw new ProblemError(trouble);
     }
+    this.#narrow(running, link);
     this.#sinceMs = performance.now();
     this.#settings.log.info(this.#named({ pid: running.pid }), 'started the resolver of a network');
   }
 
   /** False when it did not. */
-  async #reread(running: Running): Promise<boolean> {
+  async #reread(running: Running, link: string): Promise<boolean> {
     this.#hasRead = false;
+    const [heard, index] = [this.#link?.index ?? 0, linkIndex(link)];
+    if (heard !== 0 && index !== 0 && heard !== index) return false;
     // It writes into a file that is nowhere any more, so what it has read would never be known.
     if (!existsSync(this.#files.log)) return false;
     // What it said before is of no interest now.
@@ -195,6 +249,7 @@ export class ZoneProcess {
     if (!signal(running, this.#files.configuration, 'SIGHUP')) return false;
     const trouble = await this.#untilRead(mark, running);
     if (trouble === null) {
+      this.#narrow(running, link);
       endClientsLater(before, this.#files.configuration);
       return true;
     }
@@ -251,7 +306,7 @@ export class ZoneProcess {
         if (!this.#wanted || this.#running !== null) return;
         this.#restarts++;
         try {
-          await this.#start(this.#hashNow());
+          await this.#start(this.#configured());
           this.#settings.changed();
         } catch (thrown) {
           const { code, message } = this.#failed(thrown);
@@ -277,32 +332,35 @@ export class ZoneProcess {
 
   /** Processes of this zone, when there should be none. */
   #leftovers(): readonly Leftover[] {
+    // Each is a session of its own, and whom it starts is in it: with a thousand networks this is quicker than a look at all processes.
+    if (this.#session === null || !isGroup(this.#session)) return [];
     const { folder, configuration } = this.#files;
     return (findProcesses(folder).get(configuration) ?? []).map((id) => ({ id, configuration }));
   }
 
-  async #spawn(): Promise<ChildProcess> {
+  /** Its process number. */
+  async #spawn(onExit: () => void): Promise<number> {
     const { configuration, log } = this.#files;
     const { program, runAs } = this.#settings;
-    const fd = openSync(log, 'a', 0o600);
+    const args = argumentsOf(configuration, runAs);
+    const env = { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' };
+    // What it says before it has opened its log goes there too, and in words that can be read.
+    const output = openSync(log, 'a', 0o600);
     try {
       chmodSync(log, 0o600);
       if (runAs !== null) chownSync(log, runAs.uid, runAs.gid);
-      const child = spawn(program, argumentsOf(configuration, runAs), {
-        cwd: '/',
-        detached: true,
-        // What it says before it has opened its log, and in words that can be read.
-        stdio: ['ignore', fd, fd],
-        env: { PATH: `${process.env.PATH ?? ''}:/usr/sbin:/sbin`, LC_ALL: 'C' },
-      });
+      const pid = spawnApart(program, args, { env, output, onExit });
+      if (pid !== null) return pid;
+      const child = spawn(program, args, { cwd: '/', detached: true, stdio: ['ignore', output, output], env });
       child.unref();
+      child.on('exit', onExit);
       await once(child, 'spawn');
-      return child;
+      return child.pid!;
     } catch (thrown) {
       if ((thrown as NodeJS.ErrnoException).code !== 'ENOENT') throw thrown;
       throw new Error(`${program} is not installed (Debian has it in dnsmasq-base)`);
     } finally {
-      closeSync(fd);
+      closeSync(output);
     }
   }
 
@@ -313,11 +371,13 @@ export class ZoneProcess {
     this.#settings.log.warn(this.#named({}), `a resolver complains: ${event.text}`);
   }
 
-  #hashNow(): string {
+  #configured(): Configured {
     const { configuration } = this.#files;
     const { program, runAs } = this.#settings;
-    const words = [program, ...argumentsOf(configuration, runAs), readFileSync(configuration, 'utf8')];
-    return createHash('sha256').update(words.join('\0')).digest('hex');
+    const text = readFileSync(configuration, 'utf8');
+    const words = [program, ...argumentsOf(configuration, runAs), text];
+    const hash = createHash('sha256').update(words.join('\0')).digest('hex');
+    return { hash, link: /^interface=(.+)$/m.exec(text)?.[1] ?? '' };
   }
 
   #inTurn<T>(what: () => Promise<T>): Promise<T> {
@@ -332,16 +392,16 @@ export class ZoneProcess {
 }
 
 /** The old one or the new one; it need not outlive the machine, since the process does not. */
-function replaceFile(path: string, text: string): void {
-  writeFileSync(`${path}.new`, text, { mode: 0o600 });
+function replaceFile(path: string, running: Running): void {
+  writeFileSync(`${path}.new`, `${JSON.stringify(running)}\n`, { mode: 0o600 });
   renameSync(`${path}.new`, path);
 }
 
 function readProcess(path: string): Running | null {
   try {
-    const { pid, started, hash } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Running>;
+    const { pid, started, hash, link } = JSON.parse(readFileSync(path, 'utf8')) as Partial<Running>;
     if (typeof pid !== 'number' || typeof started !== 'string' || typeof hash !== 'string') return null;
-    return { pid, started, hash };
+    return { pid, started, hash, link: typeof link === 'number' ? link : undefined };
   } catch {
     return null;
   }
