@@ -88,11 +88,7 @@ export async function* watchKernel(
 }
 
 /** All that waits, as one change; null: nothing of ours. Adds to `silent` the links with which more has gone than is told. */
-function drain(
-  watched: Watched,
-  { routing, nftables }: NewsSockets,
-  silent: Set<string>,
-): Change | null {
+function drain(watched: Watched, { routing, nftables }: NewsSockets, silent: Set<string>): Change | null {
   const keys = new Set<ObjectKey>();
   let all = readAll(routing, (datagram) => {
     let gone: string | null = null;
