@@ -61,6 +61,7 @@ export interface Options {
   readonly engineStart?: boolean;
   readonly logLevel?: string;
   readonly allowHostInterface?: boolean;
+  readonly takeOver?: boolean;
   readonly plane?: (typeof planes)[number];
   readonly routerService?: RouterServiceConfig;
 }
@@ -76,6 +77,8 @@ export interface Allow {
 export interface Config {
   readonly configPath: string | null;
   readonly dataFolder: string;
+  /** Also when the data folder is new and the host has things of another. */
+  readonly takeOver: boolean;
   readonly join: string | null;
   /** `https://host:port` each. */
   readonly controllers: readonly string[];
@@ -111,6 +114,7 @@ export function readConfig(options: Options): Config {
   return {
     configPath: options.config === undefined ? null : resolve(options.config),
     dataFolder,
+    takeOver: options.takeOver ?? false,
     join: options.join ?? file.join ?? null,
     controllers: (file.controllers ?? []).flatMap((text) => controllerUrl(text) ?? []),
     onDeleted: file.onDeleted ?? 'keep',

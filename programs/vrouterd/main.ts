@@ -19,6 +19,10 @@ const command = new Command('vrouterd')
     '--allow-host-interface',
     'let the controller give this machine interfaces, addresses and routes (default: no)',
   )
+  .option(
+    '--take-over',
+    'start although the host has interfaces of a vrouterd with another data folder, and sweep them',
+  )
   .option('--log-level <level>', 'fatal, error, warn, info, debug or trace (default: info)')
   .addHelpText(
     'after',

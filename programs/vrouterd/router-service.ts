@@ -17,6 +17,7 @@ interface Flags {
   readonly tcp?: string;
   readonly parent?: string;
   readonly data: string;
+  readonly takeOver?: boolean;
   readonly logLevel: string;
 }
 
@@ -35,6 +36,7 @@ const command = new Command('router-service')
   .option('--tcp <address:port>', 'TCP on the loopback: 127.0.0.1:50052 or [::1]:50052')
   .option('--parent <interface>', 'what VLANs are made of (default: the interface of the default route)')
   .option('--data <folder>', 'where what was said is kept', '/var/lib/vrouter')
+  .option('--take-over', 'start although the host has interfaces of a vrouter with another data folder, and sweep them')
   .option('--log-level <level>', 'fatal, error, warn, info, debug or trace', 'info')
   .addHelpText(
     'after',
@@ -72,8 +74,8 @@ function serviceOf({ vsockPort, allowedCids, socket, tcp, parent }: Flags): Rout
 }
 
 function configOf(flags: Flags): Config {
-  const { data, logLevel } = flags;
-  return readConfig({ plane: 'linux', engineStart: false, data, logLevel, routerService: serviceOf(flags) });
+  const { data, logLevel, takeOver = false } = flags;
+  return readConfig({ plane: 'linux', engineStart: false, data, logLevel, takeOver, routerService: serviceOf(flags) });
 }
 
 try {

@@ -22,6 +22,7 @@ import { WgDoor } from './doors/wg/door.ts';
 import { Metrics } from './metrics.ts';
 import { linuxPlane } from './planes/linux.ts';
 import type { Plane } from './planes/plane.ts';
+import { refuseToSweep } from './planes/strangers.ts';
 import { userspacePlane } from './planes/userspace.ts';
 import { databaseProblem, openDatabase } from './store/database.ts';
 import { Store } from './store/store.ts';
@@ -44,6 +45,10 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
   opened.defer(() => plane.close());
   const daemon = new Daemon({ config, store, identity, privateKey, plane, log });
   opened.defer(() => daemon.stop());
+  if (config.plane === 'linux' && !config.takeOver && !daemon.agent.awaitsFirstState) {
+    const { dataFolder } = config;
+    await refuseToSweep({ store, dataFolder, dryRun: () => daemon.reconciler.dryRun() });
+  }
   const router = config.routerService === null ? null : routerDoor(config.routerService, daemon, plane, log);
   if (router !== null) {
     // Before anything is started: who cannot be asked need not run.
