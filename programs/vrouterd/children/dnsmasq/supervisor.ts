@@ -5,8 +5,10 @@ import type { Problem } from '@vrouter/core/problem.ts';
 import { checkDataFolder, checkZoneName, zoneFiles } from '@vrouter/drivers/dnsmasq/layout.ts';
 import type { Resolvers } from '@vrouter/drivers/dnsmasq/resolvers.ts';
 import { parseZone } from '@vrouter/drivers/dnsmasq/zones.ts';
+import { switchFiles } from '@vrouter/host/switches/switches.ts';
 import type { Logger } from 'pino';
 import { endLeftovers, type Leftover } from './ending.ts';
+import { InotifyRoom } from './inotify.ts';
 import { answersAt, ownAddresses } from './probe.ts';
 import { findProcesses } from './process.ts';
 import type { RunAs } from './user.ts';
@@ -46,6 +48,7 @@ export class DnsmasqSupervisor implements Resolvers {
   readonly #options: DnsmasqOptions;
   readonly #log: Logger;
   readonly #zones = new Map<string, ZoneProcess>();
+  readonly #room: InotifyRoom;
   readonly #missed = new Map<string, number>();
   readonly #callbacks: ((zone: string) => void)[] = [];
   #looking: NodeJS.Timeout | undefined;
@@ -55,6 +58,7 @@ export class DnsmasqSupervisor implements Resolvers {
     checkDataFolder(options.folder);
     this.#options = options;
     this.#log = log;
+    this.#room = new InotifyRoom(options.folder, switchFiles, log);
   }
 
   /**
@@ -99,13 +103,16 @@ export class DnsmasqSupervisor implements Resolvers {
   }
 
   async keep(name: string): Promise<Problem | null> {
-    return this.#zone(name).keep();
+    const zone = this.#zone(name);
+    this.#room.make(this.#zones.size);
+    return zone.keep();
   }
 
   async end(name: string): Promise<void> {
     await this.#zone(name).end();
     this.#zones.delete(name);
     this.#missed.delete(name);
+    if (this.#zones.size === 0) this.#room.giveBack();
   }
 
   answers(name: string): boolean {

@@ -264,7 +264,8 @@ export class ZoneProcess {
     const trouble = await untilRead({ log: this.#log, pid: running.pid, mark, marks, ended, patienceMs });
     if (trouble !== null) {
       const code = /address already in use/i.test(trouble) ? 'port.inUse' : 'plane.failed';
-      return problem(code, `the resolver of ${this.#name} ${trouble}`);
+      const hint = /inotify/.test(trouble) ? '; fs.inotify.max_user_instances of this host is too small' : '';
+      return problem(code, `the resolver of ${this.#name} ${trouble}${hint}`);
     }
     this.#hasRead = true;
     this.#lastError = null;
