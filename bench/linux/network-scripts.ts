@@ -99,8 +99,9 @@ function many(script: Script, count: number): string {
   return ['*nat', ...natLines, 'COMMIT', '*filter', ...filterLines, 'COMMIT'].join('\n');
 }
 
+/** Bound once: with `--bind-dynamic` each of a thousand would look at all addresses whenever a network comes, and nothing else be done. */
 const resolver = (n: number): string =>
-  `dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --bind-dynamic --interface=br${n} --except-interface=lo --user=root \
+  `dnsmasq --conf-file=/dev/null --no-resolv --no-hosts --bind-interfaces --interface=br${n} --except-interface=lo --user=root \
 --domain=bench.example --local=/bench.example/ --host-record=web,web.bench.example,${net(n)}.2 --pid-file=$PWD/${n}.pid`;
 
 /** `standing` networks first, then `rounds` times one more that comes and goes, all in the current folder. `withNames`: with a dnsmasq each. */
