@@ -200,6 +200,56 @@ test('deadlines and cancellation: who has gone before its turn changes nothing',
   );
 });
 
+const changing = ['CreateVLAN', 'DeleteVLAN', 'ConfigureNAT', 'RemoveNAT', 'ConfigureDNS', 'AddPortMapping'];
+
+test('deadlines that have passed before the call begins: status 4, nothing is done, and the next call is served', async (t) => {
+  const { port, intents } = await open(t);
+  const at = await session(t, port);
+  for (const name of [...changing, 'RemovePortMapping', 'ListVLANs'])
+    for (const timeout of ['0m', '0H'])
+      assert.equal(
+        (await ask(at, path(name), [envelope(Buffer.of())], {}, { 'grpc-timeout': timeout })).status,
+        '4',
+        `${name} ${timeout}`,
+      );
+  const headers = { ':method': 'POST', ':path': path('DeleteVLAN'), 'content-type': 'application/grpc' };
+  const slow = at.request({ ...headers, te: 'trailers', 'grpc-timeout': '5m' });
+  const trailers = once(slow, 'trailers') as Promise<[{ 'grpc-status'?: string }]>;
+  slow.resume();
+  await sleep(50);
+  slow.end(envelope(Buffer.of(8, 100)));
+  assert.equal((await trailers)[0]['grpc-status'], '4', 'the message came too late');
+  const burst = Array.from({ length: 100 }, (_, i) =>
+    ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': `${i * 40}u` }),
+  );
+  for (const { status } of await Promise.all(burst)) assert.match(status ?? '', /^[04]$/);
+  assert.deepEqual(intents.changes, []);
+  assert.equal((await ask(at, path('GetHealth'), [envelope(Buffer.of())])).status, '0');
+});
+
+test('deadlines beyond what a timer takes are none', async (t) => {
+  const { port, intents } = await open(t);
+  intents.delayMs = 30;
+  const at = await session(t, port);
+  const warnings: string[] = [];
+  const warned = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', warned);
+  t.after(() => process.off('warning', warned));
+  for (const timeout of ['596H', '597H', '1000H', '99999999H', '99999999M', '99999999S', '99999999m', '2147484S'])
+    assert.equal(
+      (await ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': timeout })).status,
+      '0',
+      timeout,
+    );
+  for (const timeout of ['1000000000H', '1h', ''])
+    assert.equal(
+      (await ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': timeout })).status,
+      '13',
+      `no deadline: "${timeout}"`,
+    );
+  assert.deepEqual(warnings, []);
+});
+
 test('a deadline that passes while the plane works is told in time', async (t) => {
   const { port, intents } = await open(t);
   intents.delayMs = 400;

@@ -16,6 +16,10 @@ import { Turns } from './turns.ts';
 /** Of one message. */
 const MESSAGE_BYTES = 4 * 1024 * 1024;
 const STATUS = 'grpc-status';
+/** A timer takes no more, and goes off at once: 24 days. No call lasts so long, so such a deadline is none. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
+/** Units of grpc-timeout, ms, as far as eight digits of them come to more than a timer takes. */
+const longUnits = { H: 3_600_000, M: 60_000, S: 1000 } as const;
 
 export type Http2Handler = (request: Http2ServerRequest, response: Http2ServerResponse) => void;
 
@@ -28,14 +32,14 @@ export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
     readMaxBytes: MESSAGE_BYTES,
   });
   router.service(RouterService, {
-    createVLAN: (request, { signal }) => unlessAborted(signal, calls.createVlan(request, signal)),
-    deleteVLAN: (request, { signal }) => unlessAborted(signal, calls.deleteVlan(request, signal)),
-    configureNAT: (request, { signal }) => unlessAborted(signal, calls.configureNat(request, signal)),
-    removeNAT: (request, { signal }) => unlessAborted(signal, calls.removeNat(request, signal)),
-    configureDNS: (request, { signal }) => unlessAborted(signal, calls.configureDns(request, signal)),
-    addPortMapping: (request, { signal }) => unlessAborted(signal, calls.addPortMapping(request, signal)),
-    removePortMapping: (request, { signal }) => unlessAborted(signal, calls.removePortMapping(request, signal)),
-    listVLANs: (request, { signal }) => unlessAborted(signal, calls.listVlans(request)),
+    createVLAN: (request, { signal }) => unlessAborted(signal, () => calls.createVlan(request, signal)),
+    deleteVLAN: (request, { signal }) => unlessAborted(signal, () => calls.deleteVlan(request, signal)),
+    configureNAT: (request, { signal }) => unlessAborted(signal, () => calls.configureNat(request, signal)),
+    removeNAT: (request, { signal }) => unlessAborted(signal, () => calls.removeNat(request, signal)),
+    configureDNS: (request, { signal }) => unlessAborted(signal, () => calls.configureDns(request, signal)),
+    addPortMapping: (request, { signal }) => unlessAborted(signal, () => calls.addPortMapping(request, signal)),
+    removePortMapping: (request, { signal }) => unlessAborted(signal, () => calls.removePortMapping(request, signal)),
+    listVLANs: (request, { signal }) => unlessAborted(signal, () => calls.listVlans(request)),
     getHealth: () => calls.health(),
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
@@ -60,8 +64,14 @@ export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
 async function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse) {
   // Of a socket that is no network's, clients say whatever they like here, or nothing; it must be a host to be read at all.
   request.headers[':authority'] = 'localhost';
+  if (isEndless(request.headers['grpc-timeout'])) delete request.headers['grpc-timeout'];
   const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
   await universalResponseToNodeResponse(withStatuses(answer), response);
+}
+
+function isEndless(timeout: unknown): boolean {
+  const [, digits, unit] = /^(\d{1,8})([HMS])$/.exec(String(timeout)) ?? [];
+  return digits !== undefined && Number(digits) * longUnits[unit as keyof typeof longUnits] > TIMER_MAX_MS;
 }
 
 /** Our own failures are answers: that what came is no message is all that `invalid_argument` can mean here, and clients know it as 13. */
