@@ -28,7 +28,7 @@ async function open(t: TestContext): Promise<Open> {
   const intents = new MemoryIntents();
   const socket = join(folder, 's');
   const places = { vsockPort: null, allowedCids: [], socket, tcp: { address: '127.0.0.1', port: 0 } };
-  const door = new RouterDoor({ intents, parent: () => 'eth0', log: silent }, places);
+  const door = new RouterDoor({ intents, parent: () => 'eth0', listeners: () => [], log: silent }, places);
   await door.start();
   t.after(async () => {
     await door.stop();
@@ -111,6 +111,8 @@ test('2: statuses that are of the library alone', async (t) => {
     ['an unknown method', path('Nothing'), [envelope(Buffer.of())], '12'],
     ['an unknown service', '/router.Other/GetHealth', [envelope(Buffer.of())], '12'],
     ['health of gRPC itself', '/grpc.health.v1.Health/Check', [envelope(Buffer.of())], '12'],
+    ['no message', path('DeleteVLAN'), [], '12'],
+    ['two messages', path('DeleteVLAN'), [envelope(Buffer.of(8, 100)), envelope(Buffer.of(8, 100))], '12'],
     ['a field that is cut off', path('DeleteVLAN'), [envelope(Buffer.of(8))], '13'],
     ['a tag of no type', path('DeleteVLAN'), [envelope(Buffer.of(0x0f))], '13'],
     ['a text that is no UTF-8', path('RemoveNAT'), [envelope(Buffer.of(0x12, 2, 0xc3, 0x28))], '13'],
@@ -280,7 +282,7 @@ test('a place that is taken is told, and none is listened on', async (t) => {
   const { port, socket } = await open(t);
   const door = (places: object): RouterDoor =>
     new RouterDoor(
-      { intents: new MemoryIntents(), parent: () => null, log: silent },
+      { intents: new MemoryIntents(), parent: () => null, listeners: () => [], log: silent },
       { vsockPort: null, allowedCids: [], socket: null, tcp: null, ...places },
     );
   const isInUse = (thrown: unknown): boolean => thrown instanceof ProblemError && thrown.problem.code === 'port.inUse';

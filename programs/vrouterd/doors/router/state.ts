@@ -65,8 +65,12 @@ export class RouterState {
 
 /** Whether an address, or a prefix as a whole, lies in a subnet of the network. */
 export function isInNetwork({ subnets }: NetworkIntent, text: string): boolean {
+  return subnets.some(({ prefix }) => isInPrefix(prefix, text));
+}
+
+export function isInPrefix(prefix: string, text: string): boolean {
   const inner = parseInterfaceAddress(text);
-  return inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value));
+  return inner.ok && containsPrefix(prefixOf(prefix), inner.value);
 }
 
 /** The prefix of a subnet that was read once. */

@@ -11,6 +11,7 @@ import { BadIntents } from '../../bad-intents.ts';
 import { defaultTuning, Reconciler } from '../../reconcile/reconciler.ts';
 import { openDatabase } from '../../store/database.ts';
 import { Store } from '../../store/store.ts';
+import type { Listener } from '../intents/listeners.ts';
 import { StoredIntents, type StoredParts } from '../intents/stored.ts';
 import { type Note, type RouterIntents, SOURCE } from './intents.ts';
 import { type Answer, RouterCalls } from './service.ts';
@@ -57,9 +58,11 @@ const never = new AbortController().signal;
 /** The calls with the fields that a test does not care for left out. */
 export class Client {
   readonly calls: RouterCalls;
+  /** Who listens on the host. */
+  listeners: readonly Listener[] = [];
 
-  constructor(intents: RouterIntents, parent: () => string | null = () => 'eth0', planeMs = 2000) {
-    this.calls = new RouterCalls({ intents, parent, planeMs, log: silent });
+  constructor(intents: RouterIntents, parent: () => string | null = () => 'eth0', planeMs = 2000, log = silent) {
+    this.calls = new RouterCalls({ intents, parent, listeners: () => this.listeners, planeMs, log });
   }
 
   /** VLAN `id` has the subnet 10.ID.0.0/24 (10.HIGH.LOW.0/24) unless told otherwise. */
