@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { intentKey } from '@vrouter/intent/model/intents.ts';
+import { testOutside } from '@vrouter/intent/testing/outside.ts';
 import type { RouterIntents } from './intents.ts';
 import { MemoryIntents } from './memory.testing.ts';
 import { Client, openWorld } from './world.testing.ts';
@@ -448,4 +449,23 @@ test('a port to what is in no VLAN yet, or in one that is not there yet, is take
     'network/vlan-101',
     ...[80, 81, 82].map((port) => `publishedPort/default/*/tcp/${port}`),
   ]);
+});
+
+test('the same VLAN asked for again has the MTU that its parent has now; others stay as they were asked for', async (t) => {
+  let parentMtu = 1500;
+  const world = await openWorld(':memory:', undefined, { ...testOutside(), deviceMtu: () => parentMtu });
+  t.after(() => world.stop());
+  const client = new Client(world.intents);
+  const mtus = async () => (await client.list()).map(({ mtu }) => mtu);
+  for (const vlanId of [100, 101]) await client.createVlan(vlanId);
+  await client.createVlan(102, { mtu: 1200 });
+  parentMtu = 1300;
+  assert.deepEqual(await mtus(), [1500, 1500, 1200]);
+  for (const vlanId of [100, 102])
+    assert.equal((await client.createVlan(vlanId, vlanId === 102 ? { mtu: 1200 } : {})).error, '');
+  assert.deepEqual(await mtus(), [1300, 1500, 1200]);
+  parentMtu = 9000;
+  const refused = await client.createVlan(100, { subnet: '10.0.101.0/24', gateway: '10.0.101.1' });
+  assert.match(refused.error, /overlap/);
+  assert.deepEqual(await mtus(), [1300, 1500, 1200]);
 });
