@@ -1,52 +1,18 @@
 /** The wire (1, 2, 3): clients of both descriptions over a unix socket and TCP, and what is no call. VSOCK has its own kernel: vsock.test.ts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import type { ClientHttp2Session } from 'node:http2';
+import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { ask, envelope, newerClient, olderClient, sessionOver, sessionTo } from './client.testing.ts';
+import { type Open, open, path, session } from './door.testing.ts';
 import { RouterDoor } from './door.ts';
 import { MemoryIntents } from './memory.testing.ts';
 import { parseLoopback } from './places.ts';
 import { silent } from './world.testing.ts';
-
-interface Open {
-  readonly intents: MemoryIntents;
-  readonly socket: string;
-  readonly port: number;
-  readonly door: RouterDoor;
-}
-
-async function open(t: TestContext): Promise<Open> {
-  const folder = mkdtempSync(join(tmpdir(), 'router-'));
-  const intents = new MemoryIntents();
-  const socket = join(folder, 's');
-  const places = { vsockPort: null, allowedCids: [], socket, tcp: { address: '127.0.0.1', port: 0 } };
-  const door = new RouterDoor({ intents, parent: () => 'eth0', listeners: () => [], log: silent }, places);
-  await door.start();
-  t.after(async () => {
-    await door.stop();
-    await door.stop();
-    assert.equal(existsSync(socket), false);
-    rmSync(folder, { recursive: true });
-  });
-  return { intents, socket, port: door.listeners.port!, door };
-}
-
-async function session(t: TestContext, port: number): Promise<ClientHttp2Session> {
-  const made = sessionTo(port);
-  await once(made, 'connect');
-  t.after(() => made.destroy());
-  return made;
-}
-
-const path = (name: string): string => `/router.RouterService/${name}`;
 
 for (const [what, sessionOf] of [
   ['a unix socket', ({ socket }: Open) => sessionOver(connect(socket))],

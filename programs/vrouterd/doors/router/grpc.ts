@@ -10,6 +10,7 @@ import { RouterService } from '@vrouter/api/router/gen/router_pb.ts';
 import { toProblem } from '@vrouter/core/problem.ts';
 import type { Logger } from 'pino';
 import { unlessAborted } from '../intents/unless-aborted.ts';
+import { Held, type Room, Rooms } from './room.ts';
 import type { RouterCalls } from './service.ts';
 import { Turns } from './turns.ts';
 
@@ -44,10 +45,12 @@ export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
   });
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
   const turns = new Turns();
+  const rooms = new Rooms();
   const begin = (handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse): void => {
     // Who went while it waited is not served: nobody would tell of it any more.
-    if (response.stream.destroyed) return;
-    serve(handler, request, response).catch((thrown: unknown) => {
+    const { session, destroyed } = response.stream;
+    if (destroyed || session === undefined) return;
+    serve(handler, request, response, rooms.of(session)).catch((thrown: unknown) => {
       // The client has gone, mostly.
       log.debug({ path: request.url, why: toProblem(thrown).message }, 'a call was cut off');
       if (!response.stream.destroyed) response.stream.close();
@@ -61,11 +64,20 @@ export function grpcHandler(calls: RouterCalls, log: Logger): Http2Handler {
   };
 }
 
-async function serve(handler: UniversalHandler, request: Http2ServerRequest, response: Http2ServerResponse) {
+async function serve(
+  handler: UniversalHandler,
+  request: Http2ServerRequest,
+  response: Http2ServerResponse,
+  room: Room,
+): Promise<void> {
   // Of a socket that is no network's, clients say whatever they like here, or nothing; it must be a host to be read at all.
   request.headers[':authority'] = 'localhost';
   if (isEndless(request.headers['grpc-timeout'])) delete request.headers['grpc-timeout'];
-  const answer = await handler(universalRequestFromNodeRequest(request, response, undefined, undefined));
+  const asked = universalRequestFromNodeRequest(request, response, undefined, undefined);
+  const held = new Held(room);
+  // Not at the end of all this: the body of a client that has gone in the middle of it never ends.
+  response.stream.once('close', () => held.release());
+  const answer = await handler({ ...asked, body: held.count(asked.body as AsyncIterable<Uint8Array>) });
   await universalResponseToNodeResponse(withStatuses(answer), response);
 }
 
@@ -86,6 +98,11 @@ function withStatuses(answer: UniversalServerResponse): UniversalServerResponse 
   return { ...answer, body: patched(body) };
 }
 
+/** RFC 3986 percent-encoding of all but printable ASCII, and of the sign itself: what gRPC has of a text. */
+function inPercent(text: string): string {
+  return text.replace(/[^ -$&-~]+/g, (some) => encodeURIComponent(some.toWellFormed()));
+}
+
 /** The status is among the headers, and nothing follows: trailers alone, as gRPC has it. */
 function refuseMethod(request: Http2ServerRequest, { stream }: Http2ServerResponse): void {
   request.resume();
@@ -95,7 +112,7 @@ function refuseMethod(request: Http2ServerRequest, { stream }: Http2ServerRespon
         ':status': 200,
         'content-type': 'application/grpc',
         [STATUS]: String(Code.Unimplemented),
-        'grpc-message': `there is no ${request.url.slice(0, 200)} here`.replaceAll('%', '%25'),
+        'grpc-message': inPercent(`there is no ${request.url.slice(0, 200)} here`),
       }
     : { ':status': 415 };
   if (!stream.destroyed) stream.respond(headers, { endStream: true });
