@@ -72,11 +72,7 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
 function routerDoor(service: RouterServiceConfig, daemon: Daemon, plane: Plane, log: Logger): RouterDoor {
   const intents = new StoredIntents<Note>(ROUTER, storedParts(daemon, plane));
   const parent = (): string | null => service.parent ?? defaultRouteInterface();
-  const listeners = (): Listener[] =>
-    othersThanResolvers(
-      listenersNow(),
-      [...daemon.desired.intents()].map(({ intent }) => intent),
-    );
+  const listeners = (): readonly Listener[] => othersThanResolvers(listenersNow(), daemon.desired.intents());
   return new RouterDoor({ intents, parent, listeners, log }, service);
 }
 

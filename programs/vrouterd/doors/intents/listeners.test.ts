@@ -78,6 +78,6 @@ test('resolvers of ours are at the gateways of networks, at port 53, and at link
   const at = (address: string, port = 53): Listener => ({ protocol: 'udp', address, port });
   const ours = [at('172.18.0.1'), at('fe80::1')];
   const others = [at('172.18.0.1', 80), at('172.19.0.1'), at('0.0.0.0'), at('127.0.0.1'), at('fe80::1', 80)];
-  assert.deepEqual(othersThanResolvers([...ours, ...others], [network.value]), others);
+  assert.deepEqual(othersThanResolvers([...ours, ...others], [{ intent: network.value }]), others);
   assert.deepEqual(othersThanResolvers([...ours, ...others], []), [...ours, ...others]);
 });

@@ -44,9 +44,13 @@ function addressOf(hex: string): string {
 const DNS_PORT = 53;
 
 /** Without our resolvers, which listen at the gateways of networks and at the link-local addresses of their links. `said`: by all sources. */
-export function othersThanResolvers(listeners: readonly Listener[], said: Iterable<Intent>): Listener[] {
+export function othersThanResolvers(
+  listeners: readonly Listener[],
+  said: Iterable<{ readonly intent: Intent }>,
+): readonly Listener[] {
+  if (!listeners.some(({ port }) => port === DNS_PORT)) return listeners;
   const gateways = new Set<string>();
-  for (const intent of said)
+  for (const { intent } of said)
     if (intent.kind === 'network') for (const { gateway } of intent.subnets) gateways.add(gateway);
   return listeners.filter(
     ({ address, port }) =>

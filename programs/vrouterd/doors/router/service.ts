@@ -59,7 +59,7 @@ export class RouterCalls {
   readonly #planeMs: number;
   readonly #startedMs = performance.now();
   readonly #writer = new Writer();
-  /** As the last call that changed something left it. */
+  /** What has been said, after the last call that changed something. */
   #state: RouterState;
 
   constructor({ intents, parent, listeners, log, planeMs = PLANE_MS }: ServiceParts) {
@@ -133,21 +133,23 @@ export class RouterCalls {
   async listVlans({ vlanId: filter }: ListVLANsRequest) {
     const began = performance.now();
     const state = this.#state;
-    const vlans = [...state.vlans].filter(([vlanId]) => filter === 0 || vlanId === filter);
-    const links = await this.#intents.links(vlans.map(([, { intent }]) => intent.interface));
+    const vlans = [...state.vlans.values()]
+      .filter(({ intent }) => filter === 0 || intent.vlanId === filter)
+      .map((one) => ({ ...one, natEnabled: hasNat(state, one.intent) }));
+    const links = await this.#intents.links(vlans.map(({ intent }) => intent.interface));
     this.#tell('ListVLANs', { vlan: filter, vlans: vlans.length }, began, '');
     return {
-      vlans: vlans.map(([vlanId, { intent, note }]) => {
+      vlans: vlans.map(({ intent, note, natEnabled }) => {
         const link = links.get(intent.interface);
         return {
-          vlanId,
+          vlanId: intent.vlanId ?? 0,
           interfaceName: intent.interface,
           gateway: note.gateway ?? intent.subnets[0]?.gateway ?? '',
           subnet: note.subnet ?? intent.subnets[0]?.prefix ?? '',
           macAddress: link?.mac ?? '',
           mtu: link?.mtu ?? 0,
           isUp: link?.isUp ?? false,
-          natEnabled: hasNat(state, intent),
+          natEnabled,
         };
       }),
       error: '',
@@ -202,9 +204,9 @@ export class RouterCalls {
         return await work(this.#state);
       } catch (thrown) {
         this.#log.error({ rpc, err: thrown }, 'a call went wrong inside');
-        return toProblem(thrown);
-      } finally {
+        // Who knows how far it came.
         this.#state = new RouterState(this.#intents.said());
+        return toProblem(thrown);
       }
     });
     const error = failed === null ? '' : sentence(failed);
@@ -218,11 +220,14 @@ export class RouterCalls {
     change: RouterChange,
     matters: (trouble: Trouble) => boolean,
   ): Promise<Problem | null> {
+    const undo = backOf(state, change);
     const outcome = await this.#intents.change(change, this.#planeMs);
+    if (outcome.kind !== 'refused') state.apply(change);
     const why = outcome.kind === 'late' ? this.#lateness() : failureOf(outcome, matters);
     if (why === null || outcome.kind === 'refused') return why;
-    const back = await this.#intents.change(backOf(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
-    if (back.kind === 'refused')
+    const back = await this.#intents.change(undo, outcome.kind === 'late' ? 0 : this.#planeMs);
+    if (back.kind !== 'refused') state.apply(undo);
+    else
       this.#log.error({ code: back.problem.code, why: back.problem.message }, 'what was before cannot be said again');
     return why;
   }
