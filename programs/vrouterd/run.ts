@@ -10,6 +10,7 @@ import { destination, type Logger, pino } from 'pino';
 import { Identity } from './agent/identity.ts';
 import type { Config } from './config.ts';
 import { Daemon } from './daemon.ts';
+import { type Listener, listenersNow, othersThanResolvers } from './doors/intents/listeners.ts';
 import { StoredIntents, type StoredParts } from './doors/intents/stored.ts';
 import { Changes } from './doors/local/intents/changes.ts';
 import { SOURCE as CLI } from './doors/local/intents/known.ts';
@@ -75,7 +76,9 @@ export async function runDaemon(name: string, config: Config, readAgain: (() => 
 
 function routerDoor(service: RouterServiceConfig, daemon: Daemon, plane: Plane, log: Logger): RouterDoor {
   const intents = new StoredIntents<Note>(ROUTER, storedParts(daemon, plane));
-  return new RouterDoor({ intents, parent: () => service.parent ?? defaultRouteInterface(), log }, service);
+  const parent = (): string | null => service.parent ?? defaultRouteInterface();
+  const listeners = (): readonly Listener[] => othersThanResolvers(listenersNow(), daemon.desired.intents());
+  return new RouterDoor({ intents, parent, listeners, log }, service);
 }
 
 function storedParts(daemon: Daemon, { driver }: Plane): StoredParts {

@@ -304,3 +304,32 @@ test('a copy says the same by the same ages, and what is done to it is nothing t
   assert.deepEqual(allowed(copy, 2), ['10.0.0.1/32']);
   assert.deepEqual([allowed(d, 1), dirty(d)], [['10.0.0.1/32'], []]);
 });
+
+test('what is said again is looked at again: what the outside answers may be another', () => {
+  let mtu = 1500;
+  const d = new Desired({ ...testOutside(), deviceMtu: () => mtu }, kinds);
+  const vlan: Intent = {
+    kind: 'network',
+    id: 'vlan-100',
+    name: '',
+    attachment: 'vlan',
+    interface: 'eth0.100',
+    parent: 'eth0',
+    vlanId: 100,
+    subnets: [{ prefix: '10.0.100.0/24', gateway: '10.0.100.1' }],
+    mtu: null,
+    nat: true,
+    internal: false,
+    dns: false,
+    domain: null,
+    dnsServers: null,
+  };
+  d.put('router', vlan);
+  d.takeDirty();
+  mtu = 1300;
+  d.put('router', vlan);
+  assert.deepEqual(dirty(d), [], 'nothing asks');
+  d.again('router', intentKey(vlan));
+  d.again('cli', intentKey(vlan));
+  assert.deepEqual(dirty(d), ['link/eth0.100']);
+});

@@ -106,6 +106,12 @@ export class Desired {
     for (const entry of this.#askers.get(name) ?? []) this.#mark(entry);
   }
 
+  /** Compiles an intent again, though it says nothing new: somebody says it again, and the outside may answer otherwise since. */
+  again(source: IntentSource, key: IntentKey): void {
+    const entry = this.#sources.get(source, key);
+    if (entry !== undefined) this.#mark(entry);
+  }
+
   /** The keys of objects that should be other than at the last call; the set is the caller's. */
   takeDirty(): Set<ObjectKey> {
     this.#settle();

@@ -45,7 +45,8 @@ export interface SaidIntents<N extends object> {
   said(): readonly SaidWith<N>[];
   /**
    * Says and stores all of it, or nothing, before this returns; what is put in a place where something is takes that place. Then waits until the
-   * plane has tried what it comes to, also where nothing of it is new, for at most `waitMs`. Rejects only by a bug.
+   * plane has tried what it comes to, also where nothing of it is new, for at most `waitMs`. What is said again comes to what the host has now (the
+   * MTU of a parent). Rejects only by a bug.
    */
   change(change: ChangeOf<N>, waitMs: number): Promise<Outcome>;
   /** By name; those that are not there are left out. What is known when the plane does not answer. */

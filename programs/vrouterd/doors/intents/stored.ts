@@ -60,6 +60,8 @@ export class StoredIntents<N extends object> implements SaidIntents<N> {
         ? { kind: 'refused', problem: refused.problem, of: refused }
         : { kind: 'refused', problem: refused, of: null };
     if (keys.length === 0) return { kind: 'done' };
+    // What the host had when it was said first may be another now, as the MTU of a parent.
+    for (const { intent } of change.put) desired.again(this.#source, intentKey(intent));
     for (const key of objects()) touched.add(key);
     for (const key of touched) reconciler.retryNow(key);
     this.#parts.begin();

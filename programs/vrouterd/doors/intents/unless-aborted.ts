@@ -1,11 +1,14 @@
-/** What the promise comes to, or the signal's reason, whichever is first. The work behind it goes on. */
-export async function unlessAborted<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+/**
+ * What the work comes to, or the signal's reason, whichever is first; the work behind it goes on. Where the signal has been aborted before, the work does
+ * not begin: nobody would hold its promise, and a rejection that nobody holds ends the whole program.
+ */
+export async function unlessAborted<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const gone = Promise.withResolvers<never>();
   const abort = (): void => gone.reject(signal.reason);
   signal.addEventListener('abort', abort, { once: true });
   try {
-    return await Promise.race([promise, gone.promise]);
+    return await Promise.race([work(), gone.promise]);
   } finally {
     signal.removeEventListener('abort', abort);
   }

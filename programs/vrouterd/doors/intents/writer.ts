@@ -13,7 +13,7 @@ export class Writer {
     const done = Promise.withResolvers<void>();
     this.#last = turn.then(() => done.promise);
     try {
-      await unlessAborted(signal, turn);
+      await unlessAborted(signal, () => turn);
       return await work();
     } finally {
       done.resolve();

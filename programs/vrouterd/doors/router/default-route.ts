@@ -1,12 +1,12 @@
 /** The interface by which this machine reaches the rest of the world, as the kernel's routing tables have it. */
-import { readFileSync } from 'node:fs';
+import { readKernelTable } from '../intents/kernel-table.ts';
 
 /** linux/route.h */
 const RTF_UP = 0x1;
 const RTF_REJECT = 0x200;
 
-/** Of IPv4, else of IPv6; the one with the lowest metric, null when there is none. */
-export function defaultRouteInterface(read = readTable): string | null {
+/** Of IPv4, else of IPv6; the one with the lowest metric, null when there is none. Throws ProblemError when the kernel does not tell. */
+export function defaultRouteInterface(read = readKernelTable): string | null {
   return ofIpv4(read('/proc/self/net/route')) ?? ofIpv6(read('/proc/self/net/ipv6_route'));
 }
 
@@ -42,13 +42,4 @@ function lowest(rows: readonly (readonly [name: string, metric: number, flags: n
 
 function rowsOf(table: string): string[][] {
   return table.split('\n').map((line) => line.trim().split(/\s+/));
-}
-
-/** '' where the machine has no such table. */
-function readTable(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }

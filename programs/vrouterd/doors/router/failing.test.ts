@@ -221,6 +221,14 @@ test('a bug inside is an answer, and the next call is served', async () => {
   assert.equal((await client.deleteVlan(100)).success, true);
 });
 
+test('routes that cannot be read are told as that, not as routes that are not there', async () => {
+  const what = problem('plane.failed', 'the kernel does not tell /proc/self/net/route (EMFILE)');
+  const client = new Client(new MemoryIntents(), () => {
+    throw new ProblemError(what);
+  });
+  assert.equal((await client.createVlan(100)).error, `${what.message} (plane.failed)`);
+});
+
 test('who has gone before its turn changes nothing; who goes later has changed it (deadlines)', async () => {
   const intents = new MemoryIntents();
   intents.delayMs = 40;

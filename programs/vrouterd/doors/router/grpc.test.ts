@@ -1,52 +1,18 @@
 /** The wire (1, 2, 3): clients of both descriptions over a unix socket and TCP, and what is no call. VSOCK has its own kernel: vsock.test.ts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, rmSync, statSync } from 'node:fs';
-import type { ClientHttp2Session } from 'node:http2';
+import { existsSync, statSync } from 'node:fs';
 import { connect } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { ProblemError } from '@vrouter/core/problem.ts';
 import { ask, envelope, newerClient, olderClient, sessionOver, sessionTo } from './client.testing.ts';
+import { type Open, open, path, session } from './door.testing.ts';
 import { RouterDoor } from './door.ts';
 import { MemoryIntents } from './memory.testing.ts';
 import { parseLoopback } from './places.ts';
 import { silent } from './world.testing.ts';
-
-interface Open {
-  readonly intents: MemoryIntents;
-  readonly socket: string;
-  readonly port: number;
-  readonly door: RouterDoor;
-}
-
-async function open(t: TestContext): Promise<Open> {
-  const folder = mkdtempSync(join(tmpdir(), 'router-'));
-  const intents = new MemoryIntents();
-  const socket = join(folder, 's');
-  const places = { vsockPort: null, allowedCids: [], socket, tcp: { address: '127.0.0.1', port: 0 } };
-  const door = new RouterDoor({ intents, parent: () => 'eth0', log: silent }, places);
-  await door.start();
-  t.after(async () => {
-    await door.stop();
-    await door.stop();
-    assert.equal(existsSync(socket), false);
-    rmSync(folder, { recursive: true });
-  });
-  return { intents, socket, port: door.listeners.port!, door };
-}
-
-async function session(t: TestContext, port: number): Promise<ClientHttp2Session> {
-  const made = sessionTo(port);
-  await once(made, 'connect');
-  t.after(() => made.destroy());
-  return made;
-}
-
-const path = (name: string): string => `/router.RouterService/${name}`;
 
 for (const [what, sessionOf] of [
   ['a unix socket', ({ socket }: Open) => sessionOver(connect(socket))],
@@ -111,6 +77,8 @@ test('2: statuses that are of the library alone', async (t) => {
     ['an unknown method', path('Nothing'), [envelope(Buffer.of())], '12'],
     ['an unknown service', '/router.Other/GetHealth', [envelope(Buffer.of())], '12'],
     ['health of gRPC itself', '/grpc.health.v1.Health/Check', [envelope(Buffer.of())], '12'],
+    ['no message', path('DeleteVLAN'), [], '12'],
+    ['two messages', path('DeleteVLAN'), [envelope(Buffer.of(8, 100)), envelope(Buffer.of(8, 100))], '12'],
     ['a field that is cut off', path('DeleteVLAN'), [envelope(Buffer.of(8))], '13'],
     ['a tag of no type', path('DeleteVLAN'), [envelope(Buffer.of(0x0f))], '13'],
     ['a text that is no UTF-8', path('RemoveNAT'), [envelope(Buffer.of(0x12, 2, 0xc3, 0x28))], '13'],
@@ -200,6 +168,56 @@ test('deadlines and cancellation: who has gone before its turn changes nothing',
   );
 });
 
+const changing = ['CreateVLAN', 'DeleteVLAN', 'ConfigureNAT', 'RemoveNAT', 'ConfigureDNS', 'AddPortMapping'];
+
+test('deadlines that have passed before the call begins: status 4, nothing is done, and the next call is served', async (t) => {
+  const { port, intents } = await open(t);
+  const at = await session(t, port);
+  for (const name of [...changing, 'RemovePortMapping', 'ListVLANs'])
+    for (const timeout of ['0m', '0H'])
+      assert.equal(
+        (await ask(at, path(name), [envelope(Buffer.of())], {}, { 'grpc-timeout': timeout })).status,
+        '4',
+        `${name} ${timeout}`,
+      );
+  const headers = { ':method': 'POST', ':path': path('DeleteVLAN'), 'content-type': 'application/grpc' };
+  const slow = at.request({ ...headers, te: 'trailers', 'grpc-timeout': '5m' });
+  const trailers = once(slow, 'trailers') as Promise<[{ 'grpc-status'?: string }]>;
+  slow.resume();
+  await sleep(50);
+  slow.end(envelope(Buffer.of(8, 100)));
+  assert.equal((await trailers)[0]['grpc-status'], '4', 'the message came too late');
+  const burst = Array.from({ length: 100 }, (_, i) =>
+    ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': `${i * 40}u` }),
+  );
+  for (const { status } of await Promise.all(burst)) assert.match(status ?? '', /^[04]$/);
+  assert.deepEqual(intents.changes, []);
+  assert.equal((await ask(at, path('GetHealth'), [envelope(Buffer.of())])).status, '0');
+});
+
+test('deadlines beyond what a timer takes are none', async (t) => {
+  const { port, intents } = await open(t);
+  intents.delayMs = 30;
+  const at = await session(t, port);
+  const warnings: string[] = [];
+  const warned = ({ name }: Error): void => void warnings.push(name);
+  process.on('warning', warned);
+  t.after(() => process.off('warning', warned));
+  for (const timeout of ['596H', '597H', '1000H', '99999999H', '99999999M', '99999999S', '99999999m', '2147484S'])
+    assert.equal(
+      (await ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': timeout })).status,
+      '0',
+      timeout,
+    );
+  for (const timeout of ['1000000000H', '1h', ''])
+    assert.equal(
+      (await ask(at, path('DeleteVLAN'), [envelope(Buffer.of(8, 100))], {}, { 'grpc-timeout': timeout })).status,
+      '13',
+      `no deadline: "${timeout}"`,
+    );
+  assert.deepEqual(warnings, []);
+});
+
 test('a deadline that passes while the plane works is told in time', async (t) => {
   const { port, intents } = await open(t);
   intents.delayMs = 400;
@@ -230,7 +248,7 @@ test('a place that is taken is told, and none is listened on', async (t) => {
   const { port, socket } = await open(t);
   const door = (places: object): RouterDoor =>
     new RouterDoor(
-      { intents: new MemoryIntents(), parent: () => null, log: silent },
+      { intents: new MemoryIntents(), parent: () => null, listeners: () => [], log: silent },
       { vsockPort: null, allowedCids: [], socket: null, tcp: null, ...places },
     );
   const isInUse = (thrown: unknown): boolean => thrown instanceof ProblemError && thrown.problem.code === 'port.inUse';

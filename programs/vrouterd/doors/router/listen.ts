@@ -1,6 +1,6 @@
 /** Where clients come in: VSOCK from contexts that are allowed, a unix socket of the owner's, TCP of this machine alone. */
 import { chmodSync } from 'node:fs';
-import { createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
+import { constants, createServer, type Http2Server, type ServerHttp2Session } from 'node:http2';
 import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
 import { listenVsock, type VsockListener } from '@vrouter/host/vsock/listen.ts';
@@ -8,10 +8,12 @@ import type { Logger } from 'pino';
 import type { Http2Handler } from './grpc.ts';
 import type { RouterPlaces, TcpPlace } from './places.ts';
 
-/** Messages of 4 MiB on several streams at once fit in. */
-const SESSION_MEGABYTES = 64;
-/** Calls of one connection at once. */
-const STREAMS = 1000;
+/** Of one connection, in HTTP/2 itself: headers, and answers that its client does not read. What comes in is room.ts. */
+const SESSION_MEGABYTES = 16;
+/** Calls of one connection at once; clients keep further ones to themselves until there is room. */
+const STREAMS = 256;
+/** Connections to one place at once; clients have one each. */
+export const CONNECTIONS = 64;
 /** How long calls may take to their end when the door closes, ms. */
 const LAST_CALLS_MS = 2000;
 
@@ -83,9 +85,22 @@ export class RouterListeners {
       { maxSessionMemory: SESSION_MEGABYTES, settings: { maxConcurrentStreams: STREAMS } },
       this.#handler,
     );
+    const here = new Set<ServerHttp2Session>();
+    let isTold = false;
     server.on('session', (session) => {
+      if (here.size >= CONNECTIONS) {
+        if (!isTold) this.#log.warn({ connections: CONNECTIONS }, 'a place is full: further connections are closed');
+        isTold = true;
+        session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+      }
+      here.add(session);
       this.#sessions.add(session);
-      session.on('close', () => this.#sessions.delete(session));
+      session.on('close', () => {
+        here.delete(session);
+        this.#sessions.delete(session);
+        isTold = false;
+      });
     });
     server.on('sessionError', (thrown: Error) => this.#log.debug({ why: thrown.message }, 'a connection has failed'));
     server.on('error', (thrown) => this.#log.warn({ why: thrown.message }, 'a listener of the router service'));

@@ -1,9 +1,10 @@
 /** AddPortMapping and RemovePortMapping as changes of intents. Pure. */
-import { problem } from '@vrouter/core/problem.ts';
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
 import { intentKey, type NetworkIntent, type PublishedPortIntent } from '@vrouter/intent/model/intents.ts';
 import type { RouterChange } from './intents.ts';
-import { type RouterState, type SaidAs, said } from './state.ts';
+import { isInPrefix, prefixOf, type RouterState, type SaidAs, said } from './state.ts';
 import { readHostAddress, readPort, readProtocol } from './words.ts';
 
 export interface PortRequest {
@@ -26,16 +27,8 @@ export function addPort(state: RouterState, request: PortRequest): Result<Router
   if (!address.ok) return address;
   const named = state.vlans.get(request.vlanId);
   const vlan = named ?? state.vlanOfAddress(address.value);
-  if (isIpv6(address.value) !== hasIpv6(vlan))
-    return err(
-      problem(
-        'address.invalid',
-        vlan === undefined
-          ? `${address.value} is in no VLAN of this router`
-          : `${address.value} cannot be in VLAN ${vlan.intent.vlanId}, whose subnet is ${vlan.intent.subnets[0]?.prefix}`,
-        'container_ip',
-      ),
-    );
+  const wrong = placeProblem(address.value, vlan);
+  if (wrong !== null) return err(wrong);
   const mapping = said(
     {
       kind: 'publishedPort',
@@ -75,8 +68,27 @@ export function removePort(
   return ok({ put: [], remove: gone.map(({ key }) => key) });
 }
 
-function hasIpv6(vlan: SaidAs<NetworkIntent> | undefined): boolean {
-  return vlan?.intent.subnets.some(({ prefix }) => isIpv6(prefix)) ?? false;
+/** Why no container can be there. A VLAN that nobody knows may be made later: what is to be in it is taken as it is. */
+function placeProblem(address: string, vlan: SaidAs<NetworkIntent> | undefined): Problem | null {
+  const wrong = (sentence: string): Problem => problem('address.invalid', `${address} ${sentence}`, 'container_ip');
+  if (vlan === undefined) return isIpv6(address) ? wrong('is in no VLAN of this router') : null;
+  const { vlanId, subnets } = vlan.intent;
+  const subnet = subnets.find(({ prefix }) => isInPrefix(prefix, address));
+  if (subnet === undefined)
+    return wrong(`cannot be in VLAN ${vlanId}, whose subnet is ${subnets.map(({ prefix }) => prefix).join(', ')}`);
+  if (address === subnet.gateway) return wrong(`is the gateway of VLAN ${vlanId}, not a container of it`);
+  const special = specialAddress(subnet.prefix, address);
+  return special === null ? null : wrong(`is the ${special} of ${subnet.prefix}, not a container in it`);
+}
+
+/** RFC 4632 section 3.1, RFC 3021 (31 bits have neither), RFC 4291 section 2.6.1 (of IPv6 the first is every router's). */
+function specialAddress(prefix: string, address: string): 'network address' | 'broadcast address' | null {
+  const { address: base, bits } = prefixOf(prefix);
+  const parsed = parseIp(address);
+  if (!parsed.ok || bits >= base.length * 8 - 1) return null;
+  if (formatIp(base) === address) return 'network address';
+  const last = parsed.value.map((byte, i) => byte | (0xff >>> Math.min(8, Math.max(0, bits - 8 * i))));
+  return base.length === 4 && formatIp(last) === address ? 'broadcast address' : null;
 }
 
 const isIpv6 = (text: string): boolean => text.includes(':');

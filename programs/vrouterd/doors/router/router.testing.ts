@@ -18,7 +18,7 @@ async function serve(database: string, socket: string, planeMs = '0'): Promise<v
     return apply(batch, signal);
   };
   const places = { vsockPort: null, allowedCids: [], socket, tcp: null };
-  await new RouterDoor({ intents, parent: () => 'eth0', log: silent }, places).start();
+  await new RouterDoor({ intents, parent: () => 'eth0', listeners: () => [], log: silent }, places).start();
   console.log('ready');
 }
 

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { intentKey } from '@vrouter/intent/model/intents.ts';
+import { testOutside } from '@vrouter/intent/testing/outside.ts';
 import type { RouterIntents } from './intents.ts';
 import { MemoryIntents } from './memory.testing.ts';
 import { Client, openWorld } from './world.testing.ts';
@@ -74,7 +75,6 @@ const stories: readonly (readonly [what: string, steps: readonly Step[], keys: r
       (c) => c.configureDns(100, { web: '10.0.100.2' }),
       (c) => c.configureDns(101, { web: '10.0.101.2' }),
       (c) => c.addPort('tcp', 80, '10.0.100.2:80'),
-      (c) => c.addPort('tcp', 81, '192.0.2.1:80', 100),
       (c) => c.addPort('tcp', 82, '10.0.101.2:80', 101),
       (c) => c.configureNat(100, '10.50.0.0/16'),
       (c) => c.configureNat(101, '10.51.0.0/16'),
@@ -230,6 +230,24 @@ const refusals: readonly (readonly [what: string, step: Step, error: RegExp])[] 
   ],
   ['18: IPv4 in the clothes of IPv6', (c) => c.addPort('tcp', 81, '::ffff:10.0.100.2:80', 100), /^container_ip/],
   ['18: an IPv4 address in IPv6', (c) => c.addPort('tcp', 81, `${good}:80`, 101), /cannot be in VLAN 101/],
+  ...(
+    [
+      ['outside', '192.0.2.9', 100, /192.0.2.9 cannot be in VLAN 100, whose subnet is 10.0.100.0\/24 \(address/],
+      ['in the world', '8.8.8.8', 100, /8.8.8.8 cannot be in VLAN 100/],
+      ['in another VLAN', 'fd18::2', 100, /fd18::2 cannot be in VLAN 100/],
+      ['the gateway', '10.0.100.1', 100, /10.0.100.1 is the gateway of VLAN 100, not a container of it/],
+      ['the gateway, no VLAN said', '10.0.100.1', 0, /10.0.100.1 is the gateway of VLAN 100/],
+      ['the gateway, a VLAN that is not there', '10.0.100.1', 300, /10.0.100.1 is the gateway of VLAN 100/],
+      ['the network', '10.0.100.0', 100, /10.0.100.0 is the network address of 10.0.100.0\/24/],
+      ['the broadcast address', '10.0.100.255', 100, /10.0.100.255 is the broadcast address of 10.0.100.0\/24/],
+      ['the gateway, IPv6', 'fd18::1', 101, /fd18::1 is the gateway of VLAN 101/],
+      ['the network, IPv6', 'fd18::', 101, /fd18:: is the network address of fd18::\/64/],
+    ] as const
+  ).map(([where, address, id, error]): [string, Step, RegExp] => [
+    `a port to nowhere: ${where}`,
+    (c) => c.addPort('tcp', 81, `${address}:80`, id),
+    new RegExp(`^container_ip: ${error.source}`),
+  ]),
   ['an IPv6 address of nobody', (c) => c.addPort('tcp', 81, 'fd99::2:80'), /in no VLAN/],
   ...['0.0.0.0', '127.0.0.1', '224.0.0.1', '255.255.255.255'].map((address): [string, Step, RegExp] => [
     `a port to ${address}`,
@@ -373,4 +391,81 @@ test('the list is sorted, filtered, and tells subnets as they were written', asy
     [4000],
   );
   assert.deepEqual(await client.list(5), []);
+});
+
+test('a port at which the host listens is left to it; what leads elsewhere already, is said again, or taken away', async () => {
+  const intents = new MemoryIntents();
+  const client = new Client(intents);
+  await client.createVlan(100);
+  await client.createVlan(101, { subnet: 'fd18::/64', gateway: 'fd18::1' });
+  assert.equal((await client.addPort('tcp', 8080, '10.0.100.2:80', 100)).error, '');
+  client.listeners = [
+    { protocol: 'tcp', address: '::', port: 22 },
+    { protocol: 'tcp', address: '127.0.0.1', port: 50_052 },
+    { protocol: 'udp', address: '0.0.0.0', port: 53 },
+    { protocol: 'tcp', address: '0.0.0.0', port: 8080 },
+    { protocol: 'tcp', address: 'fd00::9', port: 443 },
+  ];
+  const { length } = intents.changes;
+  const program = 'a program of this host listens at tcp port 22 of :: and would hear nothing more';
+  assert.deepEqual(await client.addPort('tcp', 22, '10.0.100.2:22', 100), {
+    success: false,
+    error: `host_port: ${program}: choose another port, or stop that program (port.inUse)`,
+  });
+  for (const [protocol, port, target] of [
+    ['tcp', 22, 'fd18::2:22'],
+    ['tcp', 50_052, '10.0.100.2:80'],
+    ['udp', 53, '10.0.100.2:53'],
+    ['tcp', 443, 'fd18::2:443'],
+  ] as const)
+    assert.match((await client.addPort(protocol, port, target)).error, /port.inUse/, `${protocol} ${port} ${target}`);
+  assert.equal(intents.changes.length, length, 'nothing is said');
+  for (const [protocol, port, target] of [
+    ['tcp', 8080, '10.0.100.2:80'],
+    ['udp', 22, '10.0.100.2:22'],
+    ['tcp', 53, '10.0.100.2:53'],
+    ['tcp', 443, '10.0.100.2:443'],
+    ['tcp', 50_052, 'fd18::2:80'],
+  ] as const)
+    assert.equal((await client.addPort(protocol, port, target)).error, '', `${protocol} ${port} ${target}`);
+  assert.match((await client.addPort('tcp', 22, '0.0.0.0:22')).error, /address.invalid/, 'what is judged comes first');
+  assert.equal((await client.removePort('tcp', 22)).error, '');
+});
+
+test('a port to what is in no VLAN yet, or in one that is not there yet, is taken', async () => {
+  const intents = new MemoryIntents();
+  const client = new Client(intents);
+  await client.createVlan(101);
+  await client.createVlan(102, { subnet: '10.0.102.0/31', gateway: '10.0.102.0' });
+  for (const [port, target, vlanId] of [
+    [80, '10.0.100.2:80', 0],
+    [81, '10.0.100.1:80', 100],
+    [82, '10.0.101.254:80', 300],
+    [83, '10.0.102.1:80', 102],
+  ] as const)
+    assert.equal((await client.addPort('tcp', port, target, vlanId)).error, '', target);
+  await client.deleteVlan(102);
+  assert.deepEqual(keysOf(intents), [
+    'network/vlan-101',
+    ...[80, 81, 82].map((port) => `publishedPort/default/*/tcp/${port}`),
+  ]);
+});
+
+test('the same VLAN asked for again has the MTU that its parent has now; others stay as they were asked for', async (t) => {
+  let parentMtu = 1500;
+  const world = await openWorld(':memory:', undefined, { ...testOutside(), deviceMtu: () => parentMtu });
+  t.after(() => world.stop());
+  const client = new Client(world.intents);
+  const mtus = async () => (await client.list()).map(({ mtu }) => mtu);
+  for (const vlanId of [100, 101]) await client.createVlan(vlanId);
+  await client.createVlan(102, { mtu: 1200 });
+  parentMtu = 1300;
+  assert.deepEqual(await mtus(), [1500, 1500, 1200]);
+  for (const vlanId of [100, 102])
+    assert.equal((await client.createVlan(vlanId, vlanId === 102 ? { mtu: 1200 } : {})).error, '');
+  assert.deepEqual(await mtus(), [1300, 1500, 1200]);
+  parentMtu = 9000;
+  const refused = await client.createVlan(100, { subnet: '10.0.101.0/24', gateway: '10.0.101.1' });
+  assert.match(refused.error, /overlap/);
+  assert.deepEqual(await mtus(), [1300, 1500, 1200]);
 });

@@ -13,8 +13,10 @@ import type {
   RemovePortMappingRequest,
 } from '@vrouter/api/router/gen/router_pb.ts';
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
-import { ok, type Result } from '@vrouter/core/result.ts';
+import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { intentKey } from '@vrouter/intent/model/intents.ts';
 import type { Logger } from 'pino';
+import { type Listener, listenerProblem } from '../intents/listeners.ts';
 import { inverse, type Outcome, rootOf, type Trouble } from '../intents/said.ts';
 import { Writer } from '../intents/writer.ts';
 import { adoptLeftovers, type LeftoverSource } from './adopt.ts';
@@ -23,19 +25,26 @@ import { configureNames } from './names.ts';
 import { addPort, removePort } from './ports.ts';
 import { RouterState } from './state.ts';
 import { configureNat, createVlan, deleteVlan, hasNat, removeNat } from './vlan.ts';
-import { sentence } from './words.ts';
+import { facts, sentence } from './words.ts';
 
 /** How long a call waits for the plane, ms. */
 const PLANE_MS = 10_000;
+
+const ifListening = { field: 'host_port', advice: 'choose another port, or stop that program' };
 
 export interface ServiceParts {
   readonly intents: RouterIntents;
   /** The interface that new VLANs are of; null: there is none. */
   readonly parent: () => string | null;
+  /** Who listens on this machine, resolvers of ours left out. */
+  readonly listeners: () => readonly Listener[];
   readonly log: Logger;
   /** ms. */
   readonly planeMs?: number;
 }
+
+/** What the log has of a call besides: as the client sent it. */
+type Facts = { readonly [name: string]: number | string };
 
 export interface Answer {
   readonly success: boolean;
@@ -45,16 +54,18 @@ export interface Answer {
 export class RouterCalls {
   readonly #intents: RouterIntents;
   readonly #parent: () => string | null;
+  readonly #listeners: () => readonly Listener[];
   readonly #log: Logger;
   readonly #planeMs: number;
   readonly #startedMs = performance.now();
   readonly #writer = new Writer();
-  /** As the last call that changed something left it. */
+  /** What has been said, after the last call that changed something. */
   #state: RouterState;
 
-  constructor({ intents, parent, log, planeMs = PLANE_MS }: ServiceParts) {
+  constructor({ intents, parent, listeners, log, planeMs = PLANE_MS }: ServiceParts) {
     this.#intents = intents;
     this.#parent = parent;
+    this.#listeners = listeners;
     this.#log = log;
     this.#planeMs = planeMs;
     this.#state = new RouterState(intents.said());
@@ -93,24 +104,24 @@ export class RouterCalls {
   }
 
   configureNat(request: ConfigureNATRequest, signal: AbortSignal) {
-    const facts = { vlan: request.vlanId, sources: request.sourceSubnet };
-    return this.#change('ConfigureNAT', facts, signal, (state) => configureNat(state, request));
+    const values = { vlan: request.vlanId, sources: request.sourceSubnet };
+    return this.#change('ConfigureNAT', values, signal, (state) => configureNat(state, request));
   }
 
   removeNat(request: RemoveNATRequest, signal: AbortSignal) {
-    const facts = { vlan: request.vlanId, sources: request.sourceSubnet };
-    return this.#change('RemoveNAT', facts, signal, (state) => removeNat(state, request));
+    const values = { vlan: request.vlanId, sources: request.sourceSubnet };
+    return this.#change('RemoveNAT', values, signal, (state) => removeNat(state, request));
   }
 
   configureDns(request: ConfigureDNSRequest, signal: AbortSignal) {
-    const facts = { vlan: request.vlanId, names: Object.keys(request.hosts).length };
-    return this.#change('ConfigureDNS', facts, signal, (state) => configureNames(state, request));
+    const values = { vlan: request.vlanId, names: Object.keys(request.hosts).length };
+    return this.#change('ConfigureDNS', values, signal, (state) => configureNames(state, request));
   }
 
   addPortMapping(request: AddPortMappingRequest, signal: AbortSignal) {
     const { vlanId, hostPort, protocol, containerIp, containerPort } = request;
-    const facts = { vlan: vlanId, hostPort, protocol, containerIp, containerPort };
-    return this.#change('AddPortMapping', facts, signal, (state) => addPort(state, request));
+    const values = { vlan: vlanId, hostPort, protocol, containerIp, containerPort };
+    return this.#change('AddPortMapping', values, signal, (state) => this.#publish(state, request));
   }
 
   removePortMapping(request: RemovePortMappingRequest, signal: AbortSignal) {
@@ -122,21 +133,23 @@ export class RouterCalls {
   async listVlans({ vlanId: filter }: ListVLANsRequest) {
     const began = performance.now();
     const state = this.#state;
-    const vlans = [...state.vlans].filter(([vlanId]) => filter === 0 || vlanId === filter);
-    const links = await this.#intents.links(vlans.map(([, { intent }]) => intent.interface));
+    const vlans = [...state.vlans.values()]
+      .filter(({ intent }) => filter === 0 || intent.vlanId === filter)
+      .map((one) => ({ ...one, natEnabled: hasNat(state, one.intent) }));
+    const links = await this.#intents.links(vlans.map(({ intent }) => intent.interface));
     this.#tell('ListVLANs', { vlan: filter, vlans: vlans.length }, began, '');
     return {
-      vlans: vlans.map(([vlanId, { intent, note }]) => {
+      vlans: vlans.map(({ intent, note, natEnabled }) => {
         const link = links.get(intent.interface);
         return {
-          vlanId,
+          vlanId: intent.vlanId ?? 0,
           interfaceName: intent.interface,
           gateway: note.gateway ?? intent.subnets[0]?.gateway ?? '',
           subnet: note.subnet ?? intent.subnets[0]?.prefix ?? '',
           macAddress: link?.mac ?? '',
           mtu: link?.mtu ?? 0,
           isUp: link?.isUp ?? false,
-          natEnabled: hasNat(state, intent),
+          natEnabled,
         };
       }),
       error: '',
@@ -154,13 +167,25 @@ export class RouterCalls {
     };
   }
 
+  /** A program of the host that listens there would hear nothing more, unless that is so already. */
+  #publish(state: RouterState, request: AddPortMappingRequest): Result<RouterChange> {
+    const change = addPort(state, request);
+    if (!change.ok) return change;
+    for (const { intent } of change.value.put) {
+      if (intent.kind !== 'publishedPort' || state.get(intentKey(intent)) !== undefined) continue;
+      const wrong = listenerProblem(this.#listeners(), intent, ifListening);
+      if (wrong !== null) return err(wrong);
+    }
+    return change;
+  }
+
   #change(
     rpc: string,
-    facts: object,
+    values: Facts,
     signal: AbortSignal,
     plan: (state: RouterState) => Result<RouterChange>,
   ): Promise<Answer> {
-    return this.#answer(rpc, facts, signal, async (state) => {
+    return this.#answer(rpc, values, signal, async (state) => {
       const change = plan(state);
       return change.ok ? this.#commit(state, change.value, () => true) : change.error;
     });
@@ -169,7 +194,7 @@ export class RouterCalls {
   /** Does the work in its turn; whatever it says or throws is the answer. Rejects when the client has gone before its turn. */
   async #answer(
     rpc: string,
-    facts: object,
+    values: Facts,
     signal: AbortSignal,
     work: (state: RouterState) => Promise<Problem | null>,
   ): Promise<Answer> {
@@ -179,13 +204,13 @@ export class RouterCalls {
         return await work(this.#state);
       } catch (thrown) {
         this.#log.error({ rpc, err: thrown }, 'a call went wrong inside');
-        return toProblem(thrown);
-      } finally {
+        // Who knows how far it came.
         this.#state = new RouterState(this.#intents.said());
+        return toProblem(thrown);
       }
     });
     const error = failed === null ? '' : sentence(failed);
-    this.#tell(rpc, facts, began, error);
+    this.#tell(rpc, values, began, error);
     return { success: failed === null, error };
   }
 
@@ -195,11 +220,14 @@ export class RouterCalls {
     change: RouterChange,
     matters: (trouble: Trouble) => boolean,
   ): Promise<Problem | null> {
+    const undo = backOf(state, change);
     const outcome = await this.#intents.change(change, this.#planeMs);
+    if (outcome.kind !== 'refused') state.apply(change);
     const why = outcome.kind === 'late' ? this.#lateness() : failureOf(outcome, matters);
     if (why === null || outcome.kind === 'refused') return why;
-    const back = await this.#intents.change(backOf(state, change), outcome.kind === 'late' ? 0 : this.#planeMs);
-    if (back.kind === 'refused')
+    const back = await this.#intents.change(undo, outcome.kind === 'late' ? 0 : this.#planeMs);
+    if (back.kind !== 'refused') state.apply(undo);
+    else
       this.#log.error({ code: back.problem.code, why: back.problem.message }, 'what was before cannot be said again');
     return why;
   }
@@ -210,10 +238,10 @@ export class RouterCalls {
     return problem('timeout', `the plane has not answered in time${why}; what was before is said again`);
   }
 
-  #tell(rpc: string, facts: object, began: number, error: string): void {
+  #tell(rpc: string, values: Facts, began: number, error: string): void {
     const ms = Math.round(performance.now() - began);
-    if (error === '') this.#log.info({ rpc, ...facts, ms }, 'call');
-    else this.#log.warn({ rpc, ...facts, ms, error }, 'call refused');
+    if (error === '') this.#log.info({ rpc, ...facts(values), ms }, 'call');
+    else this.#log.warn({ rpc, ...facts(values), ms, error }, 'call refused');
   }
 }
 

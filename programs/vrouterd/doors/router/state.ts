@@ -10,7 +10,7 @@ import {
   type PublishedPortIntent,
 } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
-import type { Note, Said } from './intents.ts';
+import type { Note, RouterChange, Said } from './intents.ts';
 
 /** One kind of what was said. */
 export interface SaidAs<I> {
@@ -21,31 +21,70 @@ export interface SaidAs<I> {
 
 export const networkId = (vlanId: number): string => `vlan-${vlanId}`;
 
+/** Kept up to date change by change: to read all of it anew costs as much as there is. */
 export class RouterState {
-  /** By VLAN id, from low to high. */
-  readonly vlans: ReadonlyMap<number, SaidAs<NetworkIntent>>;
-  readonly names: readonly SaidAs<DnsNameIntent>[];
-  readonly ports: readonly SaidAs<PublishedPortIntent>[];
-  readonly masquerades: readonly SaidAs<MasqueradeIntent>[];
-  readonly #byKey: ReadonlyMap<IntentKey, Said>;
+  #vlans = new Map<number, SaidAs<NetworkIntent>>();
+  readonly #names = new Map<IntentKey, SaidAs<DnsNameIntent>>();
+  readonly #ports = new Map<IntentKey, SaidAs<PublishedPortIntent>>();
+  readonly #masquerades = new Map<IntentKey, SaidAs<MasqueradeIntent>>();
+  readonly #byKey = new Map<IntentKey, Said>();
 
   constructor(said: readonly Said[]) {
-    const vlans: (readonly [number, SaidAs<NetworkIntent>])[] = [];
-    const names: SaidAs<DnsNameIntent>[] = [];
-    const ports: SaidAs<PublishedPortIntent>[] = [];
-    const masquerades: SaidAs<MasqueradeIntent>[] = [];
-    for (const { intent, note } of said) {
-      const key = intentKey(intent);
-      if (intent.kind === 'network' && intent.vlanId !== null) vlans.push([intent.vlanId, { key, intent, note }]);
-      else if (intent.kind === 'dnsName') names.push({ key, intent, note });
-      else if (intent.kind === 'publishedPort') ports.push({ key, intent, note });
-      else if (intent.kind === 'masquerade') masquerades.push({ key, intent, note });
+    for (const one of said) this.#put(one);
+    this.#sort();
+  }
+
+  /** What was said by a change, as whoever keeps intents has it then: what is said anew keeps its place. */
+  apply({ put, remove }: RouterChange): void {
+    for (const key of remove) this.#remove(key);
+    let isNewVlan = false;
+    for (const one of put) {
+      const { intent } = one;
+      if (intent.kind === 'network' && intent.vlanId !== null && !this.#vlans.has(intent.vlanId)) isNewVlan = true;
+      this.#put(one);
     }
-    this.vlans = new Map(vlans.sort(([a], [b]) => a - b));
-    this.names = names;
-    this.ports = ports;
-    this.masquerades = masquerades;
-    this.#byKey = new Map(said.map((one) => [intentKey(one.intent), one]));
+    if (isNewVlan) this.#sort();
+  }
+
+  #put(one: Said): void {
+    const { intent, note } = one;
+    const key = intentKey(intent);
+    this.#byKey.set(key, one);
+    if (intent.kind === 'network' && intent.vlanId !== null) this.#vlans.set(intent.vlanId, { key, intent, note });
+    else if (intent.kind === 'dnsName') this.#names.set(key, { key, intent, note });
+    else if (intent.kind === 'publishedPort') this.#ports.set(key, { key, intent, note });
+    else if (intent.kind === 'masquerade') this.#masquerades.set(key, { key, intent, note });
+  }
+
+  #remove(key: IntentKey): void {
+    const gone = this.#byKey.get(key)?.intent;
+    if (gone === undefined) return;
+    this.#byKey.delete(key);
+    if (gone.kind === 'network' && gone.vlanId !== null) this.#vlans.delete(gone.vlanId);
+    this.#names.delete(key);
+    this.#ports.delete(key);
+    this.#masquerades.delete(key);
+  }
+
+  #sort(): void {
+    this.#vlans = new Map([...this.#vlans].sort(([a], [b]) => a - b));
+  }
+
+  /** By VLAN id, from low to high. */
+  get vlans(): ReadonlyMap<number, SaidAs<NetworkIntent>> {
+    return this.#vlans;
+  }
+
+  get names(): readonly SaidAs<DnsNameIntent>[] {
+    return [...this.#names.values()];
+  }
+
+  get ports(): readonly SaidAs<PublishedPortIntent>[] {
+    return [...this.#ports.values()];
+  }
+
+  get masquerades(): readonly SaidAs<MasqueradeIntent>[] {
+    return [...this.#masquerades.values()];
   }
 
   all(): readonly Said[] {
@@ -65,8 +104,12 @@ export class RouterState {
 
 /** Whether an address, or a prefix as a whole, lies in a subnet of the network. */
 export function isInNetwork({ subnets }: NetworkIntent, text: string): boolean {
+  return subnets.some(({ prefix }) => isInPrefix(prefix, text));
+}
+
+export function isInPrefix(prefix: string, text: string): boolean {
   const inner = parseInterfaceAddress(text);
-  return inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value));
+  return inner.ok && containsPrefix(prefixOf(prefix), inner.value);
 }
 
 /** The prefix of a subnet that was read once. */

@@ -13,7 +13,10 @@ const PORT = 50_052;
 
 function door(allowedCids: readonly number[], vsockPort: number): RouterDoor {
   const places = { vsockPort, allowedCids, socket: null, tcp: null };
-  return new RouterDoor({ intents: new MemoryIntents(), parent: () => 'eth0', log: silent }, places);
+  return new RouterDoor(
+    { intents: new MemoryIntents(), parent: () => 'eth0', listeners: () => [], log: silent },
+    places,
+  );
 }
 
 const open = door([VMADDR_CID_LOCAL], PORT);

@@ -12,6 +12,8 @@ import { specialPrefix } from '@vrouter/intent/validate/special.ts';
 
 export const VLAN_MIN = 100;
 export const VLAN_MAX = 4094;
+/** Characters of a client's text. */
+const SHOWN_MAX = 64;
 
 export function readVlanId(vlanId: number): Result<number> {
   if (vlanId >= VLAN_MIN && vlanId <= VLAN_MAX) return ok(vlanId);
@@ -93,7 +95,18 @@ function refuse(sentence: string, field: string): Result<never> {
 
 /** A value of a client, not all of it, for messages. */
 export function shown(text: string): string {
-  return inAscii(JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}...` : text));
+  return inAscii(JSON.stringify(clipped(text)));
+}
+
+/** What a log has of a call's values: no text is longer than in messages, whatever a client sent. */
+export function facts(values: { readonly [name: string]: number | string }): object {
+  return Object.fromEntries(
+    Object.entries(values).map(([name, value]) => [name, typeof value === 'string' ? inAscii(clipped(value)) : value]),
+  );
+}
+
+function clipped(text: string): string {
+  return text.length > SHOWN_MAX ? `${text.slice(0, SHOWN_MAX)}...` : text;
 }
 
 /** What a client reads of a problem, and a log has of it: one line of ASCII, whatever was said. */

@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import * as pb from '@vrouter/api/router/gen/router_pb.ts';
 import { FakeDriver } from '@vrouter/drivers/fake/fake.ts';
+import type { Outside } from '@vrouter/intent/compile/context.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { ObjectKind } from '@vrouter/intent/model/objects.ts';
 import { testOutside } from '@vrouter/intent/testing/outside.ts';
@@ -11,6 +12,7 @@ import { BadIntents } from '../../bad-intents.ts';
 import { defaultTuning, Reconciler } from '../../reconcile/reconciler.ts';
 import { openDatabase } from '../../store/database.ts';
 import { Store } from '../../store/store.ts';
+import type { Listener } from '../intents/listeners.ts';
 import { StoredIntents, type StoredParts } from '../intents/stored.ts';
 import { type Note, type RouterIntents, SOURCE } from './intents.ts';
 import { type Answer, RouterCalls } from './service.ts';
@@ -27,10 +29,14 @@ export interface StoredWorld {
 }
 
 /** As a daemon starts: what is stored is said, and made true on a plane that has nothing. */
-export async function openWorld(path = ':memory:', kinds?: readonly ObjectKind[]): Promise<StoredWorld> {
+export async function openWorld(
+  path = ':memory:',
+  kinds?: readonly ObjectKind[],
+  outside: Outside = testOutside(),
+): Promise<StoredWorld> {
   const driver = new FakeDriver(kinds);
   const store = new Store(openDatabase(path));
-  const desired = new Desired(testOutside(), driver.capabilities().kinds);
+  const desired = new Desired(outside, driver.capabilities().kinds);
   for (const { source, key, body } of store.intents()) {
     const intent = readIntent(key, body);
     if (!intent.ok) throw new Error(`${key}: ${intent.error.message}`);
@@ -57,9 +63,11 @@ const never = new AbortController().signal;
 /** The calls with the fields that a test does not care for left out. */
 export class Client {
   readonly calls: RouterCalls;
+  /** Who listens on the host. */
+  listeners: readonly Listener[] = [];
 
-  constructor(intents: RouterIntents, parent: () => string | null = () => 'eth0', planeMs = 2000) {
-    this.calls = new RouterCalls({ intents, parent, planeMs, log: silent });
+  constructor(intents: RouterIntents, parent: () => string | null = () => 'eth0', planeMs = 2000, log = silent) {
+    this.calls = new RouterCalls({ intents, parent, listeners: () => this.listeners, planeMs, log });
   }
 
   /** VLAN `id` has the subnet 10.ID.0.0/24 (10.HIGH.LOW.0/24) unless told otherwise. */

@@ -6,12 +6,12 @@ import type { ChangePreview, ChangeReply, IntentRow, Trouble as TroubleRow } fro
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import { type IntentKey, intentKey } from '@vrouter/intent/model/intents.ts';
 import type { Logger } from 'pino';
+import { type Listener, listenersNow } from '../../intents/listeners.ts';
 import { type ChangeOf, inverse, type Outcome, rootOf, type SaidIntents, type Trouble } from '../../intents/said.ts';
 import { Writer } from '../../intents/writer.ts';
 import { type HostNetwork, hostNetworks } from './host-networks.ts';
 import { judge } from './judge.ts';
 import { type Known, type Request, SOURCE } from './known.ts';
-import { type Listener, listenersNow } from './listeners.ts';
 import { atPlace, stepRows, stepsOf } from './preview.ts';
 import { type Sees, shown, troublesBy } from './rows.ts';
 

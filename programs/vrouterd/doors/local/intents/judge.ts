@@ -11,9 +11,9 @@ import {
   type SourcedIntent,
 } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
+import { listenerProblem } from '../../intents/listeners.ts';
 import type { ChangeOf } from '../../intents/said.ts';
 import { type Known, type Request, SOURCE, sourceText } from './known.ts';
-import { disturbed } from './listeners.ts';
 import { removals } from './removals.ts';
 import { freeSubnet, overlapOf, prefixOf, type Taken, withSubnets } from './subnets.ts';
 
@@ -38,6 +38,8 @@ export function judge(request: Request, known: Known): Result<ChangeOf<object>> 
 function at(index: number, what: Problem): Result<never> {
   return err({ ...what, field: `put[${index}]${what.field === undefined ? '' : `.${what.field}`}` });
 }
+
+const ifListening = { field: 'hostPort', advice: 'choose another port, or a host address; force takes it' };
 
 /** One change while it is read, intent by intent. */
 class Judging {
@@ -112,21 +114,10 @@ class Judging {
         return overlapOf(intent, before, this.#taken(intent.id));
       }
       case 'publishedPort':
-        return isThere || this.#request.force ? null : this.#listening(intent);
+        return isThere || this.#request.force ? null : listenerProblem(this.#known.listeners(), intent, ifListening);
       default:
         return null;
     }
-  }
-
-  #listening(intent: PublishedPortIntent): Problem | null {
-    const listener = disturbed(this.#known.listeners(), intent);
-    if (listener === null) return null;
-    const { protocol, address, port } = listener;
-    return problem(
-      'port.inUse',
-      `a program of this host listens at ${protocol} port ${port} of ${address} and would hear nothing more: choose another port, or a host address; force takes it`,
-      'hostPort',
-    );
   }
 
   /** A network that is there keeps its subnets where none are said. */

@@ -2,8 +2,8 @@
 import type { intentChange } from '@vrouter/api/gateway/intents.ts';
 import type { IntentKey, IntentSource, SourcedIntent } from '@vrouter/intent/model/intents.ts';
 import type { z } from 'zod';
+import type { Listener } from '../../intents/listeners.ts';
 import type { HostNetwork } from './host-networks.ts';
-import type { Listener } from './listeners.ts';
 
 export const SOURCE: IntentSource = 'cli';
 

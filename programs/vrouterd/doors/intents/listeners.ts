@@ -1,7 +1,12 @@
-/** Ports at which programs of this machine listen, which would hear nothing more of them once they are published. */
-import { readFileSync } from 'node:fs';
+/**
+ * Ports at which programs of this machine listen, which would hear nothing more of them once they are published: the one rule of all doors that publish
+ * ports. What is published already is not asked for again.
+ */
 import { endianness } from 'node:os';
 import { formatIp, unmapped } from '@vrouter/core/ip.ts';
+import { type Problem, problem } from '@vrouter/core/problem.ts';
+import type { Intent, PublishedPortIntent } from '@vrouter/intent/model/intents.ts';
+import { readKernelTable } from './kernel-table.ts';
 
 export interface Listener {
   readonly protocol: 'tcp' | 'udp';
@@ -14,7 +19,7 @@ export interface Listener {
 const states = { tcp: '0A', udp: '07' } as const;
 
 /** Of TCP, and of UDP sockets that hear anybody. */
-export function listenersNow(read = readTable): Listener[] {
+export function listenersNow(read = readKernelTable): Listener[] {
   return (['tcp', 'udp'] as const).flatMap((protocol) =>
     ['', '6'].flatMap((family) => rowsOf(read(`/proc/self/net/${protocol}${family}`), protocol)),
   );
@@ -36,6 +41,36 @@ function addressOf(hex: string): string {
   return formatIp(unmapped(bytes));
 }
 
+const DNS_PORT = 53;
+
+/** Without our resolvers, which listen at the gateways of networks and at the link-local addresses of their links. `said`: by all sources. */
+export function othersThanResolvers(
+  listeners: readonly Listener[],
+  said: Iterable<{ readonly intent: Intent }>,
+): readonly Listener[] {
+  if (!listeners.some(({ port }) => port === DNS_PORT)) return listeners;
+  const gateways = new Set<string>();
+  for (const { intent } of said)
+    if (intent.kind === 'network') for (const { gateway } of intent.subnets) gateways.add(gateway);
+  return listeners.filter(
+    ({ address, port }) =>
+      port !== DNS_PORT || !(gateways.has(address) || (gateways.size > 0 && address.startsWith('fe80:'))),
+  );
+}
+
+/** Null: nobody listens where the port would be. `advice` is what the client of a door can do about it. */
+export function listenerProblem(
+  listeners: readonly Listener[],
+  published: PublishedPortIntent,
+  { field, advice }: { readonly field: string; readonly advice: string },
+): Problem | null {
+  const listener = disturbed(listeners, published);
+  if (listener === null) return null;
+  const { protocol, address, port } = listener;
+  const sentence = `a program of this host listens at ${protocol} port ${port} of ${address} and would hear nothing more`;
+  return problem('port.inUse', `${sentence}: ${advice}`, field);
+}
+
 /** Who would hear nothing more if these ports were published; null: nobody. `hostAddress` is a published port's. */
 export function disturbed(
   listeners: readonly Listener[],
@@ -55,13 +90,4 @@ export function disturbed(
       return isEvery ? address.includes(':') === isIpv6 : address === hostAddress;
     }) ?? null
   );
-}
-
-/** '' where the machine has no such table. */
-function readTable(path: string): string {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
 }
