@@ -3,6 +3,7 @@ import { formatMac, parseMac } from '@vrouter/core/mac.ts';
 import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
 import type { LinkObject } from '@vrouter/intent/model/objects.ts';
 import type { Ledger } from './ledger.ts';
+import { MadeLinks } from './links/made.ts';
 import { ADOPTED, type Adopted } from './links/shape.ts';
 import { LinkTable } from './links/table.ts';
 import type { Conversation } from './netlink/conversation.ts';
@@ -15,6 +16,7 @@ export class Kernel {
   readonly links: LinkTable;
   readonly ledger: Ledger;
   readonly files: SwitchFiles;
+  readonly made: MadeLinks;
   /** Names of links by the devices that were taken in. */
   readonly #adopted = new Map<string, string>();
   #silence: (link: string) => void = () => {};
@@ -23,7 +25,12 @@ export class Kernel {
     this.routing = routing;
     this.ledger = ledger;
     this.files = files;
-    this.links = new LinkTable(routing, (device) => this.#adopted.get(device) ?? null);
+    this.made = new MadeLinks(ledger, files.read('kernel/random/boot_id') ?? '');
+    this.links = new LinkTable(routing, {
+      adopted: (device) => this.#adopted.get(device) ?? null,
+      made: (row) => this.made.markOf(row),
+      offered: (row) => this.made.isOffered(row),
+    });
     for (const [key, text] of ledger.entries(ADOPTED))
       this.#adopted.set((JSON.parse(text) as Adopted).device, key.slice(ADOPTED.length));
   }

@@ -100,7 +100,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
-    leftovers: new LeftoverReader(kernel.routing, tablesOf),
+    leftovers: new LeftoverReader(kernel.routing, tablesOf, kernel.made),
     forwardDrops: (devices) => drops.look(devices),
     async close() {
       resolvers.close();

@@ -30,9 +30,9 @@ export function vrfRows(links: LinkTable): Observed[] {
   return rows;
 }
 
-/** Null: this link is no VRF. */
+/** Null: this link is no VRF, or is called otherwise, which is mended as if it were not there. */
 export function vrfRow(name: string, row: LinkRow): Observed | null {
-  if (row.kind !== 'vrf' || row.table === null) return null;
+  if (row.kind !== 'vrf' || row.table === null || row.name !== name) return null;
   return { key: `vrf/${name}` as ObjectKey, object: { kind: 'vrf', name, tableId: row.table }, learned: {} };
 }
 
