@@ -75,7 +75,8 @@ function made(command: string): true | null {
   }
 }
 
-const picture = (name: string): string => ip(`link show ${name}`) + ip(`-4 address show ${name}`);
+const picture = (name: string): string =>
+  (ip(`link show ${name}`) + ip(`-4 address show ${name}`)).replace(/ state \S+/g, '');
 
 ip('link set lo up');
 ip('link add lan0 type veth peer name lan1');

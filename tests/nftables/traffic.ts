@@ -279,6 +279,31 @@ async function cuts(): Promise<void> {
   await done(gone(moved), gone(other));
 }
 
+/** Who sent to a port of UDP before it was published gets in, and what only passes through goes on. */
+async function earlier(): Promise<void> {
+  const rules = [port(80, '172.18.0.2', 80, { protocol: 'udp' }), port(80, 'fd18::2', 80, { protocol: 'udp' })];
+  const asked = (): Promise<string[]> =>
+    Promise.all([
+      out.udp('192.0.2.1', 80, { fromPort: 42_000 }),
+      out.udp('2001:db8::1', 80, { fromPort: 42_001 }),
+      b1.udp('192.0.2.1', 80, { fromPort: 42_002 }),
+      router.udp('192.0.2.1', 80, { fromPort: 42_003 }),
+      router.udp('127.0.0.1', 80, { fromPort: 42_004 }),
+    ]);
+  const transit = (): Promise<string> => a1.udp('192.0.2.2', 80, { fromPort: 42_005 });
+  await done(set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')));
+  const before = await asked();
+  assert.equal(await transit(), 'out 192.0.2.1');
+  await done(...rules.map(set));
+  assert.deepEqual(await asked(), before, 'the kernel has decided about these flows');
+  const own = new Set(['c0000201', '7f000001', '20010db8000000000000000000000001']);
+  assert.equal(await firewall.cutEarlier(rules, async () => (address) => own.has(address.toHex())), 5);
+  assert.deepEqual(await asked(), ['a1 192.0.2.2', 'a1 2001:db8::2', 'a1 172.19.0.2', 'a1 192.0.2.1', 'a1 172.18.0.1']);
+  assert.ok((await firewall.sessions(1000)).some(({ from }) => from.port === 42_005));
+  assert.equal(await firewall.cutEarlier(rules, async () => () => true), 1, 'translated flows are none of these');
+  await done(...rules.map(gone));
+}
+
 /** What has left by a masquerade ends with it: what came in by a port, or left from elsewhere, does not. */
 async function cutsOfMasquerades(): Promise<void> {
   await done(set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')), set(port(6002, '172.18.0.2', 80)));
@@ -291,7 +316,7 @@ async function cutsOfMasquerades(): Promise<void> {
   assert.deepEqual(left.filter((from) => from <= fromPort + 2).sort(), [fromPort + 1, fromPort + 2]);
 }
 
-for (const part of [withoutUs, probes, addresses, traits, counts, cuts, cutsOfMasquerades, bridged]) {
+for (const part of [withoutUs, probes, addresses, traits, counts, cuts, earlier, cutsOfMasquerades, bridged]) {
   try {
     await part();
   } catch (thrown) {

@@ -13,11 +13,12 @@ import type {
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { NatSession, NatSessions } from '../contract/counters.ts';
 import type { Applied } from '../contract/driver.ts';
+import type { Kernel } from './kernel.ts';
 import type { LinkTraits, TraitKeeper } from './links/links.ts';
 import type { LinkTable } from './links/table.ts';
 import type { FirewallObject } from './nftables/cells.ts';
 import type { Firewall, FirewallStep } from './nftables/firewall.ts';
-import type { Session, SessionEnd } from './nftables/sessions.ts';
+import type { IsOwn, Session, SessionEnd } from './nftables/sessions.ts';
 import { type Part, toldOf } from './part.ts';
 import type { SwitchFiles } from './switches/switches.ts';
 
@@ -27,10 +28,12 @@ export class Filtering implements Part, TraitKeeper {
   readonly kinds = ['isolation', 'natPool', 'natRule'] as const;
   readonly #firewall: Firewall;
   readonly #links: LinkTable;
+  readonly #own: () => Promise<IsOwn>;
 
-  constructor(firewall: Firewall, links: LinkTable) {
+  constructor(firewall: Firewall, kernel: Pick<Kernel, 'links' | 'ownAddresses'>) {
     this.#firewall = firewall;
-    this.#links = links;
+    this.#links = kernel.links;
+    this.#own = () => kernel.ownAddresses();
   }
 
   async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
@@ -57,7 +60,12 @@ export class Filtering implements Part, TraitKeeper {
       if (step.op !== 'delete' && this.#isForeign(step.object)) asked.push({ op: 'delete', object: step.object });
     const answers = await this.#firewall.apply(asked);
     for (const [n, index] of indices.entries()) problems[index] = answers[n] ?? null;
-    await this.#firewall.cut(steps.flatMap((step, index) => (problems[index] === null ? endedBy(step) : [])));
+    const done = steps.filter((_, index) => problems[index] === null);
+    await this.#firewall.cut(done.flatMap(endedBy));
+    await this.#firewall.cutEarlier(
+      done.flatMap((step) => (step.op !== 'delete' && step.object.kind === 'natRule' ? [step.object] : [])),
+      () => this.#own(),
+    );
     return toldOf(this, steps, problems);
   }
 

@@ -6,8 +6,10 @@ import type { Ledger } from './ledger.ts';
 import { MadeLinks } from './links/made.ts';
 import { ADOPTED, type Adopted } from './links/shape.ts';
 import { LinkTable } from './links/table.ts';
+import { askAddresses, parseAddress } from './netlink/address.ts';
 import type { Conversation } from './netlink/conversation.ts';
 import type { LinkRow } from './netlink/link.ts';
+import { AF_INET, AF_INET6 } from './netlink/message.ts';
 import { refusalProblem } from './netlink/refusal.ts';
 import type { SwitchFiles } from './switches/switches.ts';
 
@@ -60,6 +62,15 @@ export class Kernel {
 
   onSilence(hear: (link: string) => void): void {
     this.#silence = hear;
+  }
+
+  /** Whether an address is the host's own, on whichever of its links; all of 127.0.0.0/8 is. */
+  async ownAddresses(): Promise<(address: Uint8Array) => boolean> {
+    const own = new Set<string>();
+    for (const family of [AF_INET, AF_INET6])
+      for (const { address } of await this.routing.dump(askAddresses(family), 'addresses', parseAddress))
+        own.add(address.address.toHex());
+    return (address) => own.has(address.toHex()) || (address.length === 4 && address[0] === 127);
   }
 
   /** Takes in an interface of the host, and remembers how it was. */

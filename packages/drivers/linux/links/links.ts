@@ -253,6 +253,7 @@ export class Links implements Part {
     const wanted: { -readonly [F in keyof LinkOptions]: LinkOptions[F] } = {};
     const text = markText(mark);
     if (!isAdopted(object) && row.alias !== text) wanted.alias = text;
+    if (!isAdopted(object) && row.group !== LINK_GROUP) wanted.group = LINK_GROUP;
     if (row.mtu !== object.mtu) wanted.mtu = object.mtu;
     if (row.master !== master) wanted.master = master;
     const mac = isAdopted(object) ? this.#kernel.adoptedMac(object, row) : macOf(object).mac;
@@ -319,9 +320,9 @@ export class Links implements Part {
 
   /** What an older router left is as it was, and may be asked for again. */
   async #leave(object: LinkObject, before: LinkRow): Promise<void> {
-    const { alias, mtu, up, master } = before;
+    const { alias, group, mtu, up, master } = before;
     await this.#traits.setTraits(before.name, null);
-    await this.#kernel.change([changeLink(before.index, { alias, mtu, up, master })]);
+    await this.#kernel.change([changeLink(before.index, { alias, group, mtu, up, master })]);
     this.#kernel.made.forget(object.name);
     this.#kernel.made.offer(before);
     await this.#kernel.links.look(before.name);
