@@ -1,6 +1,6 @@
 /** What all parts of the plane share: conversations with the kernel, the table of its links, and the ledger. */
 import { formatMac, parseMac } from '@vrouter/core/mac.ts';
-import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { LinkObject } from '@vrouter/intent/model/objects.ts';
 import type { Ledger } from './ledger.ts';
 import { MadeLinks } from './links/made.ts';
@@ -12,6 +12,9 @@ import type { LinkRow } from './netlink/link.ts';
 import { AF_INET, AF_INET6 } from './netlink/message.ts';
 import { refusalProblem } from './netlink/refusal.ts';
 import type { SwitchFiles } from './switches/switches.ts';
+
+/** RFC 8200 section 5. */
+const IPV6_MTU_MIN = 1280;
 
 export class Kernel {
   readonly routing: Conversation;
@@ -62,6 +65,17 @@ export class Kernel {
 
   onSilence(hear: (link: string) => void): void {
     this.#silence = hear;
+  }
+
+  /** Why a link can have no address of IPv6; null: it can. */
+  noIpv6({ name, mtu }: LinkRow): Problem | null {
+    const off = (file: string): boolean => (this.files.read(`net/ipv6/conf/${file}/disable_ipv6`) ?? '1') !== '0';
+    if (!off(name)) return null;
+    if (off('all') && off('default'))
+      return problem('plane.failed', `this host has no IPv6: switch it on, or ask for no IPv6 on ${name}`);
+    if (mtu < IPV6_MTU_MIN)
+      return problem('plane.failed', `${name} has an MTU of ${mtu}, and IPv6 needs ${IPV6_MTU_MIN} or more`, 'mtu');
+    return problem('plane.failed', `IPv6 is off on ${name}: sysctl net.ipv6.conf.${name}.disable_ipv6`);
   }
 
   /** Whether an address is the host's own, on whichever of its links; all of 127.0.0.0/8 is. */

@@ -131,23 +131,29 @@ export class Links implements Part {
     const { links } = this.#kernel;
     const row = links.of(name);
     if (row !== undefined) {
-      if (row.kind === 'vrf' && row.table === tableId) return this.#nameBack(name, row);
-      return problem('object.exists', `${name} cannot change its table; delete it first`);
+      if (row.kind !== 'vrf' || row.table !== tableId)
+        return problem('object.exists', `${name} cannot change its table; delete it first`);
+      return (await this.#nameBack(name, row)) ?? this.#finishVrf(name, tableId, row);
     }
     if ((await links.look(name)) !== null) return notOurs(name);
     const refused = await this.#do([createLink(name, { kind: 'vrf', table: tableId }, { group: LINK_GROUP })]);
     if (refused !== null) return refused;
     const made = await links.look(name);
     if (made === null) return problem('plane.failed', `${name} is gone as soon as it is made`);
+    const failed = await this.#finishVrf(name, tableId, made);
+    return failed === null ? null : this.#undone(failed, name);
+  }
+
+  async #finishVrf(name: string, table: number, { index }: LinkRow): Promise<Problem | null> {
+    const { links, made, files } = this.#kernel;
     const mark: Mark = { link: name, ownMac: false, anyPort: false };
     const failed = await this.#do([
-      changeLink(made.index, { alias: markText(mark), up: true }),
-      ...vrfRequests(tableId),
+      changeLink(index, { alias: markText(mark), group: LINK_GROUP, up: true }),
+      ...vrfRequests(table, files.read('net/ipv6/conf/all/forwarding') !== null),
     ]);
-    if (failed !== null) return this.#undone(failed, name);
-    this.#kernel.made.note(made, mark);
+    if (failed === null) made.note({ name, index }, mark);
     await links.look(name);
-    return null;
+    return failed;
   }
 
   async #make(object: LinkObject): Promise<Problem | null> {
