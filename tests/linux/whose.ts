@@ -91,7 +91,7 @@ for (const [object, theirs] of kinds) {
     if (object.kind === 'link') ip(`address replace 10.250.0.1/24 dev ${name}`);
     ip(`link set ${name} up`);
     const before = picture(name);
-    const guarded: PlaneObject = { kind: 'isolation', link: name, internal: false };
+    const guarded: PlaneObject = { kind: 'isolation', link: name, internal: false, gateways: [] };
     const objects = object.kind === 'link' && object.type === 'bridge' ? [guarded, object] : [object];
     assert.match((await make(...objects)) ?? 'made', /^object\./, name);
     assert.equal((await driver().apply([create(object)], soon()))[0]?.ok, false);
@@ -120,7 +120,7 @@ for (const [object, theirs] of kinds) {
 
 /** Somebody calls a link of ours otherwise. */
 const blue = [
-  { kind: 'isolation', link: 'br-blue', internal: false },
+  { kind: 'isolation', link: 'br-blue', internal: false, gateways: [] },
   onLan({ name: 'br-blue', type: 'bridge', mtu: 1500 }),
 ] as const;
 const set = (name: string): string => /elements = ([^}]*)/.exec(nft(`list set inet vrouter ${name}`))?.[1] ?? '';

@@ -21,7 +21,7 @@ const { driver, close } = await linuxPlane(testLinux());
 
 /** What a network of the subnet 10.98.0.0/24 asks for, and what one of IPv6 asks for besides. */
 const network = (mtu: number): readonly PlaneObject[] => [
-  { kind: 'isolation', link: 'br-red', internal: false },
+  { kind: 'isolation', link: 'br-red', internal: false, gateways: [] },
   link({ name: 'br-red', type: 'bridge', mac: null, mssClamp: false, mtu }),
   { kind: 'address', link: 'br-red', address: '10.98.0.1/24' },
   { kind: 'route', vrf: 'default', prefix: '10.98.0.0/24', via: { type: 'link', link: 'br-red', nextHop: null } },

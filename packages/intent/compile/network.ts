@@ -19,9 +19,10 @@ export function compileNetwork(intent: NetworkIntent, context: CompileContext): 
   if (taken !== null) return pending(taken);
   const { id, interface: link, subnets, internal, nat, dns, domain } = intent;
   const device = linkOf(intent, context);
+  const gateways = subnets.map(({ gateway }) => gateway).sort();
   const ipv6 = subnets.findIndex(({ prefix }) => prefix.includes(':'));
   if (ipv6 >= 0 && device.mtu < IPV6_MTU_MIN) return pending(tooSmallForIpv6(subnets[ipv6]!, device.mtu));
-  const objects: PlaneObject[] = [{ kind: 'isolation', link, internal }, device];
+  const objects: PlaneObject[] = [{ kind: 'isolation', link, internal, gateways }, device];
   for (const { prefix, gateway } of subnets) {
     objects.push({ kind: 'address', link, address: `${gateway}/${prefix.split('/')[1]}` });
     objects.push({ kind: 'route', vrf: DEFAULT_VRF, prefix, via: { type: 'link', link, nextHop: null } });
@@ -33,7 +34,7 @@ export function compileNetwork(intent: NetworkIntent, context: CompileContext): 
       kind: 'dnsZone',
       name: id,
       link,
-      listen: subnets.map(({ gateway }) => gateway).sort(),
+      listen: gateways,
       domain,
       upstreams: internal ? [] : intent.dnsServers,
     });

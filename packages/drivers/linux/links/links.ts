@@ -98,9 +98,12 @@ export class Links implements Part {
     return links.of(link) ?? null;
   }
 
-  /** Null: it is called as it should be. */
+  /** Null: it is called as it should be. A VRF, of which nothing else can differ, shows also whose it is then. */
   async #nameBack(name: string, row: LinkRow): Promise<Problem | null> {
-    if (!isMisnamed(row, name, adoptedAs(this.#kernel.ledger, name) !== null)) return null;
+    if (!isMisnamed(row, name, adoptedAs(this.#kernel.ledger, name) !== null)) {
+      const isMarked = row.kind !== 'vrf' || row.table === null || parseMark(row.alias) !== null;
+      return isMarked ? null : this.#finishVrf(name, row.table!, row);
+    }
     const now = await nameBack(this.#kernel, this.#traits, row, name);
     return 'code' in now ? now : null;
   }

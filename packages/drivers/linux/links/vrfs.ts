@@ -2,7 +2,6 @@
 import type { ObjectKey, Observed } from '@vrouter/intent/model/objects.ts';
 import type { LinkRow } from '../netlink/link.ts';
 import { replaceRoute } from '../netlink/route.ts';
-import { parseMark } from './mark.ts';
 import type { LinkTable } from './table.ts';
 
 export const RT_TABLE_MAIN = 254;
@@ -31,9 +30,9 @@ export function vrfRows(links: LinkTable): Observed[] {
   return rows;
 }
 
-/** Null: this link is no VRF, or does not show whose it is, which is mended as if it were not there. */
+/** Null: this link is no VRF, or is called otherwise, which is mended as if it were not there. */
 export function vrfRow(name: string, row: LinkRow): Observed | null {
-  if (row.kind !== 'vrf' || row.table === null || row.name !== name || parseMark(row.alias) === null) return null;
+  if (row.kind !== 'vrf' || row.table === null || row.name !== name) return null;
   return { key: `vrf/${name}` as ObjectKey, object: { kind: 'vrf', name, tableId: row.table }, learned: {} };
 }
 
