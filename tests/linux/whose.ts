@@ -118,6 +118,14 @@ for (const [object, theirs] of kinds) {
   tried.push(name);
 }
 
+/** Before Linux 6.2 only what is down can be called otherwise. */
+function rename(from: string, to: string): void {
+  if (made(`link set ${from} name ${to}`) !== null) return;
+  ip(`link set ${from} down`);
+  ip(`link set ${from} name ${to}`);
+  ip(`link set ${to} up`);
+}
+
 /** Somebody calls a link of ours otherwise. */
 const blue = [
   { kind: 'isolation', link: 'br-blue', internal: false, gateways: [] },
@@ -131,7 +139,7 @@ void (async () => {
   for await (const change of driver().watch(heard.signal)) if (change.kind === 'keys') news.push(...change.keys);
 })();
 await setTimeout(50);
-ip('link set br-blue name br-hand');
+rename('br-blue', 'br-hand');
 await until('it is heard', () => news.includes('link/br-blue'));
 heard.abort();
 assert.equal(await make(...blue), null);
@@ -140,11 +148,11 @@ assert.throws(() => ip('link show br-hand'));
 // While nobody looks, down, and with a stranger under its name.
 await here.close();
 ip('link set br-blue down');
-ip('link set br-blue name br-hand');
+rename('br-blue', 'br-hand');
 here = await start();
 assert.equal(await make(...blue), null);
 assert.match(ip('link show br-blue'), /<[^>]*\bUP\b.*\n.*\n.*alias vrouter br-blue/);
-ip('link set br-blue name br-hand');
+rename('br-blue', 'br-hand');
 ip('link add br-blue type bridge');
 const stranger = picture('br-blue');
 assert.equal(await make(...blue), 'object.exists');
@@ -162,7 +170,7 @@ for (const name of ['guarded', 'links', 'dropped']) {
 if (tried.includes('vrf-x')) {
   const red = vrf('vrf-red', 1602);
   assert.equal(await make(red), null);
-  ip('link set vrf-red name vrf-hand');
+  rename('vrf-red', 'vrf-hand');
   assert.equal(await make(red), null);
   assert.match(ip('link show vrf-red'), /alias vrouter vrf-red/);
 }
