@@ -96,6 +96,10 @@ try {
   // With the cables that others had put into it.
   await disaster('ip link del br-a', 'go on', () => ip('-n router link del br-a'));
   await disaster('ip link set br-b down', 'go on', () => ip('-n router link set br-b down'));
+  await disaster('ip link set br-a name br-hand', 'go on', () => ip('-n router link set br-a name br-hand'));
+  await disaster('ip link set br-a alias other group 0', 'go on', () =>
+    ip('-n router link set br-a alias other group 0'),
+  );
   await disaster('ip addr flush dev br-b', 'go on', () => ip('-n router address flush dev br-b'));
   await disaster('ip addr flush dev br-a', 'may end', () => ip('-n router address flush dev br-a'));
   await disaster('ip route flush dev br-a', 'go on', () => ip('-n router route flush dev br-a'));

@@ -208,6 +208,19 @@ export const promises: { readonly [name: string]: Probe } = {
       assert.equal(await hosts.out.tcp('192.0.2.1', 8080), 'a1 192.0.2.2', 'others go on');
     });
   },
+  'who sends already reaches a new port': async (here) => {
+    const { hosts } = here.world;
+    const later = port(8086, '172.18.0.2', 80, { protocol: 'udp' });
+    const asked = (): Promise<string[]> =>
+      Promise.all([
+        hosts.out.udp('192.0.2.1', 8086, { fromPort: 41_000 }),
+        here.router.udp('192.0.2.1', 8086, { fromPort: 41_001 }),
+      ]);
+    assert.doesNotMatch((await asked()).join(), /a1/);
+    await saying(here, [...all, later], async () => {
+      assert.deepEqual(await asked(), ['a1 192.0.2.2', 'a1 192.0.2.1']);
+    });
+  },
   'internal networks': ({ world: { hosts } }) =>
     say([
       ['out', hosts.c1.tcp('192.0.2.2', 80), 'nothing'],

@@ -17,7 +17,7 @@ function open(hold: boolean) {
   const kernel = new Conversation(socket, pause);
   return { socket, kernel, firewall: new Firewall(kernel, null, hold) };
 }
-const isolated: FirewallObject = { kind: 'isolation', link: 'eth0', internal: false };
+const isolated: FirewallObject = { kind: 'isolation', link: 'eth0', internal: false, gateways: [] };
 const set: FirewallStep = { op: 'set', object: isolated };
 const seen = async (firewall: Firewall): Promise<number> => (await firewall.observe()).objects.length;
 

@@ -187,7 +187,7 @@ async function refusals(): Promise<void> {
 
 async function strangers(): Promise<void> {
   const rules = [published(80), published(81, { hairpin: false }), natRule()];
-  await done(...rules.map(set), set({ kind: 'isolation', link: 'br0', internal: true }));
+  await done(...rules.map(set), set({ kind: 'isolation', link: 'br0', internal: true, gateways: [] }));
   // Somebody changes his own table, and we look no further than that.
   const generation = await generationOf(kernel);
   nft('add', 'table', 'ip', 'passing');
@@ -298,7 +298,7 @@ async function networks(): Promise<void> {
     const traits = { vrf: i % 10 === 9 ? `vrf${i % 100}` : 'default', mssClamp: true, sourceCheck: 'strict' } as const;
     return [
       { op: 'link', name, traits },
-      set({ kind: 'isolation', link: name, internal: false }),
+      set({ kind: 'isolation', link: name, internal: false, gateways: [] }),
       source(v4),
       source(v6),
     ];
@@ -357,7 +357,7 @@ async function oracle(): Promise<void> {
   execFileSync('nft', ['-f', '-'], {
     input: words
       .split('\n')
-      .filter((line) => !/ct original|ct zone/.test(line))
+      .filter((line) => !/ct original|ct zone set iifname|ct zone set oifname/.test(line))
       .join('\n'),
   });
   const theirs = (await kernel.dump(askRules('oracle'), 'rules', parseRule)).filter(({ table }) => table === 'oracle');
@@ -376,7 +376,7 @@ async function oracle(): Promise<void> {
     assert.equal(its.length, ours.length, spec.name);
     for (const [i, rule] of ours.entries()) {
       // Of "missing" nft compares one byte, which it shows as "missing/8".
-      if (namesOf(rule.expressions).includes(' fib cmp 0 ')) continue;
+      if (/ fib cmp (0 |.*(fib|immediate))/.test(namesOf(rule.expressions))) continue;
       compared++;
       assert.ok(sameExpressions(rule.expressions, its[i]!.expressions), `${spec.name}, rule ${i}`);
     }

@@ -3,6 +3,7 @@
  * own; says `ok` at the end, any failure is an exit code and a stack.
  */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Conversation } from '@vrouter/drivers/linux/netlink/conversation.ts';
 import { NFNLGRP_NFTABLES } from '@vrouter/drivers/linux/netlink/nftables/news.ts';
@@ -31,7 +32,8 @@ const pause = (): Promise<void> => new Promise((resolve) => setImmediate(resolve
 const socket = openNetlink({ protocol: NetlinkProtocol.netfilter, sendBytes: 16 << 20 });
 const news = openNetlink({ protocol: NetlinkProtocol.netfilter, groups: [NFNLGRP_NFTABLES] });
 const firewall = new Firewall(new Conversation(socket, pause), news);
-serve('router', [8888], [53], []);
+const heardHere: string[] = [];
+serve('router', [8888], [53, 6767], heardHere);
 await sleep(50);
 
 async function done(...steps: readonly FirewallStep[]): Promise<void> {
@@ -42,7 +44,10 @@ async function done(...steps: readonly FirewallStep[]): Promise<void> {
 }
 const set = (object: Extract<FirewallStep, { op: 'set' }>['object']): FirewallStep => ({ op: 'set', object });
 const gone = (object: Extract<FirewallStep, { op: 'set' }>['object']): FirewallStep => ({ op: 'delete', object });
-const isolation = (link: string, internal = false): FirewallStep => set({ kind: 'isolation', link, internal });
+const isolation = (link: 'bra' | 'brb' | 'brc', internal = false): FirewallStep => {
+  const net = { bra: 18, brb: 19, brc: 20 }[link];
+  return set({ kind: 'isolation', link, internal, gateways: [`172.${net}.0.1`, `fd${net}::1`] });
+};
 const link = (name: string, more = {}): FirewallStep => ({
   op: 'link',
   name,
@@ -127,6 +132,8 @@ async function probes(): Promise<void> {
     ['container → DNS of its gateway', b1.udp('172.19.0.1', 53), 'router 172.19.0.2'],
     ['container → DNS of another gateway', b1.udp('172.18.0.1', 53), 'nothing'],
     ['the same, IPv6', b1.udp('fd18::1', 53), 'nothing'],
+    ['container → DNS of the host’s other addresses', b1.udp('192.0.2.1', 53), 'router 172.19.0.2'],
+    ['the same, IPv6', b1.udp('2001:db8::1', 53), 'router fd19::2'],
     ['container → DNS outside', b1.udp('192.0.2.2', 53), 'out 192.0.2.1'],
     ['outside → 127.0.0.1 of the router', loopback(), 'nothing'],
   ];
@@ -279,6 +286,89 @@ async function cuts(): Promise<void> {
   await done(gone(moved), gone(other));
 }
 
+/** Members send with addresses of their own network when they leave it; to whom a way leads behind a member, that one may route. */
+async function strays(): Promise<void> {
+  const sources = ['172.19.0.2', '203.0.113.9', '10.77.0.1', '192.0.2.3', 'fd19::2', 'fd77::1', '169.254.7.7'];
+  for (const source of sources) a1.exec(`ip address add ${source} dev lo`);
+  const rules = [set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')), set(masquerade('fd19::/64'))];
+  await done(...rules, set(port(8070, '172.19.0.2', 80, { protocol: 'udp' })));
+  const sent = async (from: string, to: string, at: number): Promise<void> => {
+    const said = await a1.udp(to, at, { from, patienceMs: 150 });
+    assert.equal(said, 'nothing', `${from} is not answered`);
+  };
+  for (const host of [out, b1]) await host.heard();
+  heardHere.length = 0;
+  for (const source of sources) {
+    const isSix = source.includes(':');
+    await sent(source, isSix ? '2001:db8::2' : '192.0.2.2', 9999);
+    assert.equal(await out.heard(), '', `${source} does not get out`);
+    await sent(source, isSix ? 'fd18::1' : '172.18.0.1', 53);
+    await sent(source, isSix ? '2001:db8::1' : '192.0.2.1', 8070);
+  }
+  assert.equal(await b1.heard(), '', 'nor into another network by its published port');
+  assert.deepEqual(heardHere, ['hello 169.254.7.7'], 'nor to the host');
+  assert.equal(await a1.udp('192.0.2.2', 9999), 'out 192.0.2.1', 'its own does');
+  assert.equal(await a1.udp('2001:db8::2', 9999), 'out 2001:db8::1');
+  for (const on of [false, true]) {
+    if (showBridged(on) !== on && on) continue;
+    await a2.heard();
+    await a1.udp('172.18.0.3', 9999, { from: '10.77.0.1', patienceMs: 150 });
+    assert.equal(await a2.heard(), 'hello 10.77.0.1', 'neighbours may say what they like to each other');
+  }
+  showBridged(false);
+  await out.heard();
+  ip('route add 10.77.0.0/24 via 172.18.0.2 dev bra');
+  ip('route add fd77::/64 via fd18::2 dev bra');
+  await a1.udp('192.0.2.2', 9999, { from: '10.77.0.1', patienceMs: 150 });
+  await a1.udp('2001:db8::2', 9999, { from: 'fd77::1', patienceMs: 150 });
+  assert.equal(await out.heard(), 'hello 10.77.0.1,hello fd77::1', 'what is routed to it on purpose gets out');
+  for (const source of sources) a1.exec(`ip address del ${source} dev lo`);
+  await asksForAnAddress();
+  await done(gone(port(8070, '172.19.0.2', 80, { protocol: 'udp' })), gone(masquerade('fd19::/64')));
+}
+
+/** As a client of DHCP does: from 0.0.0.0 to everybody. */
+async function asksForAnAddress(): Promise<void> {
+  heardHere.length = 0;
+  c1.exec('ip address flush dev eth0');
+  c1.exec('ip route add default dev eth0');
+  const program =
+    "const s=require('node:dgram').createSocket('udp4');s.bind(6768,()=>{s.setBroadcast(true);s.send('discover',6767,'255.255.255.255',()=>s.close())})";
+  execFileSync('ip', ['netns', 'exec', 'c1', process.execPath, '-e', program]);
+  await sleep(100);
+  assert.deepEqual(heardHere, ['discover 0.0.0.0']);
+  c1.exec('ip route del default');
+  c1.exec('ip address add 172.20.0.2/16 dev eth0');
+  c1.exec('ip address add fd20::2/64 dev eth0 nodad');
+  c1.exec('ip route add default via 172.20.0.1');
+  c1.exec('ip -6 route replace default via fd20::1');
+}
+
+/** Who sent to a port of UDP before it was published gets in, and what only passes through goes on. */
+async function earlier(): Promise<void> {
+  const rules = [port(80, '172.18.0.2', 80, { protocol: 'udp' }), port(80, 'fd18::2', 80, { protocol: 'udp' })];
+  const asked = (): Promise<string[]> =>
+    Promise.all([
+      out.udp('192.0.2.1', 80, { fromPort: 42_000 }),
+      out.udp('2001:db8::1', 80, { fromPort: 42_001 }),
+      b1.udp('192.0.2.1', 80, { fromPort: 42_002 }),
+      router.udp('192.0.2.1', 80, { fromPort: 42_003 }),
+      router.udp('127.0.0.1', 80, { fromPort: 42_004 }),
+    ]);
+  const transit = (): Promise<string> => a1.udp('192.0.2.2', 80, { fromPort: 42_005 });
+  await done(set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')));
+  const before = await asked();
+  assert.equal(await transit(), 'out 192.0.2.1');
+  await done(...rules.map(set));
+  assert.deepEqual(await asked(), before, 'the kernel has decided about these flows');
+  const own = new Set(['c0000201', '7f000001', '20010db8000000000000000000000001']);
+  assert.equal(await firewall.cutEarlier(rules, async () => (address) => own.has(address.toHex())), 5);
+  assert.deepEqual(await asked(), ['a1 192.0.2.2', 'a1 2001:db8::2', 'a1 172.19.0.2', 'a1 192.0.2.1', 'a1 172.18.0.1']);
+  assert.ok((await firewall.sessions(1000)).some(({ from }) => from.port === 42_005));
+  assert.equal(await firewall.cutEarlier(rules, async () => () => true), 1, 'translated flows are none of these');
+  await done(...rules.map(gone));
+}
+
 /** What has left by a masquerade ends with it: what came in by a port, or left from elsewhere, does not. */
 async function cutsOfMasquerades(): Promise<void> {
   await done(set(masquerade('172.18.0.0/16')), set(masquerade('172.19.0.0/16')), set(port(6002, '172.18.0.2', 80)));
@@ -291,7 +381,7 @@ async function cutsOfMasquerades(): Promise<void> {
   assert.deepEqual(left.filter((from) => from <= fromPort + 2).sort(), [fromPort + 1, fromPort + 2]);
 }
 
-for (const part of [withoutUs, probes, addresses, traits, counts, cuts, cutsOfMasquerades, bridged]) {
+for (const part of [withoutUs, probes, addresses, traits, counts, cuts, earlier, strays, cutsOfMasquerades, bridged]) {
   try {
     await part();
   } catch (thrown) {

@@ -83,8 +83,8 @@ const steps: readonly FirewallStep[] = [
   rule('red/masquerade', 'red', from('10.0.0.0/24'), { type: 'egress' }),
   rule('default/9000', 'default', tcp(9000), inside('10.0.0.2')),
   rule('default/masquerade', 'default', from('10.0.0.0/24', ['u2']), { type: 'egress' }),
-  { op: 'set', object: { kind: 'isolation', link: 'i1', internal: false } },
-  { op: 'set', object: { kind: 'isolation', link: 'j1', internal: false } },
+  { op: 'set', object: { kind: 'isolation', link: 'i1', internal: false, gateways: [] } },
+  { op: 'set', object: { kind: 'isolation', link: 'j1', internal: false, gateways: [] } },
 ];
 assert.deepEqual(
   await firewall.apply(steps),

@@ -148,9 +148,16 @@ export async function vlans(world: World): Promise<void> {
     ip('link del eth9');
     ip('route del default');
     ip(`route add default via ${OUTSIDE}`);
-    // What somebody left of it, or an older router.
+    // One of others stays, and one of ours is known without what shows it.
     ip(`link add link ${UPLINK} name ${UPLINK}.140 type vlan id 140`);
-    await succeeds(older.createVLAN({ vlanId: 140, subnet: '10.140.0.0/24', gateway: '10.140.0.1' }));
+    const tail = { vlanId: 140, subnet: '10.140.0.0/24', gateway: '10.140.0.1' };
+    assert.match((await older.createVLAN(tail)).error, /eth0\.140, which is not ours/);
+    await succeeds(older.deleteVLAN({ vlanId: 140 }));
+    assert.notEqual(linkOf(`${UPLINK}.140`), null);
+    ip(`link del ${UPLINK}.140`);
+    await succeeds(older.createVLAN(tail));
+    ip(`link set ${UPLINK}.140 alias wiped group 0`);
+    await succeeds(older.createVLAN(tail));
     await succeeds(older.deleteVLAN({ vlanId: 140 }));
     assert.equal(linkOf(`${UPLINK}.140`), null);
   });

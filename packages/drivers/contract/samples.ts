@@ -140,6 +140,7 @@ export const isolation = (over: Partial<Of<'isolation'>> = {}): Of<'isolation'> 
   kind: 'isolation',
   link: LINK,
   internal: false,
+  gateways: [],
   ...over,
 });
 

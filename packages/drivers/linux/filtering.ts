@@ -2,16 +2,23 @@
  * Translation, isolation and the traits of links: nftables' part of the plane. Objects name links by their own names, and the table by those
  * of devices, which are others for TAPs and for interfaces of the host that were taken in.
  */
-import { type Problem, problem } from '@vrouter/core/problem.ts';
-import type { NatRuleObject, ObjectKey, Observed, PlaneObject } from '@vrouter/intent/model/objects.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import type {
+  IsolationObject,
+  NatRuleObject,
+  ObjectKey,
+  Observed,
+  PlaneObject,
+} from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { NatSession, NatSessions } from '../contract/counters.ts';
 import type { Applied } from '../contract/driver.ts';
+import type { Kernel } from './kernel.ts';
 import type { LinkTraits, TraitKeeper } from './links/links.ts';
 import type { LinkTable } from './links/table.ts';
 import type { FirewallObject } from './nftables/cells.ts';
 import type { Firewall, FirewallStep } from './nftables/firewall.ts';
-import type { Session, SessionEnd } from './nftables/sessions.ts';
+import type { IsOwn, Session, SessionEnd } from './nftables/sessions.ts';
 import { type Part, toldOf } from './part.ts';
 import type { SwitchFiles } from './switches/switches.ts';
 
@@ -21,16 +28,19 @@ export class Filtering implements Part, TraitKeeper {
   readonly kinds = ['isolation', 'natPool', 'natRule'] as const;
   readonly #firewall: Firewall;
   readonly #links: LinkTable;
+  readonly #own: () => Promise<IsOwn>;
 
-  constructor(firewall: Firewall, links: LinkTable) {
+  constructor(firewall: Firewall, kernel: Pick<Kernel, 'links' | 'ownAddresses'>) {
     this.#firewall = firewall;
-    this.#links = links;
+    this.#links = kernel.links;
+    this.#own = () => kernel.ownAddresses();
   }
 
   async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
-    if (scope === 'all') return (await this.#firewall.observe()).objects.map((row) => this.#named(row));
-    const keys = scope.map((key) => this.#keyInside(key));
-    return keys.length === 0 ? [] : (await this.#firewall.observeKeys(keys)).map((row) => this.#named(row));
+    const keys = scope === 'all' ? [] : scope.map((key) => this.#keyInside(key));
+    if (scope !== 'all' && keys.length === 0) return [];
+    const rows = scope === 'all' ? (await this.#firewall.observe()).objects : await this.#firewall.observeKeys(keys);
+    return rows.map((row) => this.#named(row)).filter(({ object }) => !this.#isForeign(object));
   }
 
   async apply(steps: readonly Step[]): Promise<readonly Applied[]> {
@@ -45,9 +55,17 @@ export class Filtering implements Part, TraitKeeper {
       asked.push(step.op === 'delete' ? { op: 'delete', object } : { op: 'set', object });
       indices.push(index);
     }
+    // What was put upon somebody else's link before that was known.
+    for (const step of steps)
+      if (step.op !== 'delete' && this.#isForeign(step.object)) asked.push({ op: 'delete', object: step.object });
     const answers = await this.#firewall.apply(asked);
     for (const [n, index] of indices.entries()) problems[index] = answers[n] ?? null;
-    await this.#firewall.cut(steps.flatMap((step, index) => (problems[index] === null ? endedBy(step) : [])));
+    const done = steps.filter((_, index) => problems[index] === null);
+    await this.#firewall.cut(done.flatMap(endedBy));
+    await this.#firewall.cutEarlier(
+      done.flatMap((step) => (step.op !== 'delete' && step.object.kind === 'natRule' ? [step.object] : [])),
+      () => this.#own(),
+    );
     return toldOf(this, steps, problems);
   }
 
@@ -60,8 +78,31 @@ export class Filtering implements Part, TraitKeeper {
     return this.#firewall.observeLinks(devices);
   }
 
+  /** What was asked of a device is asked of it by its other name, unless that is another link's of ours. */
+  async renamed(from: string, to: string): Promise<void> {
+    const holder = this.#links.device(from);
+    if (holder !== undefined && this.#links.nameOf(holder) !== null) return;
+    const steps: FirewallStep[] = [];
+    const traits = (await this.#firewall.observeLinks([from])).get(from);
+    if (traits !== undefined) steps.push({ op: 'link', name: from, traits: null }, { op: 'link', name: to, traits });
+    for (const { object } of await this.#firewall.observeKeys([`isolation/${from}` as ObjectKey]))
+      if (object.kind === 'isolation')
+        steps.push({ op: 'delete', object }, { op: 'set', object: { ...object, link: to } });
+    const failed = (await this.#firewall.apply(steps)).find((one) => one !== null);
+    if (failed != null) throw new ProblemError(failed);
+  }
+
+  /** The link is somebody else's: nothing is done to it. */
+  #isForeign(object: PlaneObject): object is IsolationObject {
+    return (
+      object.kind === 'isolation' && this.#links.of(object.link) === undefined && this.#links.isForeign(object.link)
+    );
+  }
+
   /** What an object needs of other parts and is not there. */
   #missing(object: PlaneObject): Problem | null {
+    if (this.#isForeign(object))
+      return problem('object.dependency', `the interface ${object.link} of this host is not ours`, 'link');
     if (object.kind !== 'natRule') return null;
     if (object.vrf !== 'default' && this.#links.of(object.vrf)?.kind !== 'vrf')
       return problem('object.dependency', `the VRF ${object.vrf} is not there`, 'vrf');

@@ -1,20 +1,27 @@
 /** What all parts of the plane share: conversations with the kernel, the table of its links, and the ledger. */
 import { formatMac, parseMac } from '@vrouter/core/mac.ts';
-import { type Problem, ProblemError, toProblem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem, toProblem } from '@vrouter/core/problem.ts';
 import type { LinkObject } from '@vrouter/intent/model/objects.ts';
 import type { Ledger } from './ledger.ts';
+import { MadeLinks } from './links/made.ts';
 import { ADOPTED, type Adopted } from './links/shape.ts';
 import { LinkTable } from './links/table.ts';
+import { askAddresses, parseAddress } from './netlink/address.ts';
 import type { Conversation } from './netlink/conversation.ts';
 import type { LinkRow } from './netlink/link.ts';
+import { AF_INET, AF_INET6 } from './netlink/message.ts';
 import { refusalProblem } from './netlink/refusal.ts';
 import type { SwitchFiles } from './switches/switches.ts';
+
+/** RFC 8200 section 5. */
+const IPV6_MTU_MIN = 1280;
 
 export class Kernel {
   readonly routing: Conversation;
   readonly links: LinkTable;
   readonly ledger: Ledger;
   readonly files: SwitchFiles;
+  readonly made: MadeLinks;
   /** Names of links by the devices that were taken in. */
   readonly #adopted = new Map<string, string>();
   #silence: (link: string) => void = () => {};
@@ -23,7 +30,12 @@ export class Kernel {
     this.routing = routing;
     this.ledger = ledger;
     this.files = files;
-    this.links = new LinkTable(routing, (device) => this.#adopted.get(device) ?? null);
+    this.made = new MadeLinks(ledger, files.read('kernel/random/boot_id') ?? '');
+    this.links = new LinkTable(routing, {
+      adopted: (device) => this.#adopted.get(device) ?? null,
+      made: (row) => this.made.markOf(row),
+      offered: (row) => this.made.isOffered(row),
+    });
     for (const [key, text] of ledger.entries(ADOPTED))
       this.#adopted.set((JSON.parse(text) as Adopted).device, key.slice(ADOPTED.length));
   }
@@ -53,6 +65,26 @@ export class Kernel {
 
   onSilence(hear: (link: string) => void): void {
     this.#silence = hear;
+  }
+
+  /** Why a link can have no address of IPv6; null: it can. */
+  noIpv6({ name, mtu }: LinkRow): Problem | null {
+    const off = (file: string): boolean => (this.files.read(`net/ipv6/conf/${file}/disable_ipv6`) ?? '1') !== '0';
+    if (!off(name)) return null;
+    if (off('all') && off('default'))
+      return problem('plane.failed', `this host has no IPv6: switch it on, or ask for no IPv6 on ${name}`);
+    if (mtu < IPV6_MTU_MIN)
+      return problem('plane.failed', `${name} has an MTU of ${mtu}, and IPv6 needs ${IPV6_MTU_MIN} or more`, 'mtu');
+    return problem('plane.failed', `IPv6 is off on ${name}: sysctl net.ipv6.conf.${name}.disable_ipv6`);
+  }
+
+  /** Whether an address is the host's own, on whichever of its links; all of 127.0.0.0/8 is. */
+  async ownAddresses(): Promise<(address: Uint8Array) => boolean> {
+    const own = new Set<string>();
+    for (const family of [AF_INET, AF_INET6])
+      for (const { address } of await this.routing.dump(askAddresses(family), 'addresses', parseAddress))
+        own.add(address.address.toHex());
+    return (address) => own.has(address.toHex()) || (address.length === 4 && address[0] === 127);
   }
 
   /** Takes in an interface of the host, and remembers how it was. */

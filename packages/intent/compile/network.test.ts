@@ -72,6 +72,16 @@ test('internal: no way out, nobody is asked for other names; the host’s resolv
   );
 });
 
+test('a subnet of IPv6 needs the MTU of IPv6, one of IPv4 does not', () => {
+  const ofBoth = { ...vlan, mtu: 1279 };
+  const [refused] = say(new Desired(testOutside(), kinds), ofBoth).problems();
+  assert.ok(refused !== undefined);
+  assert.equal(refused.problem.field, 'mtu');
+  assert.match(refused.problem.message, /IPv6 subnet fd18::\/64 needs an MTU of 1280/);
+  assert.equal(say(new Desired({ ...testOutside(), deviceMtu: () => 1000 }, kinds), vlan).problems().length, 1);
+  assert.deepEqual(say(new Desired(testOutside(), kinds), { ...bridge, mtu: 576 }).problems(), []);
+});
+
 test('switches of two networks are shared, and go with the last; planes without them do not complain', () => {
   const desired = say(new Desired(testOutside(), kinds), vlan, bridge);
   assert.deepEqual(desired.problems(), []);

@@ -4,7 +4,7 @@ import { type Problem, problem } from '@vrouter/core/problem.ts';
 import type { NetworkIntent, Subnet } from '../model/intents.ts';
 import type { LinkObject, NatRuleObject, PlaneObject, SysctlObject } from '../model/objects.ts';
 import { interfaceNameResource } from '../model/relations.ts';
-import { PORT_MTU } from '../validate/intent.ts';
+import { IPV6_MTU_MIN, PORT_MTU } from '../validate/intent.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
 import { forwarding } from './forwarding.ts';
 import { nameTaken } from './missing.ts';
@@ -18,7 +18,11 @@ export function compileNetwork(intent: NetworkIntent, context: CompileContext): 
   const taken = takenOf(intent, context);
   if (taken !== null) return pending(taken);
   const { id, interface: link, subnets, internal, nat, dns, domain } = intent;
-  const objects: PlaneObject[] = [{ kind: 'isolation', link, internal }, linkOf(intent, context)];
+  const device = linkOf(intent, context);
+  const gateways = subnets.map(({ gateway }) => gateway).sort();
+  const ipv6 = subnets.findIndex(({ prefix }) => prefix.includes(':'));
+  if (ipv6 >= 0 && device.mtu < IPV6_MTU_MIN) return pending(tooSmallForIpv6(subnets[ipv6]!, device.mtu));
+  const objects: PlaneObject[] = [{ kind: 'isolation', link, internal, gateways }, device];
   for (const { prefix, gateway } of subnets) {
     objects.push({ kind: 'address', link, address: `${gateway}/${prefix.split('/')[1]}` });
     objects.push({ kind: 'route', vrf: DEFAULT_VRF, prefix, via: { type: 'link', link, nextHop: null } });
@@ -30,11 +34,16 @@ export function compileNetwork(intent: NetworkIntent, context: CompileContext): 
       kind: 'dnsZone',
       name: id,
       link,
-      listen: subnets.map(({ gateway }) => gateway).sort(),
+      listen: gateways,
       domain,
       upstreams: internal ? [] : intent.dnsServers,
     });
   return { objects, problems: [], usable: true };
+}
+
+function tooSmallForIpv6({ prefix }: Subnet, mtu: number): Problem {
+  const what = `the IPv6 subnet ${prefix} needs an MTU of ${IPV6_MTU_MIN} or more, and this network has ${mtu}`;
+  return problem('input.invalid', what, 'mtu');
 }
 
 /** The rule that a `masquerade` intent of the prefix comes to: who says both has one. */

@@ -107,6 +107,8 @@ export interface IsolationObject {
   readonly link: string;
   /** Nothing in or out of the network but to the gateway itself. */
   readonly internal: boolean;
+  /** The gateway's, sorted: other networks' members get no names there. */
+  readonly gateways: readonly string[];
 }
 
 /** The names of a network. Key: name. */
@@ -285,7 +287,12 @@ export interface ObjectKindSpec<O extends PlaneObject> {
 
 export const objectKinds: { readonly [K in ObjectKind]: ObjectKindSpec<Extract<PlaneObject, { kind: K }>> } = {
   vrf: { rank: 0, fields: { name: 'key', tableId: 'desired' }, fixed: ['tableId'], learned: [] },
-  isolation: { rank: 0, fields: { link: 'key', internal: 'desired' }, fixed: [], learned: ['packets', 'bytes'] },
+  isolation: {
+    rank: 0,
+    fields: { link: 'key', internal: 'desired', gateways: 'desired' },
+    fixed: [],
+    learned: ['packets', 'bytes'],
+  },
   sysctl: { rank: 2, fields: { link: 'key', name: 'key', value: 'desired' }, fixed: [], learned: [] },
   link: {
     rank: 1,

@@ -57,7 +57,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
   const tablesOf = new Conversation(netfilter, pause);
   const firewall = new Firewall(tablesOf, tables, true);
   const drops = new ForwardDrops(tablesOf);
-  const filtering = new Filtering(firewall, kernel.links);
+  const filtering = new Filtering(firewall, kernel);
   const addresses = new Addresses(kernel);
   const routes = new Routes(kernel);
   const wireguard = new WireguardDevices(kernel, new Conversation(generic, pause), fingerprint);
@@ -100,7 +100,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
-    leftovers: new LeftoverReader(kernel.routing, tablesOf),
+    leftovers: new LeftoverReader(kernel.routing, tablesOf, kernel.made),
     forwardDrops: (devices) => drops.look(devices),
     async close() {
       resolvers.close();

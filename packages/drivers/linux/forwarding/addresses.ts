@@ -73,7 +73,9 @@ export class Addresses implements Part {
     const request = addAddress(row.index, address, { noPrefixRoute: true, broadcast, protocol: ROUTE_PROTOCOL });
     const settled = adoptedAs(this.#kernel.ledger, link) === null ? [Errno.EEXIST] : [];
     const failed = await this.#kernel.do([request], `${link}: address ${text}`, settled);
-    if (failed?.code !== 'object.exists') return failed;
+    if (failed === null) return null;
+    if (failed.code !== 'object.exists')
+      return (address.address.length === 16 ? this.#kernel.noIpv6(row) : null) ?? failed;
     // Of an interface that was taken in: ours already, or its own.
     const ours = await this.observe([`address/${link}/${text}` as ObjectKey]);
     return ours.length > 0 ? null : failed;

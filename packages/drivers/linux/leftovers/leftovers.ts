@@ -4,6 +4,7 @@
  */
 import type { Prefix } from '@vrouter/core/prefix.ts';
 import { type Problem, ProblemError } from '@vrouter/core/problem.ts';
+import type { MadeLinks } from '../links/made.ts';
 import { markOf } from '../links/mark.ts';
 import { askAddresses, parseAddress } from '../netlink/address.ts';
 import type { Conversation } from '../netlink/conversation.ts';
@@ -34,10 +35,12 @@ const TRIES = 10;
 export class LeftoverReader {
   readonly #routing: Conversation;
   readonly #netfilter: Conversation;
+  readonly #made: MadeLinks;
 
-  constructor(routing: Conversation, netfilter: Conversation) {
+  constructor(routing: Conversation, netfilter: Conversation, made: MadeLinks) {
     this.#routing = routing;
     this.#netfilter = netfilter;
+    this.#made = made;
   }
 
   /** Throws ProblemError when the kernel does not say. */
@@ -54,11 +57,23 @@ export class LeftoverReader {
         if (permanent && !isLinkLocal(address)) addresses.set(link, [...(addresses.get(link) ?? []), address]);
     const links = rows.flatMap((row): OldLink[] => {
       const parent = byIndex.get(row.parent);
-      if (row.kind !== 'vlan' || row.vlanId === null || parent === undefined || markOf(row) !== null) return [];
+      if (row.kind !== 'vlan' || row.vlanId === null || parent === undefined) return [];
+      if (markOf(row) !== null || this.#made.markOf(row) !== null) return [];
       const { name, vlanId, mtu, index } = row;
       return [{ name, parent: parent.name, vlanId, mtu, parentMtu: parent.mtu, addresses: addresses.get(index) ?? [] }];
     });
     return { links, rules: await this.#rules() };
+  }
+
+  /** The VLAN link of that name may be taken from now on, when it is asked for. Throws ProblemError. */
+  async offer(device: string): Promise<void> {
+    const row = await this.#routing.get(askLinks(device), device, parseLink, [Errno.ENODEV]);
+    if (row !== null) this.#made.offer(row);
+  }
+
+  /** It stays whose it was. */
+  withdraw(device: string): void {
+    this.#made.withdraw(device);
   }
 
   /** Takes away those of the rules that are still what they were, and no others. Null: done. */

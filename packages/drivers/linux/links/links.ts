@@ -9,7 +9,8 @@ import type { Kernel } from '../kernel.ts';
 import { changeLink, createLink, deleteLink, type LinkKind, type LinkOptions, type LinkRow } from '../netlink/link.ts';
 import { Errno } from '../netlink/refusal.ts';
 import { applyEach, type Part } from '../part.ts';
-import { LINK_GROUP, type Mark, markText } from './mark.ts';
+import { LINK_GROUP, type Mark, markText, parseMark } from './mark.ts';
+import { isMisnamed, type NameKeeper, nameBack } from './renamed.ts';
 import { adoptedAs, deviceOf, isAdopted, isSameDevice, kindOf, objectOf } from './shape.ts';
 import { DEFAULT_VRF, tableOf, vrfRequests, vrfRow, vrfRows } from './vrfs.ts';
 
@@ -21,7 +22,7 @@ export interface LinkTraits {
 }
 
 /** Keeps the traits of links. */
-export interface TraitKeeper {
+export interface TraitKeeper extends NameKeeper {
   /** Null: the link goes. */
   setTraits(device: string, traits: LinkTraits | null): Promise<Problem | null>;
   /** Of those of the devices that have any. */
@@ -52,6 +53,7 @@ export class Links implements Part {
   async observe(scope: 'all' | readonly ObjectKey[]): Promise<readonly Observed[]> {
     const { links } = this.#kernel;
     if (scope === 'all') {
+      for (const [name, row] of [...links.ours()]) await this.#nameBack(name, row);
       const ours = [...links.ours()];
       const traits = await this.#traits.traits(ours.map(([, row]) => row.name));
       const rows = ours.flatMap(([name, row]) => this.#see(name, row, traits) ?? []);
@@ -59,6 +61,10 @@ export class Links implements Part {
     }
     if (scope.length > ASKED_ALONE) await links.load();
     else for (const key of scope) await this.#look(nameIn(key));
+    for (const key of scope) {
+      const row = links.of(nameIn(key));
+      if (row !== undefined) await this.#nameBack(nameIn(key), row);
+    }
     const rows = scope.flatMap((key) => links.of(nameIn(key)) ?? []);
     const traits = await this.#traits.traits(rows.map((row) => row.name));
     const seen: Observed[] = [];
@@ -84,7 +90,22 @@ export class Links implements Part {
   /** The kernel's word for a link of ours, asked for anew. */
   async #look(link: string): Promise<LinkRow | null> {
     const { links } = this.#kernel;
-    return links.look(links.of(link)?.name ?? link);
+    const known = links.of(link);
+    const row = await links.look(known?.name ?? link);
+    if (row !== null || known === undefined) return row;
+    // Gone, or called otherwise.
+    await links.load();
+    return links.of(link) ?? null;
+  }
+
+  /** Null: it is called as it should be. A VRF, of which nothing else can differ, shows also whose it is then. */
+  async #nameBack(name: string, row: LinkRow): Promise<Problem | null> {
+    if (!isMisnamed(row, name, adoptedAs(this.#kernel.ledger, name) !== null)) {
+      const isMarked = row.kind !== 'vrf' || row.table === null || parseMark(row.alias) !== null;
+      return isMarked ? null : this.#finishVrf(name, row.table!, row);
+    }
+    const now = await nameBack(this.#kernel, this.#traits, row, name);
+    return 'code' in now ? now : null;
   }
 
   #see(name: string, row: LinkRow, traits: ReadonlyMap<string, LinkTraits>): Observed | null {
@@ -92,10 +113,12 @@ export class Links implements Part {
     const { links } = this.#kernel;
     const vrf = row.master === 0 ? undefined : links.at(row.master);
     const bridge = vrf?.kind === 'bridge' ? (links.nameOf(vrf) ?? vrf.name) : undefined;
+    const adopted = adoptedAs(this.#kernel.ledger, name);
     const object = objectOf(name, row, {
       vxlanParent: links.at(row.vxlan?.parent ?? 0)?.name,
       mark: links.markOf(row),
-      adopted: adoptedAs(this.#kernel.ledger, name),
+      adopted,
+      shown: adopted !== null || (parseMark(row.alias) !== null && !isMisnamed(row, name, false)),
       parent: links.at(row.parent)?.name ?? '',
       vrf: vrf?.kind === 'vrf' ? (links.nameOf(vrf) ?? vrf.name) : 'default',
       traits: traits.get(row.name) ?? null,
@@ -111,16 +134,29 @@ export class Links implements Part {
     const { links } = this.#kernel;
     const row = links.of(name);
     if (row !== undefined) {
-      if (row.kind === 'vrf' && row.table === tableId) return null;
-      return problem('object.exists', `${name} cannot change its table; delete it first`);
+      if (row.kind !== 'vrf' || row.table !== tableId)
+        return problem('object.exists', `${name} cannot change its table; delete it first`);
+      return (await this.#nameBack(name, row)) ?? this.#finishVrf(name, tableId, row);
     }
-    const failed = await this.#do([
-      createLink(name, { kind: 'vrf', table: tableId }, { group: LINK_GROUP }),
-      changeLink(name, { alias: markText({ link: name, ownMac: false, anyPort: false }), up: true }),
-      ...vrfRequests(tableId),
-    ]);
-    if (failed === null) await links.look(name);
+    if ((await links.look(name)) !== null) return notOurs(name);
+    const refused = await this.#do([createLink(name, { kind: 'vrf', table: tableId }, { group: LINK_GROUP })]);
+    if (refused !== null) return refused;
+    const made = await links.look(name);
+    if (made === null) return problem('plane.failed', `${name} is gone as soon as it is made`);
+    const failed = await this.#finishVrf(name, tableId, made);
     return failed === null ? null : this.#undone(failed, name);
+  }
+
+  async #finishVrf(name: string, table: number, { index }: LinkRow): Promise<Problem | null> {
+    const { links, made, files } = this.#kernel;
+    const mark: Mark = { link: name, ownMac: false, anyPort: false };
+    const failed = await this.#do([
+      changeLink(index, { alias: markText(mark), group: LINK_GROUP, up: true }),
+      ...vrfRequests(table, files.read('net/ipv6/conf/all/forwarding') !== null),
+    ]);
+    if (failed === null) made.note({ name, index }, mark);
+    await links.look(name);
+    return failed;
   }
 
   async #make(object: LinkObject): Promise<Problem | null> {
@@ -130,16 +166,21 @@ export class Links implements Part {
     const bridge = object.bridge === undefined ? undefined : links.of(object.bridge);
     if (object.bridge !== undefined && bridge === undefined)
       return problem('object.dependency', `the bridge ${object.bridge} is not there`, 'bridge');
+    const misnamed = links.of(object.name);
+    const failedName = misnamed === undefined ? null : await this.#nameBack(object.name, misnamed);
+    if (failedName !== null) return failedName;
     const known = links.of(object.name);
     const row = known === undefined ? await this.#begin(object) : known;
     if ('code' in row) return row;
+    const before = this.#kernel.made.isOffered(row) ? row : null;
     const failed = await this.#shape(row, object, bridge?.index ?? vrf.index);
     if (failed === null) {
       if (known === undefined && object.type === 'bridge') await this.#takeBack(object.name);
       return null;
     }
     // What was made for this is unmade again.
-    if (known === undefined) await this.#unmake(object, row);
+    if (before !== null) await this.#leave(object, before);
+    else if (known === undefined) await this.#unmake(object, row);
     return this.#explained(failed, object);
   }
 
@@ -174,11 +215,12 @@ export class Links implements Part {
       return there;
     }
     if (there !== null) {
-      // One that a predecessor left, or a maker that was cut off.
-      const cutOff = object.type === 'tap' && this.#kernel.ledger.get(`${TAP}${device}`) !== null;
-      if (!cutOff && !isSameDevice(there, object, links.at(there.parent)))
-        return problem('object.exists', `this host has an interface ${device}, which is not ours`, 'name');
-      return there;
+      if (links.nameOf(there) === object.name) return there;
+      // A maker was cut off, or an older router left it.
+      const cutOff =
+        there.kind === 'tun' && object.type === 'tap' && this.#kernel.ledger.get(`${TAP}${device}`) !== null;
+      const left = this.#kernel.made.isOffered(there) && isSameDevice(there, object, links.at(there.parent));
+      return cutOff || left ? there : notOurs(device);
     }
     const failed = object.type === 'tap' ? this.#tap(device) : await this.#create(object);
     if (failed !== null) return failed;
@@ -206,6 +248,7 @@ export class Links implements Part {
       this.#makeTap(device);
       return null;
     } catch (thrown) {
+      this.#kernel.ledger.delete(`${TAP}${device}`);
       return this.#kernel.problemOf(thrown);
     }
   }
@@ -219,6 +262,7 @@ export class Links implements Part {
     const wanted: { -readonly [F in keyof LinkOptions]: LinkOptions[F] } = {};
     const text = markText(mark);
     if (!isAdopted(object) && row.alias !== text) wanted.alias = text;
+    if (!isAdopted(object) && row.group !== LINK_GROUP) wanted.group = LINK_GROUP;
     if (row.mtu !== object.mtu) wanted.mtu = object.mtu;
     if (row.master !== master) wanted.master = master;
     const mac = isAdopted(object) ? this.#kernel.adoptedMac(object, row) : macOf(object).mac;
@@ -231,7 +275,8 @@ export class Links implements Part {
     if (!isAdopted(object)) this.#kernel.keepAddresses(device);
     if (row.up !== object.adminUp) wanted.up = object.adminUp;
     const refused = Object.keys(wanted).length === 0 ? null : await this.#do([changeLink(row.index, wanted)]);
-    await links.look(device);
+    const now = await links.look(device);
+    if (!isAdopted(object) && now?.index === row.index && now.alias === text) this.#kernel.made.note(now, mark);
     if (row.up && (wanted.up === false || wanted.master !== undefined)) this.#kernel.goesInSilence(object.name);
     if (object.type === 'tap' && refused === null) this.#kernel.ledger.delete(`${TAP}${device}`);
     return refused;
@@ -260,8 +305,10 @@ export class Links implements Part {
     if (row === null || links.nameOf(row) !== name) return null;
     links.leave(row.index);
     const failed = await this.#kernel.doSlowly(deleteLink(row.index), name, [Errno.ENODEV]);
-    if (failed === null) links.remove(row.index);
-    else links.left(row.index);
+    if (failed === null) {
+      links.remove(row.index);
+      this.#kernel.made.forget(name);
+    } else links.left(row.index);
     return failed;
   }
 
@@ -273,8 +320,21 @@ export class Links implements Part {
   async #unmake(object: LinkObject, row: LinkRow): Promise<void> {
     await this.#traits.setTraits(row.name, null);
     if (isAdopted(object)) await this.#removeLink(object);
-    else if (await this.#kernel.isOurs(row)) await this.#kernel.change([deleteLink(row.index)]);
+    else if (await this.#kernel.isOurs(row)) {
+      await this.#kernel.change([deleteLink(row.index)]);
+      this.#kernel.made.forget(object.name);
+    }
     await this.#kernel.links.look(row.name);
+  }
+
+  /** What an older router left is as it was, and may be asked for again. */
+  async #leave(object: LinkObject, before: LinkRow): Promise<void> {
+    const { alias, group, mtu, up, master } = before;
+    await this.#traits.setTraits(before.name, null);
+    await this.#kernel.change([changeLink(before.index, { alias, group, mtu, up, master })]);
+    this.#kernel.made.forget(object.name);
+    this.#kernel.made.offer(before);
+    await this.#kernel.links.look(before.name);
   }
 
   async #undone(failed: Problem, name: string): Promise<Problem> {
@@ -283,6 +343,13 @@ export class Links implements Part {
     return failed;
   }
 }
+
+const notOurs = (device: string): Problem =>
+  problem(
+    'object.exists',
+    `this host has an interface ${device}, which is not ours: take it away, or choose another`,
+    'name',
+  );
 
 function macOf(object: Pick<LinkObject, 'mac'>): { mac?: Uint8Array } {
   const parsed = object.mac == null ? null : parseMac(object.mac);

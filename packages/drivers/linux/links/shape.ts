@@ -69,7 +69,7 @@ function bytesOf(address: string | null | undefined): Uint8Array | null {
 
 const textOf = (address: Uint8Array | null): string | null => (address === null ? null : formatIp(address));
 
-/** Whether a device that is there is what the object would be made as, whoever made it. */
+/** Whether a device of an older router's is what the object would be made as. */
 export function isSameDevice(row: LinkRow, object: LinkObject, parent: LinkRow | undefined): boolean {
   if (object.type === 'port')
     return row.kind === 'vlan' && row.vlanId === object.vlanId && parent?.name === object.device;
@@ -79,6 +79,8 @@ export function isSameDevice(row: LinkRow, object: LinkObject, parent: LinkRow |
 interface Surroundings {
   readonly mark: Mark | null;
   readonly adopted: Adopted | null;
+  /** It is called and marked as ours. */
+  readonly shown: boolean;
   /** Name of the device that it is on; '' is none. */
   readonly parent: string;
   /** Of a VXLAN that is bound to one. */
@@ -101,8 +103,8 @@ export function objectOf(name: string, row: LinkRow, around: Surroundings): Link
     type,
     vrf,
     mtu: row.mtu,
-    // One without what the packet filter does for it is not finished, and to be made so.
-    adminUp: row.up && traits?.vrf === vrf,
+    // One without what the packet filter does for it, or that does not show whose it is, is not finished, and to be made so.
+    adminUp: row.up && traits?.vrf === vrf && around.shown,
     mssClamp: traits?.mssClamp ?? false,
     sourceCheck: traits?.sourceCheck ?? 'off',
     ...(isEthernet ? { mac: ownMac ? formatMac(row.mac) : null } : {}),

@@ -2,14 +2,24 @@
 import type { Conversation } from '../netlink/conversation.ts';
 import { askLinks, type LinkRow, parseLink } from '../netlink/link.ts';
 import { Errno } from '../netlink/refusal.ts';
-import { type Mark, markOf } from './mark.ts';
+import { type Mark, markOf, parseMark } from './mark.ts';
 
 /** Between a port's leaving a bridge and the bridge's end, when the one comes of the other, ms: some waits of the kernel's for its readers. */
 const SAME_MOMENT_MS = 1000;
 
+/** What the ledger has of links. */
+export interface KnownLinks {
+  /** The name that an interface of the host has among us; null when it is none of ours. */
+  adopted(device: string): string | null;
+  /** The mark of a link that we have made; null when it is none. */
+  made(row: LinkRow): Mark | null;
+  /** It is somebody else's, and may become ours. */
+  offered(row: LinkRow): boolean;
+}
+
 export class LinkTable {
   readonly #kernel: Conversation;
-  readonly #adopted: (device: string) => string | null;
+  readonly #known: KnownLinks;
   #byIndex = new Map<number, LinkRow>();
   #byDevice = new Map<string, LinkRow>();
   /** By the name of the object. */
@@ -23,10 +33,9 @@ export class LinkTable {
   /** Ports that left a bridge of ours with its end. */
   readonly #lost = new Map<string, readonly number[]>();
 
-  /** `adopted`: the name that the ledger has of an interface of the host; null when it is none of ours. */
-  constructor(kernel: Conversation, adopted: (device: string) => string | null) {
+  constructor(kernel: Conversation, known: KnownLinks) {
     this.#kernel = kernel;
-    this.#adopted = adopted;
+    this.#known = known;
   }
 
   async load(): Promise<void> {
@@ -135,11 +144,17 @@ export class LinkTable {
 
   /** The name of the object that a link is; null when it is somebody else's. */
   nameOf(row: LinkRow): string | null {
-    return this.markOf(row)?.link ?? this.#adopted(row.name);
+    return this.markOf(row)?.link ?? this.#known.adopted(row.name);
   }
 
   markOf(row: LinkRow): Mark | null {
-    return markOf(row);
+    return parseMark(row.alias) ?? this.#known.made(row) ?? markOf(row);
+  }
+
+  /** Somebody else has a device of this name, and it stays his. */
+  isForeign(device: string): boolean {
+    const row = this.#byDevice.get(device);
+    return row !== undefined && this.nameOf(row) === null && !this.#known.offered(row);
   }
 
   ours(): IterableIterator<[string, LinkRow]> {

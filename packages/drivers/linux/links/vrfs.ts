@@ -30,15 +30,15 @@ export function vrfRows(links: LinkTable): Observed[] {
   return rows;
 }
 
-/** Null: this link is no VRF. */
+/** Null: this link is no VRF, or is called otherwise, which is mended as if it were not there. */
 export function vrfRow(name: string, row: LinkRow): Observed | null {
-  if (row.kind !== 'vrf' || row.table === null) return null;
+  if (row.kind !== 'vrf' || row.table === null || row.name !== name) return null;
   return { key: `vrf/${name}` as ObjectKey, object: { kind: 'vrf', name, tableId: row.table }, learned: {} };
 }
 
-/** What ends the search in a new table, in both families. */
-export function vrfRequests(table: number): Uint8Array[] {
-  return [4, 16].map((length) =>
+/** What ends the search in a new table, in both families where there are both. */
+export function vrfRequests(table: number, ipv6: boolean): Uint8Array[] {
+  return (ipv6 ? [4, 16] : [4]).map((length) =>
     replaceRoute({
       table,
       prefix: { address: new Uint8Array(length), bits: 0 },

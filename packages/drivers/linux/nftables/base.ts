@@ -2,9 +2,9 @@
  * The chains that are there once. What belongs to a VRF is in `group.ts`; the default VRF's is where everything goes that no map sends to
  * another's.
  *
- *     prerouting -300 raw          nothing from or to 127/8 by a wire, source checks, the zone of the VRF
+ *     prerouting -300 raw          nothing from or to 127/8 by a wire, source checks, the zone of the VRF; sources that are none of a network's
  *                -100 prerouting   → dnat.VRF: published ports, floating addresses
- *                 -90 dns          a link that is kept apart asks the DNS of its own gateway alone
+ *                 -90 dns          a link that is kept apart asks no other one's gateway for names
  *     output     -300 zone         of the VRF
  *                -100 output       → dnat.VRF: the host itself reaches what it publishes
  *     forward    -150 mangle       MSS clamps
@@ -12,8 +12,10 @@
  *     postrouting 100 postrouting  → snat.VRF: hairpins, floating addresses, masquerades
  */
 import {
+  Ct,
   CtState,
   clampMss,
+  ct,
   differs,
   type Expression,
   equals,
@@ -40,6 +42,7 @@ import {
   base,
   type ChainSpec,
   chain,
+  destination,
   drop,
   flowState,
   goto,
@@ -52,8 +55,13 @@ import {
   sameLink,
   source,
 } from './rules.ts';
+import { families } from './sets.ts';
 
 const LOOPBACK_NET = Uint8Array.of(127);
+/** 169.254.0.0/16 and fe80::/10. */
+const LINK_LOCAL_4 = Uint8Array.of(169, 254);
+const LINK_LOCAL_6 = Uint8Array.of(0xfe, 0x80);
+const LINK_LOCAL_MASK_6 = Uint8Array.of(0xff, 0xc0);
 const LOCAL = numberField(RTN_LOCAL);
 const TCP = 6;
 const UDP = 17;
@@ -64,8 +72,22 @@ const NO = numberField(0);
 /** A flow that leaves a VRF's link by that same link; the last of 128 labels. */
 export const SAME_LINK_LABEL = new Uint8Array(16).fill(0x80, 15);
 
+/**
+ * The world of flows of packets that have a foreign source and came by a link that is kept apart: whether they leave it, only the forwarding
+ * knows, which drops them there. What they begin is not mixed up with anybody's flows, and neighbours may talk so among themselves.
+ */
+export const STRAYING_ZONE = 0xffff;
+
 const LINK_KEYS = [Meta.iifname, Meta.sdifname, Meta.oifname] as const;
 const INGRESS_KEYS = [Meta.iifname, Meta.sdifname] as const;
+
+/** There is no way back to the source by the link: no subnet of the network, and no route of ours to somebody behind a member of it. */
+const straying: readonly Expression[] = [
+  ...linkIn(Meta.iifname, 'guarded'),
+  fibPresent(Fib.saddr | Fib.iif, 0),
+  equals(0, NO),
+];
+const isLocal: readonly Expression[] = [fibType(Fib.daddr, 0), equals(0, LOCAL)];
 
 const raw: readonly (readonly Expression[])[] = [
   // A VRF shows a packet a second time, as its own.
@@ -79,19 +101,35 @@ const raw: readonly (readonly Expression[])[] = [
   [...isFamily(6), source(6, 0), equals(0, new Uint8Array(16)), accept],
   [...linkIn(Meta.iifname, 'strict'), fibPresent(Fib.saddr | Fib.iif, 0), equals(0, NO), drop],
   [...linkIn(Meta.iifname, 'loose'), fibPresent(Fib.saddr, 0), equals(0, NO), drop],
+  // Those who look for an address or a neighbour have none yet, or one of their link (RFC 2131 section 4.1, RFC 4861 section 4.3).
+  [...isFamily(4), ...straying, network(12, 2, 0), differs(0, LINK_LOCAL_4), ...isLocal, drop],
+  [
+    ...isFamily(6),
+    ...straying,
+    network(8, 2, 0),
+    mask(0, LINK_LOCAL_MASK_6),
+    differs(0, LINK_LOCAL_6),
+    ...isLocal,
+    drop,
+  ],
+  [...straying, immediate(portField(STRAYING_ZONE), 0), setCtZone(0)],
 ];
 
-const dns = [TCP, UDP].map((protocol) => [
-  ...linkIn(Meta.iifname, 'guarded'),
-  ...isProtocol(protocol),
-  transport(2, 2, 0),
-  equals(0, DNS),
-  fibType(Fib.daddr, 0),
-  equals(0, LOCAL),
-  fibType(Fib.daddr | Fib.iif, 0),
-  differs(0, LOCAL),
-  drop,
-]);
+const dns = families.flatMap((f) =>
+  [TCP, UDP].map((protocol) => [
+    ...isFamily(f),
+    ...linkIn(Meta.iifname, 'guarded'),
+    ...isProtocol(protocol),
+    transport(2, 2, 0),
+    equals(0, DNS),
+    // Another network's gateway.
+    destination(f, 0),
+    mapTo(0, `gateway${f}`, 0),
+    fibType(Fib.daddr | Fib.iif, 0),
+    differs(0, LOCAL),
+    drop,
+  ]),
+);
 
 const noVrf: readonly Expression[] = [meta(Meta.sdif, 0), equals(0, numberField(0))];
 
@@ -106,6 +144,7 @@ const forward: readonly (readonly Expression[])[] = [
 const guarded: readonly (readonly Expression[])[] = [
   ...INGRESS_KEYS.map((key) => [...sameLink(key, 'within'), accept]),
   ...LINK_KEYS.map((key) => [...linkIn(key, 'internal'), goto('denied')]),
+  [...linkIn(Meta.iifname, 'guarded'), ct(Ct.zone, 0), equals(0, portField(STRAYING_ZONE)), goto('denied')],
   [...flowState(CtState.established | CtState.related), accept],
   [...flowState(CtState.invalid), goto('denied')],
   [...published, accept],

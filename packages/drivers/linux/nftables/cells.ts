@@ -8,6 +8,7 @@ import type { SourceCheck } from '@vrouter/intent/model/intents.ts';
 import type { IsolationObject, NatPoolObject, NatRuleObject } from '@vrouter/intent/model/objects.ts';
 import type { Element } from '../netlink/nftables/element.ts';
 import { type Verdict, VerdictCode } from '../netlink/nftables/numbers.ts';
+import { STRAYING_ZONE } from './base.ts';
 import { join, linkField, numberField, portField, protocolNumbers } from './fields.ts';
 import { DEFAULT_VRF, type PoolShape } from './group.ts';
 import { writeLabel } from './label.ts';
@@ -47,8 +48,10 @@ export const poolId = (name: string): string => createHash('sha256').update(name
  * Number of the world of flows that a VRF has, so that hosts with the same addresses in two of them do not get each other's packets. Two VRFs
  * that have one number by chance are only as far apart as if there were none.
  */
-export const zoneOf = (vrf: string): number =>
-  vrf === DEFAULT_VRF ? 0 : 1 + (createHash('sha256').update(vrf).digest().readUInt16LE() % 0xffff);
+export function zoneOf(vrf: string): number {
+  const zone = vrf === DEFAULT_VRF ? 0 : 1 + (createHash('sha256').update(vrf).digest().readUInt16LE() % 0xffff);
+  return zone === STRAYING_ZONE ? 1 : zone;
+}
 
 const nothing = { cells: [], vrf: null, length: null, pool: null, uses: null } as const;
 
@@ -86,7 +89,7 @@ export function groupCells(vrf: string): readonly Cell[] {
 export function objectCells(object: FirewallObject): Result<Wanted> {
   switch (object.kind) {
     case 'isolation':
-      return ok(isolationCells(object));
+      return isolationCells(object);
     case 'natPool':
       return poolCells(object);
     case 'natRule':
@@ -94,12 +97,17 @@ export function objectCells(object: FirewallObject): Result<Wanted> {
   }
 }
 
-function isolationCells({ link, internal }: IsolationObject): Wanted {
+function isolationCells({ link, internal, gateways }: IsolationObject): Result<Wanted> {
   const key = linkField(link);
   const sets = ['guarded', 'dropped', ...(internal ? ['internal'] : [])];
   const cells: Cell[] = sets.map((set) => ({ set, key, data: null, userdata: null }));
   cells.push({ set: 'within', key: join(key, key), data: null, userdata: null });
-  return { ...nothing, cells };
+  for (const [i, text] of gateways.entries()) {
+    const address = parseIp(text, `gateways[${i}]`);
+    if (!address.ok) return address;
+    cells.push({ set: `gateway${familyOf(address.value)}`, key: address.value, data: key, userdata: null });
+  }
+  return ok({ ...nothing, cells });
 }
 
 function poolCells({ name, addresses, ports }: NatPoolObject): Result<Wanted> {

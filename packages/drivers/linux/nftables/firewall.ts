@@ -18,7 +18,7 @@ import { canHold } from './holding.ts';
 import { generationOf, loadState, poolNameOf } from './load.ts';
 import { readObject, readTraits } from './objects.ts';
 import { isEmptyAfter, planChanges, settle } from './plan.ts';
-import { cutFlows, natSessions, type Session } from './sessions.ts';
+import { cutFlows, cutUntranslated, type IsOwn, natSessions, type Session } from './sessions.ts';
 import { TABLE } from './shape.ts';
 import type { TableState } from './state.ts';
 
@@ -125,6 +125,14 @@ export class Firewall {
    */
   cut(rules: readonly NatRuleObject[]): Promise<number> {
     return cutFlows(this.#kernel, rules);
+  }
+
+  /**
+   * Ends the flows of UDP that began before these ports were published, and would go by them for ever, and no others: `own` tells what was sent
+   * to the host. Returns how many. Throws ProblemError.
+   */
+  cutEarlier(rules: readonly NatRuleObject[], own: () => Promise<IsOwn>): Promise<number> {
+    return cutUntranslated(this.#kernel, rules, own);
   }
 
   /** Flows whose addresses are translated, by anybody on this host. Throws ProblemError. */

@@ -33,8 +33,8 @@ const rows: readonly FirewallObject[] = [
     hairpin: false,
   }),
   natPool({ addresses: ['198.51.100.7', '2001:db8::7'] }),
-  { kind: 'isolation', link: 'br0', internal: false },
-  { kind: 'isolation', link: 'br0', internal: true },
+  { kind: 'isolation', link: 'br0', internal: false, gateways: [] },
+  { kind: 'isolation', link: 'br0', internal: true, gateways: ['172.18.0.1', 'fd18::1'] },
 ];
 const wantedOf = (object: FirewallObject): Wanted => {
   const wanted = objectCells(object);

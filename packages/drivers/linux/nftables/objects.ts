@@ -20,6 +20,7 @@ const LINK_SETS = new Set([
   'vrf_published',
   'vrf_zone',
 ]);
+const GATEWAY_SETS = new Set(['gateway4', 'gateway6']);
 const ISOLATION_SETS = new Set(['guarded', 'within', 'internal', 'dropped']);
 
 /** The key of an object, or `link/NAME`; null: nobody's. */
@@ -28,6 +29,7 @@ export function ownerOf({ set, key, data, userdata }: Cell): string | null {
   if (set.startsWith('vrf_') && !(data instanceof Uint8Array) && data?.chain?.endsWith(`.${readLink(key)}`))
     return null;
   if (LINK_SETS.has(set)) return `link/${readLink(key.subarray(0, LINK_BYTES))}`;
+  if (GATEWAY_SETS.has(set)) return data instanceof Uint8Array ? `isolation/${readLink(data)}` : null;
   if (ISOLATION_SETS.has(set)) return `isolation/${readLink(key.subarray(0, LINK_BYTES))}`;
   const name = readLabel(userdata)?.name;
   if (name === undefined) return null;
@@ -43,7 +45,15 @@ export function readObject(
   const kind = owner.slice(0, owner.indexOf('/'));
   const name = owner.slice(kind.length + 1);
   if (kind === 'isolation')
-    return { kind: 'isolation', link: name, internal: cells.some(({ set }) => set === 'internal') };
+    return {
+      kind: 'isolation',
+      link: name,
+      internal: cells.some(({ set }) => set === 'internal'),
+      gateways: cells
+        .filter(({ set }) => GATEWAY_SETS.has(set))
+        .map(({ set, key }) => formatIp(split(key, set === 'gateway4' ? 4 : 16)[0]!))
+        .sort(),
+    };
   if (kind === 'natPool') return readPool(name, cells);
   return kind === 'natRule' ? readRule(name, cells, poolName) : null;
 }

@@ -66,13 +66,40 @@ function sessionOf({ protocol, original, reply, packets, bytes, timeoutSeconds }
   };
 }
 
+/** Whether an address is one of this host. */
+export type IsOwn = (address: Uint8Array) => boolean;
+
 /**
  * Ends the flows that came by published ports or floating addresses, or left by masquerades, as the rules said, at one look at all flows of a
  * family. Returns how many. Throws ProblemError.
  */
 export async function cutFlows(kernel: Conversation, rules: readonly NatRuleObject[]): Promise<number> {
-  const all = rules.flatMap((rule) => flowsOf(rule) ?? []);
-  let cut = 0;
+  return cut(
+    kernel,
+    rules.flatMap((rule) => flowsOf(rule) ?? []),
+    null,
+  );
+}
+
+/**
+ * Ends flows of UDP to published ports that began before there were these: the kernel decides with the first packet of a flow where it goes, and
+ * one that goes on sending would never get in. Of TCP the host has ended them. Returns how many. Throws ProblemError.
+ */
+export async function cutUntranslated(
+  kernel: Conversation,
+  rules: readonly NatRuleObject[],
+  own: () => Promise<IsOwn>,
+): Promise<number> {
+  return cut(
+    kernel,
+    rules.flatMap((rule) => earlierFlowsOf(rule) ?? []),
+    own,
+  );
+}
+
+/** `own`: of those found, only what was sent to the host itself; asked when there are some. */
+async function cut(kernel: Conversation, all: readonly Found[], own: (() => Promise<IsOwn>) | null): Promise<number> {
+  let count = 0;
   for (const family of new Set(all.map(({ filter }) => filter.family))) {
     const found = all.filter(({ filter }) => filter.family === family);
     const matches = anyOf(found);
@@ -83,14 +110,16 @@ export async function cutFlows(kernel: Conversation, rules: readonly NatRuleObje
       'conntrack',
       (message) => {
         const flow = parseFlow(message);
-        return flow !== null && (flow.status & NAT) !== 0 && matches(flow) ? flow : null;
+        return flow !== null && matches(flow) ? flow : null;
       },
       true,
     );
-    const verdicts = await kernel.change(flows.map(({ identity }) => deleteFlow(identity)));
-    cut += verdicts.filter((verdict) => verdict === null).length;
+    const isOwn = own === null || flows.length === 0 ? null : await own();
+    const ended = isOwn === null ? flows : flows.filter(({ original }) => isOwn(original.destination));
+    const verdicts = await kernel.change(ended.map(({ identity }) => deleteFlow(identity)));
+    count += verdicts.filter((verdict) => verdict === null).length;
   }
-  return cut;
+  return count;
 }
 
 interface Found {
@@ -166,6 +195,30 @@ function flowsOf({ vrf, match, to }: NatRuleObject): Found | null {
     };
   }
   return null;
+}
+
+/** What a rule would have translated, had it been there. Null: it is none of UDP's ports. */
+function earlierFlowsOf({ vrf, match, to }: NatRuleObject): Found | null {
+  if (match.type !== 'destination' || match.protocol !== 'udp' || to.type !== 'inside') return null;
+  const zone = zoneOf(vrf);
+  const protocol = protocolNumbers.udp;
+  const outside = match.address === null ? null : addressOf(match.address);
+  const [first, last] = match.ports;
+  return {
+    filter: {
+      family: familyOf(addressOf(to.address)),
+      destination: outside,
+      service: first === last ? { protocol, port: first } : null,
+    },
+    ports: [first, last],
+    matches: ({ status, zone: its, protocol: by, original }) =>
+      its === zone &&
+      (status & FlowStatus.destinationNat) === 0 &&
+      by === protocol &&
+      original.destinationPort >= first &&
+      original.destinationPort <= last &&
+      (outside === null || same(original.destination, outside)),
+  };
 }
 
 function isInside(address: Uint8Array, prefix: Prefix): boolean {

@@ -29,6 +29,9 @@ export const baseSets: readonly SetSpec[] = [
   set('within', ['ifname', 'ifname']),
   set('internal', ['ifname']),
   set('dropped', ['ifname'], true),
+  // Their gateways' addresses, and whose they are.
+  map('gateway4', ['ipv4_addr'], ['ifname']),
+  map('gateway6', ['ipv6_addr'], ['ifname']),
   // Protocols that have ports, or numbers that do instead.
   set('ported', ['inet_proto']),
   // Links of other VRFs than the default one, and the chains of these.

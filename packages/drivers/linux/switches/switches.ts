@@ -22,6 +22,10 @@ const KEY = 'sysctl/';
 const LOOK_AT = 200;
 /** In the ledger: interfaces of the host that go on obeying router advertisements because we say so. */
 const ADVERTISED = 'advertised/';
+/** A host without IPv6, or a link whose MTU is too small for it (RFC 8200 section 5), has none of these: nothing is let through there. */
+const IPV6 = 'net.ipv6.';
+/** In the ledger: there was no such switch. */
+const NONE = '';
 const IPV6_FORWARDING = 'net.ipv6.conf.all.forwarding';
 
 export class Switches implements Part {
@@ -31,6 +35,8 @@ export class Switches implements Part {
   readonly #links: LinkTable;
   /** What was told of each last. */
   readonly #told = new Map<ObjectKey, string | null>();
+  /** What was asked of each. */
+  readonly #asked = new Map<ObjectKey, string>();
   #next = 0;
 
   constructor(files: SwitchFiles, ledger: Ledger, links: LinkTable) {
@@ -79,8 +85,10 @@ export class Switches implements Part {
       this.#told.delete(key);
       return null;
     }
-    const value = this.#valueOf(key);
-    this.#told.set(key, value);
+    const now = this.#valueOf(key);
+    this.#told.set(key, now);
+    const isThere = this.#pathOf(of.name, of.link) !== null;
+    const value = now === null && isThere && of.name.startsWith(IPV6) ? (this.#asked.get(key) ?? null) : now;
     return value === null ? null : { key, object: { kind: 'sysctl', ...of, value }, learned: {} };
   }
 
@@ -94,10 +102,12 @@ export class Switches implements Part {
     const path = this.#pathOf(object.name, object.link);
     if (path === null) return problem('object.dependency', `${object.link} is not there yet`);
     const before = this.#files.read(path);
-    if (before === null) return problem('plane.failed', `this kernel has no switch ${path.replaceAll('/', '.')}`);
     const key = objectKey(object);
-    if (this.#ledger.get(key) === null) this.#ledger.set(key, before);
-    if (before === object.value) return null;
+    this.#asked.set(key, object.value);
+    if (before === null && !object.name.startsWith(IPV6))
+      return problem('plane.failed', `this kernel has no switch ${path.replaceAll('/', '.')}`);
+    if ((this.#ledger.get(key) ?? NONE) === NONE) this.#ledger.set(key, before ?? NONE);
+    if (before === null || before === object.value) return null;
     if (object.name === IPV6_FORWARDING && object.value === '1') this.#keepAdvertised();
     this.#files.write(path, object.value);
     return null;
@@ -108,9 +118,11 @@ export class Switches implements Part {
     const before = this.#ledger.get(key);
     const path = this.#pathOf(object.name, object.link);
     // A switch of a link is gone with it.
-    if (before !== null && path !== null && this.#files.read(path) !== null) this.#files.write(path, before);
+    const isThere = path !== null && this.#files.read(path) !== null;
+    if (before !== null && before !== NONE && isThere) this.#files.write(path, before);
     if (object.name === IPV6_FORWARDING) this.#giveBackAdvertised();
     this.#ledger.delete(key);
+    this.#asked.delete(key);
     return null;
   }
 

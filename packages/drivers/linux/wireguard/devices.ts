@@ -174,6 +174,7 @@ export class WireguardDevices implements Part {
 
   async #remark(row: LinkRow, mark: Mark): Promise<Problem | null> {
     const failed = await this.#kernel.do([changeLink(row.index, { alias: markText(mark) })], row.name);
+    if (failed === null) this.#kernel.made.note(row, mark);
     await this.#kernel.links.look(row.name);
     return failed;
   }

@@ -8,9 +8,12 @@ import type { RouterIntents } from './intents.ts';
 import { adoptionsOf } from './leftovers.ts';
 import { RouterState } from './state.ts';
 
-/** Where leftovers are read, and rules taken away. */
+/** Where leftovers are read, links given over to the plane, and rules taken away. */
 export interface LeftoverSource {
   read(): Promise<Leftovers>;
+  /** The plane may take a link that it has not made; otherwise it takes none. */
+  offer(device: string): Promise<void>;
+  withdraw(device: string): void;
   remove(rules: readonly OldRule[]): Promise<Problem | null>;
 }
 
@@ -24,10 +27,13 @@ export async function adoptLeftovers(intents: RouterIntents, source: LeftoverSou
   for (const what of left) log.warn({ what }, 'of the older router this is left alone');
   let taken = 0;
   for (const { vlanId, change } of vlans) {
+    const devices = change.put.flatMap(({ intent }) => (intent.kind === 'network' ? [intent.interface] : []));
+    for (const device of devices) await source.offer(device);
     const outcome = await intents.change(change, PLANE_MS);
-    if (outcome.kind === 'refused')
+    if (outcome.kind === 'refused') {
+      for (const device of devices) source.withdraw(device);
       log.warn({ vlan: vlanId, why: outcome.problem.message }, 'a VLAN of the older router cannot be taken over');
-    else taken++;
+    } else taken++;
   }
   const gone = replaced.filter(({ by }) => intents.stands(by)).map(({ rule }) => rule);
   const failed = await source.remove(gone);
