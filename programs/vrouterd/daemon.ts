@@ -29,6 +29,7 @@ import type { Engine, Plane } from './planes/plane.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { type ForwardDrop, ForwardDropWatch } from './reconcile/forward-drops.ts';
+import { HostWatch } from './reconcile/host-watch.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
@@ -77,6 +78,7 @@ export class Daemon implements ReconcileObserver {
   readonly #links: Links;
   readonly #duplicates: Duplicates;
   readonly #forwardDrops: ForwardDropWatch;
+  readonly #host: HostWatch;
   readonly #successions: Successions;
   #allow: Allow;
   readonly #reporter: Reporter;
@@ -102,8 +104,12 @@ export class Daemon implements ReconcileObserver {
       privateKey: (): Secret => privateKey,
       secret: (base64: string): Secret => makeSecret(Uint8Array.fromBase64(base64)),
       deviceMtu: (device: string): number | null => plane.deviceMtu(device),
+      hostNetworks: () => this.#host.networks(),
       hasSucceeded: (link: string, key: string, rotation: string) => this.#successions.has(link, key, rotation),
     };
+    this.#host = new HostWatch(plane.hostNetworks, (name) =>
+      this.reconciler.observed().has(`link/${name}` as ObjectKey),
+    );
     this.#successions = new Successions({
       store,
       unixMs: Date.now,
@@ -151,10 +157,15 @@ export class Daemon implements ReconcileObserver {
     this.#learning = setInterval(() => {
       void this.learn();
       void this.#lookAtLinks();
+      this.#lookAtHost();
       this.#lookForDevices();
       void this.#lookAtClock();
     }, LEARN_MS);
-    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) this.#isApplied();
+    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) {
+      // Only now it is known which of the host's links are ours.
+      if (this.#lookAtHost()) await this.reconciler.settled(APPLY_WAIT_MS);
+      this.#isApplied();
+    }
     this.#successions.watch();
     this.agent.start();
   }
@@ -254,6 +265,14 @@ export class Daemon implements ReconcileObserver {
     const links = await this.#links.look();
     if (links !== null) await this.#duplicates.look(links);
     await this.#forwardDrops.look(this.reconciler.observed());
+  }
+
+  /** Networks that the host was in the way of may be made now. True: they are compiled again. */
+  #lookAtHost(): boolean {
+    if (!this.#host.hasChanged()) return false;
+    this.desired.changed('hostNetworks');
+    this.reconciler.kick();
+    return true;
   }
 
   #tellDrops(found: readonly ForwardDrop[], ended: readonly ObjectKey[]): void {

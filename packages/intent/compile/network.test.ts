@@ -4,6 +4,7 @@ import { Desired } from '../index/desired.ts';
 import { type ObjectKind, objectKey, objectKinds } from '../model/objects.ts';
 import { testOutside } from '../testing/outside.ts';
 import { parseIntent } from '../validate/intent.ts';
+import { type HostNetwork, prefixOf } from './overlap.ts';
 
 const kinds = Object.keys(objectKinds) as ObjectKind[];
 const vlan = {
@@ -112,6 +113,109 @@ test('VLANs, interfaces and subnets are one network’s alone', () => {
   assert.deepEqual(clash({ interface: 'eth0.100' }), ['intent.conflict', 'interface']);
   assert.deepEqual(clash({ vlanId: 100 }), ['intent.conflict', 'vlanId']);
   assert.deepEqual(clash({ subnets: vlan.subnets.slice(0, 1) }), ['network.overlap', 'subnets[0].prefix']);
+});
+
+const subnet = (id: string, ...prefixes: string[]) => ({
+  ...bridge,
+  id,
+  interface: `br-${id}`,
+  subnets: prefixes.map((prefix) => ({
+    prefix,
+    gateway: prefix.replace(/(:|0)\/.*/, (_, end) => (end === '0' ? '1' : ':1')),
+  })),
+});
+const overlapping = (desired: Desired): string[] =>
+  desired.problems().map(({ source, key, problem: { code, message } }) => `${source} ${key} ${code}: ${message}`);
+
+test('of networks that overlap, whoever says them, the first has its subnet, and nothing of the other is made', () => {
+  for (const [elder, younger] of [
+    [['172.18.0.0/16'], '172.18.4.0/24'],
+    [['172.18.4.0/24'], '172.18.0.0/16'],
+    [['172.18.0.0/16'], '172.18.0.0/16'],
+    [['10.1.0.0/24', 'fd18::/48'], 'fd18:0:0:7::/64'],
+  ] as const) {
+    const desired = say(new Desired(testOutside(), kinds), subnet('elder', ...elder));
+    const before = keysOf(desired);
+    const parsed = parseIntent(subnet('younger', younger, '10.77.0.0/24'));
+    assert.ok(parsed.ok);
+    const wrong = desired.preview('router', parsed.value).map(({ problem }) => problem.code);
+    assert.deepEqual(wrong, ['network.overlap'], younger);
+    desired.put('cli', parsed.value);
+    assert.deepEqual(keysOf(desired), before);
+    const [told, ...more] = overlapping(desired);
+    assert.match(told!, /^cli network\/younger network\.overlap: .* of file network\/elder: choose another subnet$/);
+    assert.deepEqual(more, []);
+    // The elder may be said anew, and keeps its subnet; when it goes the other is made.
+    say(desired, { ...subnet('elder', ...elder), mtu: 1400 });
+    assert.equal(overlapping(desired).length, 1);
+    desired.remove('file', 'network/elder' as never);
+    assert.deepEqual(overlapping(desired), []);
+    assert.ok(keysOf(desired).includes('link/br-younger'));
+  }
+});
+
+test('an elder that moves into a younger one’s subnet takes it; neighbours are nobody’s trouble', () => {
+  const desired = say(new Desired(testOutside(), kinds), subnet('a', '10.1.0.0/24'), subnet('b', '10.2.0.0/24'));
+  say(desired, subnet('c', '10.2.1.0/24'), subnet('d', '10.0.0.0/16'), subnet('e', 'fd18::/64', '10.3.0.0/16'));
+  assert.deepEqual(overlapping(desired), []);
+  say(desired, subnet('a', '10.2.0.0/16'));
+  assert.deepEqual(
+    overlapping(desired).map((text) => text.split(' ')[1]),
+    ['network/b', 'network/c'],
+  );
+  say(desired, subnet('a', '10.1.0.0/24'));
+  assert.deepEqual(overlapping(desired), []);
+  say(desired, subnet('a', '10.1.0.0/24', '10.1.0.0/25'));
+  assert.match(overlapping(desired)[0]!, /10\.1\.0\.0\/2[45] of the same network/);
+});
+
+test('what the host has on its links, and its way out, are no network’s; one that is there stays', () => {
+  const row = (name: string, prefix: string, more: object = {}): HostNetwork => ({
+    interface: name,
+    prefix: prefixOf(prefix),
+    isGateway: false,
+    isOurs: false,
+    ...more,
+  });
+  let host: HostNetwork[] = [
+    row('eth0', '192.0.2.0/24'),
+    row('eth0', '2001:db8::/64'),
+    row('eth0', '198.51.100.1/32', { isGateway: true }),
+    row('br-old', '10.9.0.0/24', { isOurs: true }),
+  ];
+  const outside = { ...testOutside(), hostNetworks: () => host };
+  for (const [prefix, by] of [
+    ['192.0.2.0/25', /192\.0\.2\.0\/24 of eth0 of this host/],
+    ['192.0.0.0/16', /192\.0\.2\.0\/24 of eth0 of this host/],
+    ['2001:db8::/32', /eth0 of this host/],
+    ['198.51.100.0/24', /198\.51\.100\.1\/32 of this host's default route by eth0/],
+  ] as const) {
+    const desired = say(new Desired(outside, kinds), subnet('x', '10.77.0.0/24', prefix));
+    assert.deepEqual(keysOf(desired), []);
+    assert.match(overlapping(desired)[0]!, by);
+  }
+  const desired = say(new Desired(outside, kinds), bridge);
+  assert.deepEqual(overlapping(desired), [], 'what was made for another network of ours is no obstacle');
+  host = [...host, row('br-blue', '10.9.0.0/24', { isOurs: true }), row('eth1', '10.9.0.0/25')];
+  desired.changed('hostNetworks');
+  assert.deepEqual(overlapping(desired), [], 'it was there before eth1 had an address');
+  host = [row('eth1', '10.9.0.0/25')];
+  desired.changed('hostNetworks');
+  assert.equal(overlapping(desired).length, 1);
+  host = [];
+  desired.changed('hostNetworks');
+  assert.ok(keysOf(desired).includes('link/br-blue'));
+});
+
+test('a thousand networks cost each other little', (t) => {
+  const all = Array.from({ length: 1000 }, (_, i) =>
+    subnet(`n${i}`, `10.${i >> 8}.${i & 0xff}.0/24`, `fd00:${i}::/64`),
+  );
+  const began = performance.now();
+  const desired = say(new Desired(testOutside(), kinds), ...all);
+  assert.deepEqual(overlapping(desired), []);
+  t.diagnostic(`${Math.round(performance.now() - began)} ms`);
+  assert.ok(performance.now() - began < 10_000);
 });
 
 test('names and published ports wait for their network', () => {

@@ -30,7 +30,7 @@ interface Host {
 const own = (name: string, text: string, isOwn = true): HostNetwork => {
   const prefix = parsePrefix(text);
   assert.ok(prefix.ok);
-  return { interface: name, prefix: prefix.value, isOwn };
+  return { interface: name, prefix: prefix.value, isOwn, isGateway: false };
 };
 
 async function open(t: TestContext, path?: string) {
@@ -207,7 +207,13 @@ test('a network that is said again without subnets keeps them', async (t) => {
 
 test('overlaps: equal, within, around, in the same change, in the network itself, with the host', async (t) => {
   const { change, host, foreign } = await open(t);
-  host.networks = [own('eth0', '192.0.2.0/24'), own('eth0', '10.0.0.0/8', false), own('eth0', '2001:db8::/64')];
+  const gateway = { ...own('eth0', '198.51.100.1/32'), isGateway: true };
+  host.networks = [
+    own('eth0', '192.0.2.0/24'),
+    own('eth0', '10.0.0.0/8', false),
+    own('eth0', '2001:db8::/64'),
+    gateway,
+  ];
   foreign('file', network('theirs', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
   const one = (id: string, ...prefixes: string[]) => network(id, { subnets: prefixes.map((prefix) => ({ prefix })) });
   for (const [put, field, who] of [
@@ -218,6 +224,7 @@ test('overlaps: equal, within, around, in the same change, in the network itself
     [[one('x', '10.5.0.0/16', '10.5.1.0/24')], 'put[0].subnets[1].prefix', /itself/],
     [[one('x', '192.0.2.128/25')], 'put[0].subnets[0].prefix', /eth0 of this host/],
     [[one('x', '2001:db8::/48')], 'put[0].subnets[0].prefix', /eth0 of this host/],
+    [[one('x', '198.51.100.0/24')], 'put[0].subnets[0].prefix', /this host's default route by eth0/],
   ] as const) {
     const [code, at, message] = await refusal(change({ put: [...put] }));
     assert.deepEqual([code, at], ['network.overlap', field]);

@@ -2,6 +2,7 @@
 import { containsPrefix, parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { hostText, prefixOf } from '@vrouter/intent/compile/overlap.ts';
 import {
   type Intent,
   type IntentKey,
@@ -15,7 +16,7 @@ import type { ChangeOf } from '../../intents/said.ts';
 import { type Known, type Request, SOURCE, sourceText } from './known.ts';
 import { disturbed } from './listeners.ts';
 import { removals } from './removals.ts';
-import { freeSubnet, overlapOf, prefixOf, type Taken, withSubnets } from './subnets.ts';
+import { freeSubnet, overlapOf, type Taken, withSubnets } from './subnets.ts';
 
 type Json = { readonly [name: string]: unknown };
 
@@ -156,8 +157,9 @@ class Judging {
         if (intent.kind === 'network' && !(source === SOURCE && this.#anew.has(intent.id)))
           take(intent, sourceText(source));
     for (const intent of this.put.values()) if (intent.kind === 'network') take(intent, 'the same change');
-    for (const { interface: name, prefix, isOwn } of this.#known.host())
-      if (!links.has(name)) taken.push({ prefix, by: `${name} of this host`, isWide: !isOwn, isHost: true });
+    for (const one of this.#known.host())
+      if (!links.has(one.interface))
+        taken.push({ prefix: one.prefix, by: hostText(one), isWide: !one.isOwn, isHost: true });
     return taken;
   }
 }
