@@ -23,6 +23,7 @@ import { BadIntents } from './bad-intents.ts';
 import type { Allow, Config } from './config.ts';
 import { Convergence } from './convergence.ts';
 import { routeCounts } from './counts.ts';
+import { firstOfFile } from './doors/file/first.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import type { Engine, Plane } from './planes/plane.ts';
@@ -37,7 +38,7 @@ import { Successions } from './reconcile/successions.ts';
 import { warningsOf } from './reconcile/warnings.ts';
 import { Reporter } from './report.ts';
 import { Keeping } from './store/keeping.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoredIntent } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 /** How long a poll waits for what it brought to be tried, ms; the rest is reported by a later poll. */
@@ -124,9 +125,11 @@ export class Daemon implements ReconcileObserver {
     this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     this.#forwardDrops = new ForwardDropWatch(plane.forwardDrops, (found, ended) => this.#tellDrops(found, ended));
     const stored = store.intents();
+    const file = fileIntents(config.intents);
+    for (const intent of this.#firstOf(file, stored)) this.desired.put('file', intent);
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.#successions.tidy();
-    this.desired.replaceSource('file', fileIntents(config.intents));
+    this.desired.replaceSource('file', file);
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
     const { controllers, onDeleted } = config;
@@ -388,6 +391,15 @@ export class Daemon implements ReconcileObserver {
     this.appliedVersion = this.agent.storedVersion;
     this.#appliedHash = this.agent.storedHash;
     this.convergence.applied(this.appliedVersion, this.agent.controllerUnixMs);
+  }
+
+  #firstOf(file: readonly Intent[], stored: readonly StoredIntent[]): readonly Intent[] {
+    if (!file.some(({ kind }) => kind === 'network')) return [];
+    const readable = stored.flatMap(({ key, body }) => {
+      const intent = readIntent(key, body);
+      return intent.ok ? [intent.value] : [];
+    });
+    return firstOfFile(file, readable, this.#host.networks());
   }
 
   /** One intent that cannot be read holds back no other; what it said before is taken back. */
