@@ -3,13 +3,14 @@
  * file introduces them to each other; what each does is in its own folder.
  */
 import { PEER_SUCCESSOR } from '@vrouter/api/agent/agent.ts';
-import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { diffKeys } from '@vrouter/intent/diff/diff.ts';
+import type { IntentProblem } from '@vrouter/intent/index/complaints.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Intent, IntentSource, PeerSuccessorIntent } from '@vrouter/intent/model/intents.ts';
 import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
@@ -47,6 +48,7 @@ const APPLY_WAIT_MS = 2000;
 const ENGINE_START_MS = 15_000;
 /** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
+const FILE_PROBLEM = 'this of the configuration file is not as it says';
 
 export interface DaemonParts {
   readonly config: Config;
@@ -80,6 +82,7 @@ export class Daemon implements ReconcileObserver {
   readonly #duplicates: Duplicates;
   readonly #forwardDrops: ForwardDropWatch;
   readonly #host: HostWatch;
+  #fileTold: ReadonlySet<string> = new Set();
   readonly #successions: Successions;
   #allow: Allow;
   readonly #reporter: Reporter;
@@ -169,6 +172,7 @@ export class Daemon implements ReconcileObserver {
       if (this.#lookAtHost()) await this.reconciler.settled(APPLY_WAIT_MS);
       this.#isApplied();
     }
+    this.#tellFile();
     this.#successions.watch();
     this.agent.start();
   }
@@ -187,6 +191,7 @@ export class Daemon implements ReconcileObserver {
     this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
+    this.#tellFile();
     // A file without intents says no more of what should be than it did before.
     if (!this.#knowsNothing || config.intents.length > 0) this.begin();
   }
@@ -270,11 +275,22 @@ export class Daemon implements ReconcileObserver {
     await this.#forwardDrops.look(this.reconciler.observed());
   }
 
+  /** What of the file is not as it says, each once: who wrote it reads the log. */
+  #tellFile(): void {
+    const now = new Map<string, IntentProblem>();
+    for (const one of this.desired.problems())
+      if (one.source === 'file') now.set(`${one.key} ${one.problem.code} ${one.problem.message}`, one);
+    for (const [text, { key, problem: what }] of now)
+      if (!this.#fileTold.has(text)) this.#log.warn({ key, code: what.code, why: what.message }, FILE_PROBLEM);
+    this.#fileTold = new Set(now.keys());
+  }
+
   /** Networks that the host was in the way of may be made now. True: they are compiled again. */
   #lookAtHost(): boolean {
     if (!this.#host.hasChanged()) return false;
     this.desired.changed('hostNetworks');
     this.reconciler.kick();
+    this.#tellFile();
     return true;
   }
 
@@ -476,12 +492,17 @@ export class Daemon implements ReconcileObserver {
       ...this.badIntents.all(),
       ...this.desired.problems(),
       ...this.reconciler.failing(),
-      ...this.#duplicates.all(),
-      ...this.#forwardDrops.all(),
+      ...this.standing(),
     ];
     const { problem: trouble } = this.keeping;
     const store = trouble === null ? [] : [{ key: 'store', problem: trouble }];
     return [...store, ...all].map(({ key, problem: { code, message } }) => ({ key, code, message }));
+  }
+
+  /** What is as it was said and yet does not work, by the object that it is about. */
+  *standing(): Generator<{ readonly key: ObjectKey; readonly problem: Problem }, void, undefined> {
+    yield* this.#duplicates.all();
+    yield* this.#forwardDrops.all();
   }
 
   /** Routes by VRF: those that the plane has, and those that it could not take. */

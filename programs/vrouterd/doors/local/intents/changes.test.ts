@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type IntentChange, intentChange } from '@vrouter/api/gateway/intents.ts';
 import { parsePrefix } from '@vrouter/core/prefix.ts';
-import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { IntentSource } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
@@ -25,6 +25,7 @@ const never = new AbortController().signal;
 interface Host {
   networks: HostNetwork[];
   listeners: Listener[];
+  standing: { key: ObjectKey; problem: Problem }[];
 }
 
 const own = (name: string, text: string, isOwn = true): HostNetwork => {
@@ -40,11 +41,14 @@ async function open(t: TestContext, path?: string) {
 }
 
 function over(it: StoredWorld, planeMs = 2000) {
-  const host: Host = { networks: [], listeners: [] };
+  const host: Host = { networks: [], listeners: [], standing: [] };
   const sees = {
     desired: it.desired,
     reconciler: it.reconciler,
     badIntents: it.parts.badIntents,
+    standing: function* () {
+      yield* host.standing;
+    },
     links: async () => null,
   };
   const intents = new StoredIntents<object>(SOURCE, it.parts);
@@ -232,6 +236,26 @@ test('overlaps: equal, within, around, in the same change, in the network itself
   }
   await change({ put: [one('x', '10.5.0.0/16')] });
   await change({ put: [one('x', '10.5.0.0/17'), one('y', '10.5.128.0/17')] });
+});
+
+test('a network tells what keeps it from working, and what others say of it in vain', async (t) => {
+  const { change, sees, host, foreign } = await open(t);
+  await change(blue);
+  await change({ put: [network('green')] });
+  host.standing = [{ key: 'isolation/br-blue' as ObjectKey, problem: problem('forward.dropped', 'dropped') }];
+  const told = async (id: string) =>
+    (await networkRows(sees, id))[0]?.problems.map(({ key, code }) => `${key} ${code}`);
+  assert.deepEqual([await told('blue'), await told('green')], [['isolation/br-blue forward.dropped'], []]);
+  host.standing = [];
+  foreign('file', network('blue', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
+  assert.deepEqual(await told('blue'), ['network/blue intent.conflict']);
+  // Of the ports and names, their own.
+  foreign('file', port(8080, { address: '172.18.0.3' }));
+  assert.deepEqual(await told('blue'), [
+    'network/blue intent.conflict',
+    'publishedPort/default/*/tcp/8080 intent.conflict',
+  ]);
+  assert.deepEqual(await told('green'), []);
 });
 
 test('conflicts name who holds it, and what is there is no place for something new', async (t) => {

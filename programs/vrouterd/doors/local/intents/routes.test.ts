@@ -15,11 +15,14 @@ import { addIntentRoutes } from './routes.ts';
 const blue = { kind: 'network', id: 'blue', attachment: 'bridged', interface: 'br-blue' };
 const web = { kind: 'dnsName', network: 'blue', name: 'web', addresses: ['172.18.0.2'] };
 
+function* none(): Generator<never, void, undefined> {}
+
 test('what is said, changed and told', async (t) => {
   const it = await openWorld();
   t.after(() => it.stop());
   const links = async () => null;
-  const sees = { desired: it.desired, reconciler: it.reconciler, badIntents: it.parts.badIntents, links };
+  const { desired, reconciler } = it;
+  const sees = { desired, reconciler, badIntents: it.parts.badIntents, standing: () => none(), links };
   const intents = new StoredIntents<object>(SOURCE, it.parts);
   const server = bareServer();
   addIntentRoutes(server, sees, new Changes({ intents, sees, log: silent, host: () => [], listeners: () => [] }));

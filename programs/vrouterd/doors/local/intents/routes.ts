@@ -6,16 +6,12 @@ import type { Daemon } from '../../../daemon.ts';
 import { parsed } from '../query.ts';
 import { ChangeFailed, type Changes } from './changes.ts';
 import { networkRows } from './networks.ts';
-import { intentRows, noNetwork } from './rows.ts';
+import { intentRows, noNetwork, type Sees } from './rows.ts';
 
 /** Bytes: ten thousand published ports. */
 const BODY_MAX = 8 << 20;
 
-export function addIntentRoutes(
-  server: FastifyInstance,
-  daemon: Pick<Daemon, 'desired' | 'reconciler' | 'badIntents' | 'links'>,
-  changes: Changes,
-): void {
+export function addIntentRoutes(server: FastifyInstance, daemon: Sees & Pick<Daemon, 'links'>, changes: Changes): void {
   server.get('/v1/intents', (request) => {
     return { intents: intentRows(daemon, parsed(intentsQuery.safeParse(request.query))) };
   });

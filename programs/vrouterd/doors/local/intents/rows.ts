@@ -5,12 +5,13 @@ import { type Intent, type IntentSource, intentKey } from '@vrouter/intent/model
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import type { Daemon } from '../../../daemon.ts';
 
-export type Sees = Pick<Daemon, 'desired' | 'reconciler' | 'badIntents'>;
+export type Sees = Pick<Daemon, 'desired' | 'reconciler' | 'badIntents' | 'standing'>;
 
-/** Tells what is wrong with an intent: its own problems, and those of its objects on the plane. */
-export function troublesBy({ desired, reconciler }: Sees): (source: IntentSource, intent: Intent) => Trouble[] {
+/** Tells what is wrong with an intent: its own problems, those of its objects on the plane, and what keeps these from working. */
+export function troublesBy(sees: Sees): (source: IntentSource, intent: Intent) => Trouble[] {
+  const { desired, reconciler } = sees;
   const failing = new Map<ObjectKey, Trouble>();
-  for (const { key, problem: why } of reconciler.failing())
+  for (const { key, problem: why } of [...sees.standing(), ...reconciler.failing()])
     failing.set(key, { key, code: why.code, message: why.message });
   return (source, intent) => {
     const key = intentKey(intent);
