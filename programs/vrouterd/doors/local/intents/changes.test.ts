@@ -7,7 +7,7 @@ import { type TestContext, test } from 'node:test';
 import { type IntentChange, intentChange } from '@vrouter/api/gateway/intents.ts';
 import { parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { IntentSource } from '@vrouter/intent/model/intents.ts';
+import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { StoredIntents } from '../../intents/stored.ts';
@@ -349,6 +349,29 @@ test('a network in use goes with those who use it, or not at all', async (t) => 
     'file dnsName/blue/file',
     'file network/blue',
   ]);
+});
+
+test('ports and names of a network that is gone are listed, and can be taken away', async (t) => {
+  const { change, sees, it } = await open(t);
+  const gone = network('filed', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] });
+  const parsed = parseIntent(gone);
+  assert.ok(parsed.ok);
+  it.desired.put('file', parsed.value);
+  await change({ put: [port(9950, { network: 'filed', address: '10.4.0.2' }), name('web', { network: 'filed' })] });
+  it.desired.remove('file', 'network/filed' as IntentKey);
+  const rows = intentRows(sees, { network: 'filed' });
+  assert.deepEqual(
+    rows.map(({ key, problems }) => [key, problems[0]?.code]),
+    [
+      ['publishedPort/default/*/tcp/9950', 'intent.reference'],
+      ['dnsName/filed/web', 'intent.reference'],
+    ],
+  );
+  const [code, , message] = await refusal(change({ put: [port(9950)], create: true }));
+  assert.equal(code, 'intent.exists');
+  assert.match(message, /of network filed, said by vrouterctl: remove it first/);
+  await change({ remove: rows.map(({ key }) => key) });
+  assert.throws(() => intentRows(sees, { network: 'filed' }), /there is no network filed/);
 });
 
 test('a port at which the host listens is left to it, unless forced, or there already', async (t) => {

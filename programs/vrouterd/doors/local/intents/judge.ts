@@ -77,7 +77,10 @@ class Judging {
     if (this.put.has(key)) return problem('input.invalid', `${key} is there twice: say it once`);
     if (this.#remove.has(key)) return problem('input.invalid', `${key} is put and removed at once: say one of the two`);
     if (this.#request.create && there !== undefined)
-      return problem('intent.exists', `${key} is there already, said by ${sourceText(there.source)}: remove it first`);
+      return problem(
+        'intent.exists',
+        `${key} is there already${ofNetwork(there.intent)}, said by ${sourceText(there.source)}: remove it first`,
+      );
     const wrong = this.#wrongWith(intent, there !== undefined);
     if (wrong === null) this.put.set(key, intent);
     return wrong;
@@ -162,6 +165,11 @@ class Judging {
         taken.push({ prefix: one.prefix, by: hostText(one), isWide: !one.isOwn, isHost: true });
     return taken;
   }
+}
+
+/** Of a port, which is removed by its network. */
+function ofNetwork(intent: Intent): string {
+  return intent.kind === 'publishedPort' && intent.network !== undefined ? `, of network ${intent.network}` : '';
 }
 
 function isInside({ address }: PublishedPortIntent, { subnets }: NetworkIntent): boolean {

@@ -21,11 +21,12 @@ export function troublesBy(sees: Sees): (source: IntentSource, intent: Intent) =
   };
 }
 
-/** Throws ProblemError `intent.notFound` when nobody says the network. */
+/** Throws ProblemError `intent.notFound` when nobody says the network, nor anything of it. */
 export function intentRows(sees: Sees, { kind, source, network }: IntentsQuery): IntentRow[] {
   const all = [...sees.desired.intents()].map(({ intent }) => intent);
-  if (network !== undefined && !all.some((one) => one.kind === 'network' && one.id === network))
-    throw noNetwork(network);
+  // What a network had when it went is still there, and can be taken away.
+  const isKnown = all.some((one) => (one.kind === 'network' ? one.id : networkOf(one)) === network);
+  if (network !== undefined && !isKnown) throw noNetwork(network);
   const troubles = troublesBy(sees);
   const rows: IntentRow[] = [];
   for (const { source: who, intent } of sees.desired.intents(source))
