@@ -22,12 +22,14 @@ export interface HostNetwork {
  * table; IPv6 addresses, and next hops of default routes.
  */
 export function hostNetworks(read = readTable, addresses = addressesNow): HostNetwork[] {
-  return [
+  const all = [
     ...ofIpv4Routes(read('/proc/self/net/route')),
     ...ofIpv6Addresses(read('/proc/self/net/if_inet6')),
     ...ofIpv6Defaults(read('/proc/self/net/ipv6_route')),
     ...addresses(),
   ];
+  // People know the network of a link better than the next hop in it.
+  return [...all.filter((one) => !one.isGateway), ...all.filter((one) => one.isGateway)];
 }
 
 /** Interface, destination, next hop, flags, references, use, metric, mask; addresses are hexadecimal in the machine's byte order. */

@@ -35,7 +35,6 @@ test('networks: from routes, though without carrier, and IPv6 addresses; of the 
     one.isGateway ? 'gateway' : one.isOwn,
   ]);
   assert.deepEqual(rows, [
-    ['eth0', '192.0.2.1/32', 'gateway'],
     ['eth0', '192.0.2.0/24', true],
     ['docker0', '172.17.0.0/16', true],
     ['eth0', '10.0.0.0/8', false],
@@ -44,6 +43,7 @@ test('networks: from routes, though without carrier, and IPv6 addresses; of the 
     ['eth0', 'fe80::/64', true],
     ['eth0', '2001:db8::/64', true],
     ['lo', '::1/128', true],
+    ['eth0', '192.0.2.1/32', 'gateway'],
     ['eth0', '2001:db8::fe/128', 'gateway'],
   ]);
   assert.deepEqual(
