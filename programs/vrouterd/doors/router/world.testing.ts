@@ -2,6 +2,7 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import * as pb from '@vrouter/api/router/gen/router_pb.ts';
 import { FakeDriver } from '@vrouter/drivers/fake/fake.ts';
+import type { Outside } from '@vrouter/intent/compile/context.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { ObjectKind } from '@vrouter/intent/model/objects.ts';
 import { testOutside } from '@vrouter/intent/testing/outside.ts';
@@ -27,10 +28,14 @@ export interface StoredWorld {
 }
 
 /** As a daemon starts: what is stored is said, and made true on a plane that has nothing. */
-export async function openWorld(path = ':memory:', kinds?: readonly ObjectKind[]): Promise<StoredWorld> {
+export async function openWorld(
+  path = ':memory:',
+  kinds?: readonly ObjectKind[],
+  outside: Outside = testOutside(),
+): Promise<StoredWorld> {
   const driver = new FakeDriver(kinds);
   const store = new Store(openDatabase(path));
-  const desired = new Desired(testOutside(), driver.capabilities().kinds);
+  const desired = new Desired(outside, driver.capabilities().kinds);
   for (const { source, key, body } of store.intents()) {
     const intent = readIntent(key, body);
     if (!intent.ok) throw new Error(`${key}: ${intent.error.message}`);
