@@ -258,6 +258,15 @@ for (const [what, over, field] of [
   ['another family', { subnets: [{ prefix: '10.9.0.0/24', gateway: 'fd09::1' }] }, 'subnets[0].gateway'],
   ['no gateway', { subnets: [{ prefix: '10.9.0.0/24' }] }, 'subnets[0].gateway'],
   ['host bits', { subnets: [{ prefix: '10.9.0.1/24', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['no prefix length', { subnets: [{ prefix: '10.9.0.0', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['a leading zero', { subnets: [{ prefix: '10.9.0.0/024', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['room for one', { subnets: [{ prefix: '10.9.0.1/32', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
+  ['room for one of IPv6', { subnets: [{ prefix: 'fd09::1/128', gateway: 'fd09::1' }] }, 'subnets[0].prefix'],
+  ['every address as a server', { dnsServers: ['192.0.2.1', '0.0.0.0'] }, 'dnsServers[1]'],
+  ['every IPv6 address as a server', { dnsServers: ['[::]:53'] }, 'dnsServers[0]'],
+  ['a server on no link', { dnsServers: ['fe80::1'] }, 'dnsServers[0]'],
+  ['the gateway as a server', { dnsServers: ['10.9.0.1'] }, 'dnsServers[0]'],
+  ['the gateway and its port as a server', { dnsServers: ['10.9.0.1:53'] }, 'dnsServers[0]'],
   ['all addresses', { subnets: [{ prefix: '0.0.0.0/0', gateway: '10.9.0.1' }] }, 'subnets[0].prefix'],
   ['a field too much', { subnets: [{ prefix: '10.9.0.0/24', gateway: '10.9.0.1', dhcp: true }] }, 'subnets[0].dhcp'],
   ['no subnets', { subnets: [] }, 'subnets'],
@@ -273,12 +282,37 @@ for (const [what, over, field] of [
     assert.equal(parsed.error.field, field);
   });
 
-test('a gateway may be either address of a /31, and the only one of a /32 or /128', () => {
+test('a resolver of the host’s own may be asked: at its loopback, or at another port of the gateway', () => {
+  for (const dnsServers of [['127.0.0.53'], ['[::1]:5353'], ['10.9.0.1:5353']])
+    assert.ok(parseIntent({ ...bridge, dnsServers }).ok, dnsServers[0]);
+});
+
+for (const [field, address] of [
+  ['hostAddress', '224.0.0.1'],
+  ['hostAddress', '0.1.2.3'],
+  ['hostAddress', '255.255.255.255'],
+  ['address', '224.0.0.1'],
+  ['address', '0.0.0.0'],
+] as const)
+  test(`refused: a published port with ${address} as ${field}`, () => {
+    const port = {
+      kind: 'publishedPort',
+      protocol: 'tcp',
+      hostPort: 80,
+      address: '10.9.0.2',
+      port: 80,
+      [field]: address,
+    };
+    const parsed = parseIntent(port);
+    assert.ok(!parsed.ok);
+    assert.deepEqual([parsed.error.code, parsed.error.field], ['address.invalid', field]);
+  });
+
+test('a gateway may be either address of a /31 or /127', () => {
   for (const [prefix, gateway] of [
     ['10.9.0.0/31', '10.9.0.0'],
     ['10.9.0.0/31', '10.9.0.1'],
-    ['10.9.0.1/32', '10.9.0.1'],
-    ['fd09::1/128', 'fd09::1'],
+    ['fd09::/127', 'fd09::1'],
     ['fd09::/64', 'fd09::ffff:ffff:ffff:ffff'],
   ])
     assert.ok(parseIntent({ ...bridge, subnets: [{ prefix, gateway }] }).ok, prefix);

@@ -312,6 +312,12 @@ for (const [field, option] of [
     assert.deepEqual(JSON.parse(json.err), { error });
   });
 
+test('a refusal of the interface of a VLAN is one of --vlan', async () => {
+  const error = { code: 'name.invalid', message: 'no', field: 'put[0].interface' };
+  const { err } = await run(() => ({ status: 400, body: { error } }), 'network', 'create', 'blue', '--vlan', 'e!h0:5');
+  assert.equal(err, 'error: no (name.invalid), in --vlan\n');
+});
+
 test('what the plane could not make: a sentence, and with --json all that the daemon tells', async () => {
   const body = failedChange.parse({
     error: { code: 'object.exists', message: 'link/br-blue: there is one; what was before is so again' },
@@ -332,7 +338,10 @@ test('an older daemon, which knows no networks, is told from an id that is unkno
 });
 
 for (const [command, why] of [
-  ['create blue --vlan eth0', /no VLAN; write eth0:100/],
+  ['create blue --vlan eth0', /no VLAN: write .* eth0:100/],
+  ['create blue --vlan eth0:100:3', /no VLAN: write .* eth0:100.*--vlan/],
+  ['create blue --vlan eth0:0100', /no VLAN: write/],
+  ['create blue --subnet 10.0.0.0/24,10.0.0.1,10.0.0.2', /a subnet and at most its gateway/],
   ['create blue --vlan eth0:1 --bridge br0', /say one of --vlan, --bridge/],
   ['create', /missing required argument/],
   ['create blue --mtu 10', /from 576 to 9216/],

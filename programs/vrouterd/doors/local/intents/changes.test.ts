@@ -158,6 +158,10 @@ test('all or nothing: one that is wrong, or wants what is not there, holds back 
       'address.invalid',
       'put[0].subnets[0].gateway',
     ],
+    [[network('blue', { subnets: [{ prefix: '10.0.0.0' }] })], 'prefix.invalid', 'put[0].subnets[0].prefix'],
+    [[network('blue', { subnets: [{ prefix: '10.0.0.0/32' }] })], 'prefix.invalid', 'put[0].subnets[0].prefix'],
+    [[network('blue'), port(80, { address: '172.18.0.1' })], 'address.invalid', 'put[1].address'],
+    [[network('blue'), port(80, { address: '172.18.255.255' })], 'address.invalid', 'put[1].address'],
     [[network('blue', { subnets: 7 })], 'input.invalid', 'put[0].subnets'],
     [[network('blue', { subnets: [null, { prefix: 7 }] })], 'input.invalid', 'put[0].subnets[0]'],
   ] as const)
@@ -165,19 +169,13 @@ test('all or nothing: one that is wrong, or wants what is not there, holds back 
   assert.deepEqual([keys(), await plane()], [[], before]);
 });
 
-test('subnets: a gateway that is not said is the first address, of both families and of two addresses', async (t) => {
+test('subnets: a gateway that is not said is the first address, of both families, and of two addresses', async (t) => {
   const { change } = await open(t);
-  const subnets = [
-    { prefix: '10.1.0.0/24' },
-    { prefix: 'fd01::/64' },
-    { prefix: '10.2.0.0/31' },
-    { prefix: '10.3.0.3/32' },
-  ];
+  const subnets = [{ prefix: '10.1.0.0/24' }, { prefix: 'fd01::/64' }, { prefix: '10.2.0.0/31' }];
   const { put } = await change({ put: [network('blue', { subnets })] });
   assert.deepEqual(put[0]?.intent?.subnets, [
     { prefix: '10.1.0.0/24', gateway: '10.1.0.1' },
     { prefix: '10.2.0.0/31', gateway: '10.2.0.0' },
-    { prefix: '10.3.0.3/32', gateway: '10.3.0.3' },
     { prefix: 'fd01::/64', gateway: 'fd01::1' },
   ]);
 });

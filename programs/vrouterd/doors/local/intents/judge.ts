@@ -2,6 +2,7 @@
 import { containsPrefix, parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { gatewayProblem } from '@vrouter/intent/compile/network.ts';
 import { hostText, prefixOf } from '@vrouter/intent/compile/overlap.ts';
 import {
   type Intent,
@@ -172,14 +173,27 @@ function ofNetwork(intent: Intent): string {
   return intent.kind === 'publishedPort' && intent.network !== undefined ? `, of network ${intent.network}` : '';
 }
 
+/** Whether somebody in the network can have it. */
 function isInside({ address }: PublishedPortIntent, { subnets }: NetworkIntent): boolean {
   const inner = parseInterfaceAddress(address);
-  return inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value));
+  return (
+    inner.ok &&
+    subnets.some(
+      ({ prefix, gateway }) =>
+        containsPrefix(prefixOf(prefix), inner.value) &&
+        gateway !== address &&
+        // What no gateway can be, nobody can: the network itself and its broadcast address.
+        gatewayProblem({ prefix, gateway: address }, 'address') === null,
+    )
+  );
 }
 
 function strayed({ address }: PublishedPortIntent, { id, subnets }: NetworkIntent): Problem {
   const all = subnets.map(({ prefix }) => prefix).join(', ');
-  return problem('address.invalid', `${address} is not in network ${id}, which has ${all}`, 'address');
+  const why = subnets.some(({ gateway }) => gateway === address)
+    ? `is the gateway of network ${id}, which is this host`
+    : `is nobody's in network ${id}, which has ${all}`;
+  return problem('address.invalid', `${address} ${why}: name the address of a container`, 'address');
 }
 
 /** What is no intent: it has no kind. */

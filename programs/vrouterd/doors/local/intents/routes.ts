@@ -1,6 +1,8 @@
 /** `/v1/intents` and `/v1/networks`. */
 import { changeQuery, type FailedChange, intentChange, intentsQuery } from '@vrouter/api/gateway/intents.ts';
 import { statusOf } from '@vrouter/api/status.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { intentRank } from '@vrouter/intent/compile/compile.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Daemon } from '../../../daemon.ts';
 import { parsed } from '../query.ts';
@@ -13,7 +15,9 @@ const BODY_MAX = 8 << 20;
 
 export function addIntentRoutes(server: FastifyInstance, daemon: Sees & Pick<Daemon, 'links'>, changes: Changes): void {
   server.get('/v1/intents', (request) => {
-    return { intents: intentRows(daemon, parsed(intentsQuery.safeParse(request.query))) };
+    const query = parsed(intentsQuery.safeParse(request.query));
+    if (query.kind !== undefined && !Object.hasOwn(intentRank, query.kind)) throw noKind();
+    return { intents: intentRows(daemon, query) };
   });
   server.put('/v1/intents', { bodyLimit: BODY_MAX }, async (request, reply) => {
     const { dryRun } = parsed(changeQuery.safeParse(request.query));
@@ -34,4 +38,8 @@ export function addIntentRoutes(server: FastifyInstance, daemon: Sees & Pick<Dae
     if (network === undefined) throw noNetwork(id);
     return { network };
   });
+}
+
+function noKind(): ProblemError {
+  return new ProblemError(problem('input.invalid', `a kind is one of ${Object.keys(intentRank).join(', ')}`, 'kind'));
 }
