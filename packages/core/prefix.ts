@@ -29,8 +29,9 @@ export function parseInterfaceAddress(text: string, field?: string): Result<Pref
     return err(problem('prefix.invalid', `${address.error.message}; a prefix looks like 10.0.0.0/24`, field));
   const most = address.value.length * 8;
   const length = slash < 0 ? String(most) : text.slice(slash + 1);
-  if (!/^\d{1,3}$/.test(length) || Number(length) > most)
-    return err(problem('prefix.invalid', `the prefix length is 0 to ${most}`, field));
+  // A leading zero is octal to some readers, as in an address.
+  if (!/^(?:0|[1-9]\d{0,2})$/.test(length) || Number(length) > most)
+    return err(problem('prefix.invalid', `the prefix length is 0 to ${most}, without leading zeros`, field));
   return ok({ address: address.value, bits: Number(length) });
 }
 

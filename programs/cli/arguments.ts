@@ -5,7 +5,8 @@ import { InvalidArgumentError, Option } from 'commander';
 export function whole(least: number, most: number): (text: string) => number {
   return (text) => {
     const value = Number(text);
-    if (!/^\d{1,15}$/.test(text) || value < least || value > most)
+    // Nobody's octal.
+    if (!/^(?:0|[1-9]\d{0,14})$/.test(text) || value < least || value > most)
       throw new InvalidArgumentError(`a whole number from ${least} to ${most}.`);
     return value;
   };

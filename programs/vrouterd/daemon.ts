@@ -3,13 +3,14 @@
  * file introduces them to each other; what each does is in its own folder.
  */
 import { PEER_SUCCESSOR } from '@vrouter/api/agent/agent.ts';
-import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { diffKeys } from '@vrouter/intent/diff/diff.ts';
+import type { IntentProblem } from '@vrouter/intent/index/complaints.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
 import type { Intent, IntentSource, PeerSuccessorIntent } from '@vrouter/intent/model/intents.ts';
 import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
@@ -23,12 +24,14 @@ import { BadIntents } from './bad-intents.ts';
 import type { Allow, Config } from './config.ts';
 import { Convergence } from './convergence.ts';
 import { routeCounts } from './counts.ts';
+import { firstOfFile } from './doors/file/first.ts';
 import { fileIntents } from './doors/file/intents.ts';
 import { Events } from './events.ts';
 import type { Engine, Plane } from './planes/plane.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
 import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
 import { type ForwardDrop, ForwardDropWatch } from './reconcile/forward-drops.ts';
+import { HostWatch } from './reconcile/host-watch.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
 import { type ReconcileObserver, Reconciler } from './reconcile/reconciler.ts';
@@ -36,7 +39,7 @@ import { Successions } from './reconcile/successions.ts';
 import { warningsOf } from './reconcile/warnings.ts';
 import { Reporter } from './report.ts';
 import { Keeping } from './store/keeping.ts';
-import type { Store } from './store/store.ts';
+import type { Store, StoredIntent } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 /** How long a poll waits for what it brought to be tried, ms; the rest is reported by a later poll. */
@@ -45,6 +48,7 @@ const APPLY_WAIT_MS = 2000;
 const ENGINE_START_MS = 15_000;
 /** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
+const FILE_PROBLEM = 'this of the configuration file is not as it says';
 
 export interface DaemonParts {
   readonly config: Config;
@@ -77,6 +81,8 @@ export class Daemon implements ReconcileObserver {
   readonly #links: Links;
   readonly #duplicates: Duplicates;
   readonly #forwardDrops: ForwardDropWatch;
+  readonly #host: HostWatch;
+  #fileTold: ReadonlySet<string> = new Set();
   readonly #successions: Successions;
   #allow: Allow;
   readonly #reporter: Reporter;
@@ -102,8 +108,12 @@ export class Daemon implements ReconcileObserver {
       privateKey: (): Secret => privateKey,
       secret: (base64: string): Secret => makeSecret(Uint8Array.fromBase64(base64)),
       deviceMtu: (device: string): number | null => plane.deviceMtu(device),
+      hostNetworks: () => this.#host.networks(),
       hasSucceeded: (link: string, key: string, rotation: string) => this.#successions.has(link, key, rotation),
     };
+    this.#host = new HostWatch(plane.hostNetworks, (name) =>
+      this.reconciler.observed().has(`link/${name}` as ObjectKey),
+    );
     this.#successions = new Successions({
       store,
       unixMs: Date.now,
@@ -118,9 +128,11 @@ export class Daemon implements ReconcileObserver {
     this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
     this.#forwardDrops = new ForwardDropWatch(plane.forwardDrops, (found, ended) => this.#tellDrops(found, ended));
     const stored = store.intents();
+    const file = fileIntents(config.intents);
+    for (const intent of this.#firstOf(file, stored)) this.desired.put('file', intent);
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.#successions.tidy();
-    this.desired.replaceSource('file', fileIntents(config.intents));
+    this.desired.replaceSource('file', file);
     const join = config.join === null ? null : parseJoinString(config.join);
     if (join !== null && !join.ok) throw new ProblemError(join.error);
     const { controllers, onDeleted } = config;
@@ -151,10 +163,16 @@ export class Daemon implements ReconcileObserver {
     this.#learning = setInterval(() => {
       void this.learn();
       void this.#lookAtLinks();
+      this.#lookAtHost();
       this.#lookForDevices();
       void this.#lookAtClock();
     }, LEARN_MS);
-    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) this.#isApplied();
+    if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) {
+      // Only now it is known which of the host's links are ours.
+      if (this.#lookAtHost()) await this.reconciler.settled(APPLY_WAIT_MS);
+      this.#isApplied();
+    }
+    this.#tellFile();
     this.#successions.watch();
     this.agent.start();
   }
@@ -173,6 +191,7 @@ export class Daemon implements ReconcileObserver {
     this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
+    this.#tellFile();
     // A file without intents says no more of what should be than it did before.
     if (!this.#knowsNothing || config.intents.length > 0) this.begin();
   }
@@ -254,6 +273,25 @@ export class Daemon implements ReconcileObserver {
     const links = await this.#links.look();
     if (links !== null) await this.#duplicates.look(links);
     await this.#forwardDrops.look(this.reconciler.observed());
+  }
+
+  /** What of the file is not as it says, each once: who wrote it reads the log. */
+  #tellFile(): void {
+    const now = new Map<string, IntentProblem>();
+    for (const one of this.desired.problems())
+      if (one.source === 'file') now.set(`${one.key} ${one.problem.code} ${one.problem.message}`, one);
+    for (const [text, { key, problem: what }] of now)
+      if (!this.#fileTold.has(text)) this.#log.warn({ key, code: what.code, why: what.message }, FILE_PROBLEM);
+    this.#fileTold = new Set(now.keys());
+  }
+
+  /** Networks that the host was in the way of may be made now. True: they are compiled again. */
+  #lookAtHost(): boolean {
+    if (!this.#host.hasChanged()) return false;
+    this.desired.changed('hostNetworks');
+    this.reconciler.kick();
+    this.#tellFile();
+    return true;
   }
 
   #tellDrops(found: readonly ForwardDrop[], ended: readonly ObjectKey[]): void {
@@ -371,6 +409,15 @@ export class Daemon implements ReconcileObserver {
     this.convergence.applied(this.appliedVersion, this.agent.controllerUnixMs);
   }
 
+  #firstOf(file: readonly Intent[], stored: readonly StoredIntent[]): readonly Intent[] {
+    if (!file.some(({ kind }) => kind === 'network')) return [];
+    const readable = stored.flatMap(({ key, body }) => {
+      const intent = readIntent(key, body);
+      return intent.ok ? [intent.value] : [];
+    });
+    return firstOfFile(file, readable, this.#host.networks());
+  }
+
   /** One intent that cannot be read holds back no other; what it said before is taken back. */
   #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
     const intent = this.#obeyed(source, readIntent(key, body));
@@ -445,12 +492,17 @@ export class Daemon implements ReconcileObserver {
       ...this.badIntents.all(),
       ...this.desired.problems(),
       ...this.reconciler.failing(),
-      ...this.#duplicates.all(),
-      ...this.#forwardDrops.all(),
+      ...this.standing(),
     ];
     const { problem: trouble } = this.keeping;
     const store = trouble === null ? [] : [{ key: 'store', problem: trouble }];
     return [...store, ...all].map(({ key, problem: { code, message } }) => ({ key, code, message }));
+  }
+
+  /** What is as it was said and yet does not work, by the object that it is about. */
+  *standing(): Generator<{ readonly key: ObjectKey; readonly problem: Problem }, void, undefined> {
+    yield* this.#duplicates.all();
+    yield* this.#forwardDrops.all();
   }
 
   /** Routes by VRF: those that the plane has, and those that it could not take. */

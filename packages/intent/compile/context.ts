@@ -2,6 +2,7 @@
 import type { Problem } from '@vrouter/core/problem.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { PlaneObject } from '../model/objects.ts';
+import type { HostNetwork, Taken } from './overlap.ts';
 
 /** What the program around knows and this pure package cannot: numbers allocated once, the host's own keys, a hash. */
 export interface Outside {
@@ -18,6 +19,11 @@ export interface Outside {
   hasSucceeded?(interfaceName: string, publicKey: string, rotation: string): boolean;
   /** Bytes that an interface of the host carries; null when there is none. Left out: nobody knows. `changed('deviceMtu/NAME')` tells of another. */
   deviceMtu?(device: string): number | null;
+  /**
+   * What the host has on its links, ours among them, and the next hops of its default routes. Left out: nobody knows, or it is no matter of this plane.
+   * `changed('hostNetworks')` tells of another answer.
+   */
+  hostNetworks?(): readonly HostNetwork[];
 }
 
 /** What names and published ports may know of their network. */
@@ -59,6 +65,8 @@ export interface CompileContext extends Outside {
    * was said first.
    */
   claim(resource: string): string | null;
+  /** Lays claim to a canonical subnet of which nobody else has a part. Null: it is ours. Otherwise what an elder intent has of it. */
+  claimSubnet(prefix: string): Taken | null;
 }
 
 /** What one intent comes to. */

@@ -8,11 +8,12 @@ import { IPV6_MTU_MIN, PORT_MTU } from '../validate/intent.ts';
 import { type CompileContext, type Compiled, pending } from './context.ts';
 import { forwarding } from './forwarding.ts';
 import { nameTaken } from './missing.ts';
+import { hostOverlap, overlapProblem } from './overlap.ts';
 import { DEFAULT_VRF } from './vrf.ts';
 
 /**
  * The gateway's link in the network with an address and a route of each subnet, kept apart from everything else; the way out, and who
- * answers names. All networks of this kind share the default VRF, so their subnets are claimed.
+ * answers names. All networks of this kind share the default VRF with the host, so their subnets are claimed, and may be nothing that the host has.
  */
 export function compileNetwork(intent: NetworkIntent, context: CompileContext): Compiled {
   const taken = takenOf(intent, context);
@@ -60,11 +61,10 @@ function takenOf({ interface: link, parent, vlanId, subnets }: NetworkIntent, co
   if (holder !== null)
     return problem('intent.conflict', `VLAN ${vlanId} of ${parent} is ${holder}'s; choose another`, 'vlanId');
   for (const [i, { prefix }] of subnets.entries()) {
-    const other = context.claim(`subnet/${prefix}`);
-    if (other !== null)
-      return problem('network.overlap', `${prefix} is ${other}'s; choose another subnet`, `subnets[${i}].prefix`);
+    const other = context.claimSubnet(prefix);
+    if (other !== null) return overlapProblem(prefix, [other], `subnets[${i}].prefix`);
   }
-  return null;
+  return hostOverlap(link, subnets, context.hostNetworks?.() ?? []);
 }
 
 function linkOf(intent: NetworkIntent, context: CompileContext): LinkObject {

@@ -22,8 +22,9 @@ import { IPV6_MTU_MIN } from '../validate/intent.ts';
 import { complaintsOf, type IntentProblem } from './complaints.ts';
 import { Entry, type Want } from './entry.ts';
 import { Lines } from './lines.ts';
-import { anyInterfaceName, interfaceNameOf, Recorder } from './recorder.ts';
+import { anyInterfaceName, interfaceNameOf, Recorder, type Recording } from './recorder.ts';
 import { Sources } from './sources.ts';
+import { type SubnetClaim, Subnets } from './subnets.ts';
 
 export class Desired {
   readonly #outside: Outside;
@@ -32,6 +33,7 @@ export class Desired {
   readonly #sources = new Sources();
   readonly #intents = new Lines<IntentKey, Entry>();
   readonly #claims = new Lines<string, Entry>();
+  readonly #subnets = new Subnets();
   readonly #objects = new Lines<ObjectKey, Want>();
   /** What others can see of an intent that they may refer to; absent while it cannot be used. */
   readonly #visible = new Map<string, string>();
@@ -49,7 +51,10 @@ export class Desired {
   constructor(outside: Outside, kinds: Iterable<ObjectKind>) {
     this.#outside = outside;
     this.#kinds = new Set(kinds);
-    this.#recorder = new Recorder(outside, this.#visible, (resource, entry) => this.#claim(resource, entry));
+    this.#recorder = new Recorder(outside, this.#visible, {
+      claim: (resource, entry) => this.#claim(resource, entry),
+      claimSubnet: (claim) => this.#claimSubnet(claim),
+    });
   }
 
   /** Another that says the same, the eldest first: to look at what a change would lead to. Nothing is dirty in it. */
@@ -206,6 +211,7 @@ export class Desired {
     yield entry;
     yield* this.#intents.all(entry.key);
     for (const resource of entry.claims) yield* this.#claims.all(resource);
+    for (const claim of entry.subnets) for (const other of this.#subnets.overlapping(claim)) yield other.entry;
     for (const want of entry.wants) for (const other of this.#objects.all(want.key)) yield other.entry;
   }
 
@@ -247,7 +253,7 @@ export class Desired {
     const speaks = entry.present && this.#intents.first(entry.key) === entry;
     const recording = this.#recorder.begin(entry);
     const compiled: Compiled = speaks ? compile(entry.intent, this.#recorder) : pending();
-    this.#release(entry, recording.claims);
+    this.#release(entry, recording);
     this.#listen(entry, recording.lookups);
     this.#want(entry, compiled);
     if (speaks) this.#show(entry, compiled.usable);
@@ -265,7 +271,21 @@ export class Desired {
     return null;
   }
 
-  #release(entry: Entry, claims: readonly string[]): void {
+  /** Stands in line for a subnet; null when nobody who came before has a part of it, else who has. */
+  #claimSubnet(claim: SubnetClaim): SubnetClaim | null {
+    if (!claim.entry.subnets.includes(claim)) {
+      this.#subnets.join(claim);
+      this.#markOverlapping(claim);
+    }
+    return this.#subnets.holder(claim);
+  }
+
+  /** Those who came later may have lost it, or have it now. */
+  #markOverlapping(claim: SubnetClaim): void {
+    for (const { entry } of this.#subnets.overlapping(claim)) if (entry.age > claim.entry.age) this.#mark(entry);
+  }
+
+  #release(entry: Entry, { claims, subnets }: Recording): void {
     const kept = new Set(claims);
     for (const resource of entry.claims) {
       if (kept.has(resource)) continue;
@@ -274,6 +294,13 @@ export class Desired {
       if (held) this.#markClaimants(resource, entry);
     }
     entry.claims = claims;
+    const before = entry.subnets;
+    entry.subnets = subnets;
+    for (const claim of before) {
+      if (subnets.includes(claim)) continue;
+      this.#subnets.leave(claim);
+      this.#markOverlapping(claim);
+    }
   }
 
   #markClaimants(resource: string, except: Entry): void {

@@ -3,6 +3,7 @@ import type { Problem } from '@vrouter/core/problem.ts';
 import type { Intent, IntentKey, IntentSource, SourcedIntent } from '../model/intents.ts';
 import type { ObjectKey, PlaneObject } from '../model/objects.ts';
 import type { Aged } from './lines.ts';
+import type { SubnetClaim } from './subnets.ts';
 
 export class Entry implements Aged, SourcedIntent {
   readonly age: number;
@@ -15,6 +16,8 @@ export class Entry implements Aged, SourcedIntent {
   lookups: readonly string[] = nothing;
   /** Resources that the last compile laid claim to. */
   claims: readonly string[] = nothing;
+  /** Subnets that the last compile laid claim to. */
+  subnets: readonly SubnetClaim[] = nothing;
   /** Where the last compile stands in line for an object. */
   wants: readonly Want[] = nothing;
   problems: readonly Problem[] = nothing;

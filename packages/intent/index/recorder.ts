@@ -1,13 +1,23 @@
 /** The compile context that remembers what it was asked. One serves all compiles, one after the other. */
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CompileContext, Outside, SeenInterface, SeenNetwork, SeenSuccessor } from '../compile/context.ts';
+import type { HostNetwork, Taken } from '../compile/overlap.ts';
+import { prefixOf } from '../compile/overlap.ts';
 import { DEFAULT_VRF } from '../compile/vrf.ts';
 import { type PeerSuccessorIntent, successorKey } from '../model/intents.ts';
 import type { Entry } from './entry.ts';
+import type { SubnetClaim } from './subnets.ts';
 
 export interface Recording {
   readonly lookups: readonly string[];
   readonly claims: readonly string[];
+  readonly subnets: readonly SubnetClaim[];
+}
+
+/** How an entry stands in line: each answers null when it is first, else who is. */
+export interface Queues {
+  claim(resource: string, entry: Entry): string | null;
+  claimSubnet(claim: SubnetClaim): SubnetClaim | null;
 }
 
 /** Kinds of intents that are interfaces; of two with one name the first usable one here is it. */
@@ -27,19 +37,16 @@ export function interfaceNameOf(key: string): string | null {
 export class Recorder implements CompileContext {
   readonly #outside: Outside;
   readonly #visible: ReadonlyMap<string, string>;
-  readonly #claim: (resource: string, entry: Entry) => string | null;
+  readonly #queues: Queues;
   #entry: Entry | null = null;
   #lookups: string[] = [];
   #claims: string[] = [];
+  #subnets: SubnetClaim[] = [];
 
-  constructor(
-    outside: Outside,
-    visible: ReadonlyMap<string, string>,
-    claim: (resource: string, entry: Entry) => string | null,
-  ) {
+  constructor(outside: Outside, visible: ReadonlyMap<string, string>, queues: Queues) {
     this.#outside = outside;
     this.#visible = visible;
-    this.#claim = claim;
+    this.#queues = queues;
   }
 
   /** Starts a recording for this entry; its lists fill while the compile runs. */
@@ -47,7 +54,8 @@ export class Recorder implements CompileContext {
     this.#entry = entry;
     this.#lookups = [];
     this.#claims = [];
-    return { lookups: this.#lookups, claims: this.#claims };
+    this.#subnets = [];
+    return { lookups: this.#lookups, claims: this.#claims, subnets: this.#subnets };
   }
 
   hasVrf(name: string): boolean {
@@ -79,6 +87,11 @@ export class Recorder implements CompileContext {
     return this.#outside.deviceMtu?.(device) ?? null;
   }
 
+  hostNetworks(): readonly HostNetwork[] {
+    this.#lookups.push('hostNetworks');
+    return this.#outside.hostNetworks?.() ?? [];
+  }
+
   successor(interfaceName: string, publicKey: string): SeenSuccessor | null {
     const said = this.#look(successorKey(interfaceName, publicKey));
     if (said === undefined) return null;
@@ -90,7 +103,16 @@ export class Recorder implements CompileContext {
 
   claim(resource: string): string | null {
     this.#claims.push(resource);
-    return this.#claim(resource, this.#entry!);
+    return this.#queues.claim(resource, this.#entry!);
+  }
+
+  claimSubnet(prefix: string): Taken | null {
+    const entry = this.#entry!;
+    // One that stood there before stands there still.
+    const claim = entry.subnets.find((one) => one.prefix === prefix) ?? { entry, prefix };
+    this.#subnets.push(claim);
+    const holder = this.#queues.claimSubnet(claim);
+    return holder === null ? null : { prefix: prefixOf(holder.prefix), by: holder.entry.label };
   }
 
   tableId(vrf: string): number {

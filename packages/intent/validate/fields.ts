@@ -13,7 +13,7 @@ import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
 import { formatPrefix, type Prefix, parseInterfaceAddress, parsePrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
-import { type PrefixUse, specialPrefix } from './special.ts';
+import { type PrefixUse, specialPrefix, tooSmall } from './special.ts';
 
 /** Entries of one list; beyond it the input is a mistake or an attack. */
 const LIST_MAX = 65_536;
@@ -80,7 +80,13 @@ export class FieldReader {
 
   /** A canonical prefix of a network whose addresses are given to hosts. */
   network(name: string): string {
-    return this.#parsed(canonical(parsePrefix(this.text(name), name), 'network', name), '');
+    const text = this.text(name);
+    // Elsewhere a bare address is that one alone, which no network is.
+    if (parseIp(text).ok)
+      this.refuse(name, `${text} has no prefix length: a subnet looks like 10.0.0.0/24`, 'prefix.invalid');
+    const parsed = parsePrefix(text, name);
+    const wrong = parsed.ok ? tooSmall(parsed.value, name) : null;
+    return this.#parsed(wrong === null ? canonical(parsed, 'network', name) : err(wrong), '');
   }
 
   interfaceName(name: string): string {

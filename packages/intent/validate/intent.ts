@@ -1,4 +1,6 @@
 /** Intents from outside JSON (controller, database, file): checked, completed with defaults, canonical. */
+import { parseEndpoint } from '@vrouter/core/endpoint.ts';
+import { formatIp } from '@vrouter/core/ip.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, type Result } from '@vrouter/core/result.ts';
 import { gatewayProblem } from '../compile/network.ts';
@@ -14,6 +16,7 @@ import {
   transportProtocols,
 } from '../model/intents.ts';
 import { FieldReader } from './fields.ts';
+import { type AddressUse, specialAddress } from './special.ts';
 
 /** Bytes of the largest inner packet when nobody says otherwise: 1500 minus IPv6, UDP and WireGuard's 32. */
 export const DEFAULT_MTU = 1420;
@@ -26,6 +29,8 @@ export const IPV6_MTU_MIN = 1280;
 
 /** The host address that stands for all of IPv6; of IPv4 it is null. */
 export const EVERY_IPV6 = '::';
+/** RFC 1035 section 4.2. */
+const DNS_PORT = 53;
 /** Of a network. */
 const SUBNETS_MAX = 64;
 /** Of a route. */
@@ -175,6 +180,9 @@ const parsers: { readonly [K in IntentKind]: (fields: FieldReader) => Result<Ext
     // Every own address is one of each family, and there may be a port of both.
     if (port.hostAddress === null && port.address.includes(':')) port.hostAddress = EVERY_IPV6;
     oneFamily(f, 'address', port.address, port.hostAddress ?? '');
+    if (port.hostAddress !== null && port.hostAddress !== EVERY_IPV6)
+      goodAddress(f, 'hostAddress', port.hostAddress, 'published');
+    goodAddress(f, 'address', port.address, 'published');
     if (Math.max(port.hostPort, port.port) + port.count - 1 > 65_535)
       f.refuse('count', 'the last of these ports is above 65535');
     return f.finish(port);
@@ -344,6 +352,11 @@ function oneFamily(fields: FieldReader, field: string, address: string, other: s
     fields.refuse(field, 'addresses are translated into those of their own family: both are IPv4, or both IPv6');
 }
 
+function goodAddress(fields: FieldReader, field: string, address: string, use: AddressUse): void {
+  const wrong = specialAddress(address, use, field);
+  if (wrong !== null) fields.refuse(field, wrong.message, wrong.code);
+}
+
 /** Another link of the host, a VLAN of it, subnets: what goes together. */
 function refuseMisfits(
   f: FieldReader,
@@ -363,7 +376,21 @@ function refuseMisfits(
   }
   if (internal && dnsServers !== null && dnsServers.length > 0)
     f.refuse('dnsServers', 'an internal network gets no answers from outside: leave the servers out');
+  for (const [i, server] of (dnsServers ?? []).entries()) {
+    const field = `dnsServers[${i}]`;
+    const { address, port } = serverOf(server);
+    goodAddress(f, field, address, 'server');
+    if (port === DNS_PORT && subnets.some(({ gateway }) => gateway === address))
+      f.refuse(field, `${address} is the gateway of this network, which would ask itself: name another server`);
+  }
   if (!dns && dnsServers !== null) f.refuse('dnsServers', 'nobody asks them while "dns" is false');
+}
+
+/** Of canonical text, with a port or without. */
+function serverOf(text: string): { readonly address: string; readonly port: number } {
+  const endpoint = parseEndpoint(text);
+  if (!endpoint.ok) return { address: text, port: DNS_PORT };
+  return { address: formatIp(endpoint.value.address), port: endpoint.value.port };
 }
 
 /**

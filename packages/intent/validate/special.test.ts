@@ -3,7 +3,7 @@ import test from 'node:test';
 import { parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { testKey } from '../testing/outside.ts';
 import { parseIntent } from './intent.ts';
-import { type PrefixUse, specialPrefix } from './special.ts';
+import { type PrefixUse, specialAddress, specialPrefix } from './special.ts';
 
 /** Prefix, and whether it is good as an interface's address, as a destination (route, allowed IP), as a network. */
 const table: readonly (readonly [string, boolean, boolean, boolean])[] = [
@@ -82,3 +82,22 @@ test('an address in a network keeps its host bits and is judged by itself', () =
   for (const address of ['10.0.0.1/24', 'fe80::1/64', '169.254.0.1/16', 'fd77::1/64'])
     assert.ok(parseIntent({ kind: 'address', interface: 'wg0', address }).ok, address);
 });
+
+for (const [address, published, server] of [
+  ['192.0.2.1', true, true],
+  ['127.0.0.53', true, true],
+  ['::1', true, true],
+  ['169.254.169.253', true, true],
+  ['fe80::1', true, false],
+  ['0.1.2.3', false, false],
+  ['0.0.0.0', false, false],
+  ['::', false, false],
+  ['224.0.0.1', false, false],
+  ['ff02::1', false, false],
+  ['255.255.255.255', false, false],
+  ['::ffff:192.0.2.1', false, false],
+] as const)
+  test(`${address}: ports are published at it: ${published}; names are asked of it: ${server}`, () => {
+    assert.equal(specialAddress(address, 'published', 'here') === null, published);
+    assert.equal(specialAddress(address, 'server', 'here')?.code, server ? undefined : 'address.invalid');
+  });

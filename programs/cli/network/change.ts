@@ -30,14 +30,15 @@ export async function changeGateway(
   const session = sessionOf(world, command);
   if (command.optsWithGlobals<DryRun>().dryRun === true) {
     const path = '/v1/intents?dryRun=true';
-    session.show(await inWords(session, session.gateway().put(path, change, changePreview)), changePreviewText);
+    const preview = session.gateway().put(path, change, changePreview);
+    session.show(await inWords(session, change, preview), changePreviewText);
     return;
   }
   const timer = setTimeout(() => {
     if (!session.json) world.note('waiting for the plane to make it so ...');
   }, PATIENCE_MS);
   try {
-    session.show(await inWords(session, session.gateway().put('/v1/intents', change, changeReply)), text);
+    session.show(await inWords(session, change, session.gateway().put('/v1/intents', change, changeReply)), text);
   } finally {
     clearTimeout(timer);
   }
@@ -65,13 +66,15 @@ const options: { readonly [field: string]: string } = {
 };
 
 /** A refusal names, for people, what was written on the command line, not where that went in the request. */
-async function inWords<T>({ json }: Session, reply: Promise<T>): Promise<T> {
+async function inWords<T>({ json }: Session, change: IntentChange, reply: Promise<T>): Promise<T> {
   try {
     return await reply;
   } catch (thrown) {
     if (json || !(thrown instanceof Failure) || thrown.field === undefined || thrown.raw !== undefined) throw thrown;
     const [, name = ''] = /^(?:put\[\d+\]\.?|remove\[\d+\])(\w*)/.exec(thrown.field) ?? [];
-    throw new Failure(thrown.code, thrown.message.replace('; force ', '; --force '), options[name]);
+    const isVlan = change.put?.some((intent) => intent.attachment === 'vlan') === true;
+    const option = name === 'interface' && isVlan ? '--vlan' : options[name];
+    throw new Failure(thrown.code, thrown.message.replace('; force ', '; --force '), option);
   }
 }
 

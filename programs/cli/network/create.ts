@@ -1,6 +1,6 @@
 /** Options of `network create`, and the intent that they come to. */
 import { createHash } from 'node:crypto';
-import type { Command } from 'commander';
+import { type Command, InvalidArgumentError } from 'commander';
 import { list, whole } from '../arguments.ts';
 import { Failure } from '../failure.ts';
 
@@ -61,8 +61,9 @@ function placeOf(id: string, { vlan, bridge }: CreateOptions): { [name: string]:
   if (vlan === undefined) return { attachment: 'bridged', interface: bridge ?? interfaceName('br-', id) };
   if (bridge !== undefined)
     throw new Failure('usage', 'a network is a VLAN or has a bridge: say one of --vlan, --bridge');
-  const [, parent, digits] = /^(.+):(\d{1,4})$/.exec(vlan) ?? [];
-  if (parent === undefined) throw new Failure('usage', `"${vlan}" is no VLAN; write eth0:100`);
+  const [, parent, digits] = /^([^:]+):([1-9]\d{0,3})$/.exec(vlan) ?? [];
+  if (parent === undefined)
+    throw new Failure('usage', `"${vlan}" is no VLAN: write the interface and the number, as eth0:100`, '--vlan');
   const name = `${parent}.${digits}`;
   return {
     attachment: 'vlan',
@@ -80,6 +81,10 @@ function interfaceName(start: string, id: string): string {
 }
 
 function subnet(text: string, before: readonly Subnet[] = []): readonly Subnet[] {
-  const [prefix = '', gateway] = text.split(',').map((part) => part.trim());
+  const [prefix = '', gateway, ...more] = text.split(',').map((part) => part.trim());
+  if (more.length > 0)
+    throw new InvalidArgumentError(
+      'a subnet and at most its gateway, as 10.0.0.0/24,10.0.0.1; say --subnet again for another.',
+    );
   return [...before, gateway === undefined ? { prefix } : { prefix, gateway }];
 }

@@ -158,8 +158,21 @@ for (const [command, change, said] of [
     assert.deepEqual([status, err, out, seen[0]?.body], [0, '', `${said}\n`, change]);
   });
 
+const published = [
+  ...blue.ports,
+  { ...blue.ports[0]!, hostAddress: '192.0.2.1', address: '172.18.0.3' },
+  { ...blue.ports[0]!, hostAddress: '192.0.2.1', hostPort: 8443, port: 443 },
+].map(({ source, ...one }) => ({
+  key: `publishedPort/default/${one.hostAddress ?? '*'}/${one.protocol}/${one.hostPort}`,
+  source,
+  intent: { kind: 'publishedPort', vrf: 'default', network: 'blue', ...one },
+  problems: [],
+}));
+
 const shown: Handler = ({ method, url }) => {
   if (method === 'PUT') return done();
+  if (url === '/v1/intents?kind=publishedPort&network=blue')
+    return { body: intentsReply.parse({ intents: published }) };
   if (url === '/v1/networks') return { body: networksReply.parse({ networks: [blue] }) };
   return { body: { ...networkReply.parse({ network: blue }), newerMember: 1 } };
 };
@@ -168,15 +181,38 @@ for (const [text, keys] of [
   ['8080', ['publishedPort/default/*/tcp/8080', 'publishedPort/default/::/tcp/8080']],
   ['0.0.0.0:8080/tcp', ['publishedPort/default/*/tcp/8080']],
   ['[::]:8080', ['publishedPort/default/::/tcp/8080']],
+  ['[0::0]:8080', ['publishedPort/default/::/tcp/8080']],
+  ['8080:172.18.0.2:80', ['publishedPort/default/*/tcp/8080']],
+  ['8080:[FD18:0::2]:80', ['publishedPort/default/::/tcp/8080']],
+  ['*:8080', ['publishedPort/default/*/tcp/8080']],
+  ['192.0.2.1:8080', ['publishedPort/default/192.0.2.1/tcp/8080']],
+  ['192.0.2.1:8080:172.18.0.3:80', ['publishedPort/default/192.0.2.1/tcp/8080']],
   ['192.0.2.1:9000-9009:172.18.0.2:9000/udp', ['publishedPort/default/192.0.2.1/udp/9000']],
+  ['192.0.2.1:9000/udp', ['publishedPort/default/192.0.2.1/udp/9000']],
   ['8080/udp', null],
-  ['9000-9001/udp', null],
+  ['192.0.2.1:9000-9001/udp', null],
+  ['192.0.2.2:8080', null],
+  ['192.0.2.1:8080:172.18.0.2:80', null],
+  ['8080:172.18.0.2:81', null],
+  ['8080-8081:172.18.0.2:80', null],
+  ['192.0.2.1:9000:172.18.0.2:9000/udp', null],
 ] as const)
   test(`network unpublish blue ${text}`, async () => {
     const { status, err, seen } = await run(shown, 'network', 'unpublish', 'blue', text);
-    if (keys === null) assert.match(err, /network ports blue shows them \(intent\.notFound\)/);
-    else assert.deepEqual([status, seen[1]?.body], [0, { remove: [...keys] }]);
+    if (keys === null) {
+      assert.match(err, /^error: no such port of blue is published; .*\(intent\.notFound\)/);
+      assert.equal(seen.length, 1);
+    } else assert.deepEqual([status, seen[1]?.body], [0, { remove: [...keys] }]);
   });
+
+test('unpublish says what it took, and where a port is published instead', async () => {
+  const taken = await run(shown, 'network', 'unpublish', 'blue', '8080');
+  assert.equal(taken.out, 'unpublished tcp/0.0.0.0:8080 to 172.18.0.2:80, tcp/[::]:8080 to [fd18::2]:80\n');
+  const elsewhere = await run(shown, 'network', 'unpublish', 'blue', '8443');
+  assert.match(elsewhere.err, /tcp\/192\.0\.2\.1:8443 to 172\.18\.0\.2:443 is: name the address of the host, too/);
+  const none = await run(shown, 'network', 'unpublish', 'blue', '9500:172.18.0.99:1');
+  assert.match(none.err, /vrouterctl network ports blue shows them/);
+});
 
 test('list and show, for people and for programs', async () => {
   const list = await run(shown, 'network', 'list');
@@ -276,6 +312,12 @@ for (const [field, option] of [
     assert.deepEqual(JSON.parse(json.err), { error });
   });
 
+test('a refusal of the interface of a VLAN is one of --vlan', async () => {
+  const error = { code: 'name.invalid', message: 'no', field: 'put[0].interface' };
+  const { err } = await run(() => ({ status: 400, body: { error } }), 'network', 'create', 'blue', '--vlan', 'e!h0:5');
+  assert.equal(err, 'error: no (name.invalid), in --vlan\n');
+});
+
 test('what the plane could not make: a sentence, and with --json all that the daemon tells', async () => {
   const body = failedChange.parse({
     error: { code: 'object.exists', message: 'link/br-blue: there is one; what was before is so again' },
@@ -296,7 +338,10 @@ test('an older daemon, which knows no networks, is told from an id that is unkno
 });
 
 for (const [command, why] of [
-  ['create blue --vlan eth0', /no VLAN; write eth0:100/],
+  ['create blue --vlan eth0', /no VLAN: write .* eth0:100/],
+  ['create blue --vlan eth0:100:3', /no VLAN: write .* eth0:100.*--vlan/],
+  ['create blue --vlan eth0:0100', /no VLAN: write/],
+  ['create blue --subnet 10.0.0.0/24,10.0.0.1,10.0.0.2', /a subnet and at most its gateway/],
   ['create blue --vlan eth0:1 --bridge br0', /say one of --vlan, --bridge/],
   ['create', /missing required argument/],
   ['create blue --mtu 10', /from 576 to 9216/],

@@ -48,6 +48,9 @@ for (const [text, why] of [
   ['8000-8009:172.18.0.2:80-81', /10 ports outside and 2 inside/],
   ['1:2:3:4:5', /no published port/],
   ['808080:172.18.0.2:80', /no published port/],
+  ['07012:172.18.0.2:80', /leading zero: write 7012/],
+  ['7012:172.18.0.2:080', /leading zero: write 80/],
+  ['8000-08009:172.18.0.2:80', /leading zero: write 8009/],
 ] as const)
   test(`wrong: ${text}`, () => {
     assert.throws(

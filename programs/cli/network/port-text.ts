@@ -38,7 +38,7 @@ export function parsePublished(text: string): Published {
 }
 
 /** `[HOST:]PORT[-LAST][/PROTOCOL]`, or all that was published. */
-export function parseOutside(text: string): Outside {
+export function parseOutside(text: string): Outside | Published {
   const { protocol, parts } = partsOf(text);
   if (parts.length > 2) return parsePublished(text);
   const [ports = '', host] = parts.reverse();
@@ -67,6 +67,8 @@ function partsOf(text: string): { readonly protocol: Protocol; readonly parts: s
 function portsOf(text: string, whole: string): readonly [first: number, last: number | null] {
   const [, first, last] = /^(\d{1,5})(?:-(\d{1,5}))?$/.exec(text) ?? [];
   if (first === undefined) throw wrong(whole);
+  for (const one of [first, last ?? ''])
+    if (/^0\d/.test(one)) throw new Failure('usage', `"${whole}" has a port with a leading zero: write ${Number(one)}`);
   if (last !== undefined && Number(last) < Number(first))
     throw new Failure('usage', `"${whole}" ends before it begins; write the lower port first`);
   return [Number(first), last === undefined ? null : Number(last)];

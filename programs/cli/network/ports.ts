@@ -1,14 +1,13 @@
 /** `vrouterctl network publish, unpublish, ports`: ports of the host that lead to containers. */
 import { type IntentsReply, intentsReply } from '@vrouter/api/gateway/intents.ts';
-import { type NetworkPort, networkReply } from '@vrouter/api/gateway/networks.ts';
+import type { NetworkPort } from '@vrouter/api/gateway/networks.ts';
+import { formatIp, parseIp } from '@vrouter/core/ip.ts';
 import { type Cell, table } from '@vrouter/core/table.ts';
 import type { Command } from 'commander';
 import { Failure } from '../failure.ts';
 import { sessionOf, type World } from '../session.ts';
 import { addChange, changeGateway } from './change.ts';
-import { type Outside, parseOutside, parsePublished, rangeText, withPort } from './port-text.ts';
-
-const VRF = 'default';
+import { type Outside, type Published, parseOutside, parsePublished, rangeText, withPort } from './port-text.ts';
 
 export function addPorts(noun: Command, world: World): void {
   addChange(noun.command('publish'))
@@ -32,28 +31,23 @@ export function addPorts(noun: Command, world: World): void {
   addChange(noun.command('unpublish'))
     .description('publish ports no more; connections through them end')
     .argument('<id>')
-    .argument('<port>', '[HOST:]PORT[/tcp|udp|sctp]: the first, of several')
+    .argument(
+      '<port>',
+      '[HOST:]PORT[-LAST][:ADDRESS:PORT][/tcp|udp|sctp], as it was published; without HOST what was published without one',
+    )
     .action(async (network: string, text: string, _options: unknown, command: Command) => {
       const outside = parseOutside(text);
       const session = sessionOf(world, command);
-      const path = `/v1/networks/${encodeURIComponent(network)}`;
-      const { ports } = (await session.gateway().get(path, networkReply)).data.network;
+      // The ports, not the network: it may have gone without them.
+      const path = `/v1/intents?kind=publishedPort&network=${encodeURIComponent(network)}`;
+      const { intents } = (await session.gateway().get(path, intentsReply)).data;
+      const ports = intents.flatMap(({ key, intent }) =>
+        intent === null ? [] : [{ ...(intent as unknown as NetworkPort), key }],
+      );
       const meant = ports.filter((port) => isMeant(outside, port));
-      if (meant.length === 0)
-        throw new Failure(
-          'intent.notFound',
-          `${network} has no such port; vrouterctl network ports ${network} shows them`,
-        );
-      const remove = meant.map(
-        ({ hostAddress, protocol, hostPort }) => `publishedPort/${VRF}/${hostAddress ?? '*'}/${protocol}/${hostPort}`,
-      );
-      await changeGateway(
-        world,
-        command,
-        { remove },
-        () =>
-          `unpublished ${meant.map(({ protocol, hostPort, count }) => `${protocol}/${rangeText(hostPort, count)}`).join(', ')}`,
-      );
+      if (meant.length === 0) throw nothingThere(network, outside, ports);
+      const remove = [...new Set(meant.map(({ key }) => key))];
+      await changeGateway(world, command, { remove }, () => `unpublished ${meant.map(portText).join(', ')}`);
     });
 
   noun
@@ -67,14 +61,42 @@ export function addPorts(noun: Command, world: World): void {
     });
 }
 
-function isMeant({ hostAddress, hostPort, last, protocol }: Outside, port: NetworkPort): boolean {
-  const every = port.hostAddress === null ? ['*', '0.0.0.0'] : [port.hostAddress];
-  return (
-    port.hostPort === hostPort &&
-    port.protocol === protocol &&
-    (last === null || last - hostPort + 1 === port.count) &&
-    (hostAddress === null || every.includes(hostAddress.toLowerCase()))
-  );
+function isMeant(said: Outside | Published, port: NetworkPort): boolean {
+  return isSameHostAddress(said.hostAddress, port.hostAddress) && isElseMeant(said, port);
+}
+
+/** Whatever the host's address. */
+function isElseMeant(said: Outside | Published, port: NetworkPort): boolean {
+  const { hostPort, last, protocol } = said;
+  if (port.hostPort !== hostPort || port.protocol !== protocol) return false;
+  if (last !== null && last - hostPort + 1 !== port.count) return false;
+  if (!('address' in said)) return true;
+  return port.count === said.count && port.port === said.port && port.address === canonical(said.address);
+}
+
+/** Nothing said: published without an address, in either family. */
+function isSameHostAddress(said: string | null, is: string | null): boolean {
+  if (said === null) return is === null || is === '::';
+  return is === null ? said === '*' || said === '0.0.0.0' : is === canonical(said);
+}
+
+function canonical(address: string): string {
+  const parsed = parseIp(address);
+  return parsed.ok ? formatIp(parsed.value) : address;
+}
+
+function nothingThere(network: string, said: Outside | Published, ports: readonly NetworkPort[]): Failure {
+  const elsewhere = ports.filter((port) => isElseMeant(said, port)).map(portText);
+  const hint =
+    elsewhere.length === 0
+      ? `vrouterctl network ports ${network} shows them`
+      : `${elsewhere.join(', ')} is: name the address of the host, too`;
+  return new Failure('intent.notFound', `no such port of ${network} is published; ${hint}`);
+}
+
+/** `tcp/192.0.2.1:8080 to 172.18.0.2:80`. */
+function portText({ hostAddress, protocol, hostPort, count, address, port }: NetworkPort): string {
+  return `${protocol}/${withPort(hostAddress ?? '0.0.0.0', hostPort, count)} to ${withPort(address, port, count)}`;
 }
 
 function portsText({ intents }: IntentsReply): string {

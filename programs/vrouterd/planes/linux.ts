@@ -27,6 +27,7 @@ import { switchFiles } from '@vrouter/host/switches/switches.ts';
 import type { Logger } from 'pino';
 import { DnsmasqSupervisor } from '../children/dnsmasq/supervisor.ts';
 import { unprivilegedUser } from '../children/dnsmasq/user.ts';
+import { hostNetworks } from '../doors/local/intents/host-networks.ts';
 import { noEngine, type Plane } from './plane.ts';
 import { deviceMtu } from './userspace.ts';
 
@@ -100,6 +101,7 @@ export async function linuxPlane({ ledger, namesFolder, log }: LinuxOptions): Pr
     firstTable: FIRST_TABLE,
     wgSockets: false,
     deviceMtu,
+    hostNetworks: () => hostNetworks().filter(({ isOwn }) => isOwn),
     leftovers: new LeftoverReader(kernel.routing, tablesOf, kernel.made),
     forwardDrops: (devices) => drops.look(devices),
     async close() {

@@ -4,6 +4,7 @@ import type { CountingDriver } from '@vrouter/drivers/contract/counters.ts';
 import type { EngineSupervisor } from '../children/engine.ts';
 import type { LeftoverSource } from '../doors/router/adopt.ts';
 import type { LookForDrops } from '../reconcile/forward-drops.ts';
+import type { LookAtHost } from '../reconcile/host-watch.ts';
 
 /** The engine of the userspace plane, as far as the daemon and its doors ask. */
 export type Engine = Pick<EngineSupervisor, 'running' | 'isSilent' | 'connectAside' | 'stop' | 'allow'>;
@@ -17,6 +18,8 @@ export interface Plane {
   readonly wgSockets: boolean;
   /** Bytes that an interface of the host carries; null when there is none. */
   deviceMtu(device: string): number | null;
+  /** What the host has on its links, which networks of this plane would be in the way of. */
+  readonly hostNetworks: LookAtHost;
   /** Of a router for container networks that was here before; null: it cannot have been on this plane. */
   readonly leftovers: LeftoverSource | null;
   /** Which networks' packets another firewall of this host drops. */

@@ -27,6 +27,8 @@ export function userspacePlane(config: Config, log: Logger): Plane {
     firstTable: FIRST_TABLE,
     wgSockets: true,
     deviceMtu,
+    // Its networks are the engine's, not the host's.
+    hostNetworks: () => [],
     leftovers: null,
     forwardDrops: null,
     async close() {

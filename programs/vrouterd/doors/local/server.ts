@@ -3,7 +3,7 @@ import { chmodSync } from 'node:fs';
 import { statusOf } from '@vrouter/api/status.ts';
 import { type Problem, problem, toProblem } from '@vrouter/core/problem.ts';
 import { prepareSocketPath } from '@vrouter/host/sockets/prepare.ts';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { Daemon } from '../../daemon.ts';
 import type { Metrics } from '../../metrics.ts';
 import { VERSION } from '../../version.ts';
@@ -57,6 +57,11 @@ export function localServer(daemon: Daemon, changes: Changes, metrics: Metrics, 
 export function bareServer(): FastifyInstance {
   const server = fastify({
     forceCloseConnections: true,
+    // A path that no handler is asked about, as one with %zz in it.
+    frameworkErrors(_thrown, request, reply: FastifyReply) {
+      const error = problem('input.invalid', `${request.url} is no path: write % as %25`);
+      void reply.code(statusOf(error.code).http).send({ error });
+    },
     clientErrorHandler(_error, socket) {
       const error = problem('input.invalid', 'this is not an HTTP request');
       const body = JSON.stringify({ error });
@@ -66,6 +71,8 @@ export function bareServer(): FastifyInstance {
         );
     },
   });
+  // Everything here is JSON; a text would be an object that is none.
+  server.removeContentTypeParser('text/plain');
   server.setErrorHandler((thrown, _request, reply) => {
     const error = badRequest(thrown) ?? toProblem(thrown);
     void reply.code(statusOf(error.code).http).send({ error });
@@ -80,6 +87,7 @@ export function bareServer(): FastifyInstance {
 /** What the server itself has against a request: its length, its JSON, its type. Null: it came from within. */
 function badRequest(thrown: unknown): Problem | null {
   const status = thrown instanceof Error && 'statusCode' in thrown ? Number(thrown.statusCode) : 0;
+  if (status === 415) return problem('input.invalid', 'say what is sent: JSON, with "content-type: application/json"');
   if (status === 413) return problem('request.tooLarge', 'this is too much for one request: send it in parts');
   return status >= 400 && status < 500 ? problem('input.invalid', (thrown as Error).message) : null;
 }

@@ -1,8 +1,9 @@
 /** CreateVLAN, DeleteVLAN, ConfigureNAT and RemoveNAT as changes of intents. Pure: what is not good changes nothing. */
 import { parseInterfaceName, parseName } from '@vrouter/core/names.ts';
-import { containsPrefix, prefixesOverlap } from '@vrouter/core/prefix.ts';
+import { containsPrefix } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { overlapProblem } from '@vrouter/intent/compile/overlap.ts';
 import { type IntentKey, intentKey, type NetworkIntent } from '@vrouter/intent/model/intents.ts';
 import type { RouterChange } from './intents.ts';
 import { isInNetwork, networkId, prefixOf, type RouterState, type SaidAs, said } from './state.ts';
@@ -77,15 +78,12 @@ function lostWith(state: RouterState, before: SaidAs<NetworkIntent>, after: Netw
   return [...names, ...ports].map(({ key }) => key);
 }
 
+/** With other VLANs. Networks that others say, and the host's own, are looked at where all of them are known: when it is said. */
 function overlapOf(state: RouterState, vlanId: number, prefix: string): Problem | null {
-  for (const [other, { intent }] of state.vlans)
-    if (other !== vlanId && intent.subnets.some((subnet) => prefixesOverlap(prefixOf(subnet.prefix), prefixOf(prefix))))
-      return problem(
-        'network.overlap',
-        `${prefix} overlaps ${intent.subnets.map((subnet) => subnet.prefix).join(', ')} of VLAN ${other}: choose another`,
-        'subnet',
-      );
-  return null;
+  const taken = [...state.vlans].flatMap(([other, { intent }]) =>
+    other === vlanId ? [] : intent.subnets.map((subnet) => ({ prefix: prefixOf(subnet.prefix), by: `VLAN ${other}` })),
+  );
+  return overlapProblem(prefix, taken, 'subnet');
 }
 
 function placeOf(vlanId: number, parent: string | null): Result<Pick<NetworkIntent, 'interface' | 'parent'>> {

@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { type IntentChange, intentChange } from '@vrouter/api/gateway/intents.ts';
 import { parsePrefix } from '@vrouter/core/prefix.ts';
-import { ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { IntentSource } from '@vrouter/intent/model/intents.ts';
+import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
+import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import type { Listener } from '../../intents/listeners.ts';
@@ -25,12 +25,13 @@ const never = new AbortController().signal;
 interface Host {
   networks: HostNetwork[];
   listeners: Listener[];
+  standing: { key: ObjectKey; problem: Problem }[];
 }
 
 const own = (name: string, text: string, isOwn = true): HostNetwork => {
   const prefix = parsePrefix(text);
   assert.ok(prefix.ok);
-  return { interface: name, prefix: prefix.value, isOwn };
+  return { interface: name, prefix: prefix.value, isOwn, isGateway: false };
 };
 
 async function open(t: TestContext, path?: string) {
@@ -40,11 +41,14 @@ async function open(t: TestContext, path?: string) {
 }
 
 function over(it: StoredWorld, planeMs = 2000) {
-  const host: Host = { networks: [], listeners: [] };
+  const host: Host = { networks: [], listeners: [], standing: [] };
   const sees = {
     desired: it.desired,
     reconciler: it.reconciler,
     badIntents: it.parts.badIntents,
+    standing: function* () {
+      yield* host.standing;
+    },
     links: async () => null,
   };
   const intents = new StoredIntents<object>(SOURCE, it.parts);
@@ -154,6 +158,10 @@ test('all or nothing: one that is wrong, or wants what is not there, holds back 
       'address.invalid',
       'put[0].subnets[0].gateway',
     ],
+    [[network('blue', { subnets: [{ prefix: '10.0.0.0' }] })], 'prefix.invalid', 'put[0].subnets[0].prefix'],
+    [[network('blue', { subnets: [{ prefix: '10.0.0.0/32' }] })], 'prefix.invalid', 'put[0].subnets[0].prefix'],
+    [[network('blue'), port(80, { address: '172.18.0.1' })], 'address.invalid', 'put[1].address'],
+    [[network('blue'), port(80, { address: '172.18.255.255' })], 'address.invalid', 'put[1].address'],
     [[network('blue', { subnets: 7 })], 'input.invalid', 'put[0].subnets'],
     [[network('blue', { subnets: [null, { prefix: 7 }] })], 'input.invalid', 'put[0].subnets[0]'],
   ] as const)
@@ -161,19 +169,13 @@ test('all or nothing: one that is wrong, or wants what is not there, holds back 
   assert.deepEqual([keys(), await plane()], [[], before]);
 });
 
-test('subnets: a gateway that is not said is the first address, of both families and of two addresses', async (t) => {
+test('subnets: a gateway that is not said is the first address, of both families, and of two addresses', async (t) => {
   const { change } = await open(t);
-  const subnets = [
-    { prefix: '10.1.0.0/24' },
-    { prefix: 'fd01::/64' },
-    { prefix: '10.2.0.0/31' },
-    { prefix: '10.3.0.3/32' },
-  ];
+  const subnets = [{ prefix: '10.1.0.0/24' }, { prefix: 'fd01::/64' }, { prefix: '10.2.0.0/31' }];
   const { put } = await change({ put: [network('blue', { subnets })] });
   assert.deepEqual(put[0]?.intent?.subnets, [
     { prefix: '10.1.0.0/24', gateway: '10.1.0.1' },
     { prefix: '10.2.0.0/31', gateway: '10.2.0.0' },
-    { prefix: '10.3.0.3/32', gateway: '10.3.0.3' },
     { prefix: 'fd01::/64', gateway: 'fd01::1' },
   ]);
 });
@@ -207,7 +209,13 @@ test('a network that is said again without subnets keeps them', async (t) => {
 
 test('overlaps: equal, within, around, in the same change, in the network itself, with the host', async (t) => {
   const { change, host, foreign } = await open(t);
-  host.networks = [own('eth0', '192.0.2.0/24'), own('eth0', '10.0.0.0/8', false), own('eth0', '2001:db8::/64')];
+  const gateway = { ...own('eth0', '198.51.100.1/32'), isGateway: true };
+  host.networks = [
+    own('eth0', '192.0.2.0/24'),
+    own('eth0', '10.0.0.0/8', false),
+    own('eth0', '2001:db8::/64'),
+    gateway,
+  ];
   foreign('file', network('theirs', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
   const one = (id: string, ...prefixes: string[]) => network(id, { subnets: prefixes.map((prefix) => ({ prefix })) });
   for (const [put, field, who] of [
@@ -218,6 +226,7 @@ test('overlaps: equal, within, around, in the same change, in the network itself
     [[one('x', '10.5.0.0/16', '10.5.1.0/24')], 'put[0].subnets[1].prefix', /itself/],
     [[one('x', '192.0.2.128/25')], 'put[0].subnets[0].prefix', /eth0 of this host/],
     [[one('x', '2001:db8::/48')], 'put[0].subnets[0].prefix', /eth0 of this host/],
+    [[one('x', '198.51.100.0/24')], 'put[0].subnets[0].prefix', /this host's default route by eth0/],
   ] as const) {
     const [code, at, message] = await refusal(change({ put: [...put] }));
     assert.deepEqual([code, at], ['network.overlap', field]);
@@ -225,6 +234,26 @@ test('overlaps: equal, within, around, in the same change, in the network itself
   }
   await change({ put: [one('x', '10.5.0.0/16')] });
   await change({ put: [one('x', '10.5.0.0/17'), one('y', '10.5.128.0/17')] });
+});
+
+test('a network tells what keeps it from working, and what others say of it in vain', async (t) => {
+  const { change, sees, host, foreign } = await open(t);
+  await change(blue);
+  await change({ put: [network('green')] });
+  host.standing = [{ key: 'isolation/br-blue' as ObjectKey, problem: problem('forward.dropped', 'dropped') }];
+  const told = async (id: string) =>
+    (await networkRows(sees, id))[0]?.problems.map(({ key, code }) => `${key} ${code}`);
+  assert.deepEqual([await told('blue'), await told('green')], [['isolation/br-blue forward.dropped'], []]);
+  host.standing = [];
+  foreign('file', network('blue', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
+  assert.deepEqual(await told('blue'), ['network/blue intent.conflict']);
+  // Of the ports and names, their own.
+  foreign('file', port(8080, { address: '172.18.0.3' }));
+  assert.deepEqual(await told('blue'), [
+    'network/blue intent.conflict',
+    'publishedPort/default/*/tcp/8080 intent.conflict',
+  ]);
+  assert.deepEqual(await told('green'), []);
 });
 
 test('conflicts name who holds it, and what is there is no place for something new', async (t) => {
@@ -318,6 +347,29 @@ test('a network in use goes with those who use it, or not at all', async (t) => 
     'file dnsName/blue/file',
     'file network/blue',
   ]);
+});
+
+test('ports and names of a network that is gone are listed, and can be taken away', async (t) => {
+  const { change, sees, it } = await open(t);
+  const gone = network('filed', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] });
+  const parsed = parseIntent(gone);
+  assert.ok(parsed.ok);
+  it.desired.put('file', parsed.value);
+  await change({ put: [port(9950, { network: 'filed', address: '10.4.0.2' }), name('web', { network: 'filed' })] });
+  it.desired.remove('file', 'network/filed' as IntentKey);
+  const rows = intentRows(sees, { network: 'filed' });
+  assert.deepEqual(
+    rows.map(({ key, problems }) => [key, problems[0]?.code]),
+    [
+      ['publishedPort/default/*/tcp/9950', 'intent.reference'],
+      ['dnsName/filed/web', 'intent.reference'],
+    ],
+  );
+  const [code, , message] = await refusal(change({ put: [port(9950)], create: true }));
+  assert.equal(code, 'intent.exists');
+  assert.match(message, /of network filed, said by vrouterctl: remove it first/);
+  await change({ remove: rows.map(({ key }) => key) });
+  assert.throws(() => intentRows(sees, { network: 'filed' }), /there is no network filed/);
 });
 
 test('a port at which the host listens is left to it, unless forced, or there already', async (t) => {

@@ -1,10 +1,10 @@
 /** Any JSON as a change of what is said on this host: it is judged, never thrown at; what is accepted has no subnet of another's. */
 import { intentChange } from '@vrouter/api/gateway/intents.ts';
 import { prefixesOverlap } from '@vrouter/core/prefix.ts';
+import { prefixOf } from '@vrouter/intent/compile/overlap.ts';
 import type { SourcedIntent } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { judge } from './judge.ts';
-import { prefixOf } from './subnets.ts';
 
 export const name = 'vrouterd/local-change';
 

@@ -2,6 +2,8 @@
 import { containsPrefix, parseInterfaceAddress } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
 import { err, ok, type Result } from '@vrouter/core/result.ts';
+import { gatewayProblem } from '@vrouter/intent/compile/network.ts';
+import { hostText, prefixOf } from '@vrouter/intent/compile/overlap.ts';
 import {
   type Intent,
   type IntentKey,
@@ -15,7 +17,7 @@ import { listenerProblem } from '../../intents/listeners.ts';
 import type { ChangeOf } from '../../intents/said.ts';
 import { type Known, type Request, SOURCE, sourceText } from './known.ts';
 import { removals } from './removals.ts';
-import { freeSubnet, overlapOf, prefixOf, type Taken, withSubnets } from './subnets.ts';
+import { freeSubnet, overlapOf, type Taken, withSubnets } from './subnets.ts';
 
 type Json = { readonly [name: string]: unknown };
 
@@ -78,7 +80,10 @@ class Judging {
     if (this.put.has(key)) return problem('input.invalid', `${key} is there twice: say it once`);
     if (this.#remove.has(key)) return problem('input.invalid', `${key} is put and removed at once: say one of the two`);
     if (this.#request.create && there !== undefined)
-      return problem('intent.exists', `${key} is there already, said by ${sourceText(there.source)}: remove it first`);
+      return problem(
+        'intent.exists',
+        `${key} is there already${ofNetwork(there.intent)}, said by ${sourceText(there.source)}: remove it first`,
+      );
     const wrong = this.#wrongWith(intent, there !== undefined);
     if (wrong === null) this.put.set(key, intent);
     return wrong;
@@ -147,20 +152,39 @@ class Judging {
         if (intent.kind === 'network' && !(source === SOURCE && this.#anew.has(intent.id)))
           take(intent, sourceText(source));
     for (const intent of this.put.values()) if (intent.kind === 'network') take(intent, 'the same change');
-    for (const { interface: name, prefix, isOwn } of this.#known.host())
-      if (!links.has(name)) taken.push({ prefix, by: `${name} of this host`, isWide: !isOwn, isHost: true });
+    for (const one of this.#known.host())
+      if (!links.has(one.interface))
+        taken.push({ prefix: one.prefix, by: hostText(one), isWide: !one.isOwn, isHost: true });
     return taken;
   }
 }
 
+/** Of a port, which is removed by its network. */
+function ofNetwork(intent: Intent): string {
+  return intent.kind === 'publishedPort' && intent.network !== undefined ? `, of network ${intent.network}` : '';
+}
+
+/** Whether somebody in the network can have it. */
 function isInside({ address }: PublishedPortIntent, { subnets }: NetworkIntent): boolean {
   const inner = parseInterfaceAddress(address);
-  return inner.ok && subnets.some(({ prefix }) => containsPrefix(prefixOf(prefix), inner.value));
+  return (
+    inner.ok &&
+    subnets.some(
+      ({ prefix, gateway }) =>
+        containsPrefix(prefixOf(prefix), inner.value) &&
+        gateway !== address &&
+        // What no gateway can be, nobody can: the network itself and its broadcast address.
+        gatewayProblem({ prefix, gateway: address }, 'address') === null,
+    )
+  );
 }
 
 function strayed({ address }: PublishedPortIntent, { id, subnets }: NetworkIntent): Problem {
   const all = subnets.map(({ prefix }) => prefix).join(', ');
-  return problem('address.invalid', `${address} is not in network ${id}, which has ${all}`, 'address');
+  const why = subnets.some(({ gateway }) => gateway === address)
+    ? `is the gateway of network ${id}, which is this host`
+    : `is nobody's in network ${id}, which has ${all}`;
+  return problem('address.invalid', `${address} ${why}: name the address of a container`, 'address');
 }
 
 /** What is no intent: it has no kind. */

@@ -12,14 +12,16 @@ import { type Sees, troublesBy } from './rows.ts';
 
 type Of<I> = { readonly source: IntentSource; readonly intent: I };
 
-/** Those of `id` alone, if one is named; of two sources that say the same network, the elder's. */
+/** Those of `id` alone, if one is named; of two sources that say the same network, the elder's, with what is wrong with either. */
 export async function networkRows(daemon: Sees & Pick<Daemon, 'links'>, id?: string): Promise<NetworkRow[]> {
   const networks = new Map<string, Of<NetworkIntent>>();
+  const others: Of<NetworkIntent>[] = [];
   const names: Of<DnsNameIntent>[] = [];
   const ports: Of<PublishedPortIntent>[] = [];
   for (const { source, intent } of daemon.desired.intents()) {
     if (intent.kind === 'network') {
-      if (id === undefined || intent.id === id) networks.set(intent.id, networks.get(intent.id) ?? { source, intent });
+      if (networks.has(intent.id)) others.push({ source, intent });
+      else if (id === undefined || intent.id === id) networks.set(intent.id, { source, intent });
     } else if (intent.kind === 'dnsName') names.push({ source, intent });
     else if (intent.kind === 'publishedPort') ports.push({ source, intent });
   }
@@ -35,7 +37,8 @@ export async function networkRows(daemon: Sees & Pick<Daemon, 'links'>, id?: str
       names: names.filter((one) => one.intent.network === intent.id),
       ports: ports.filter((one) => one.intent.network === intent.id),
     };
-    const all: readonly SourcedIntent[] = [{ source, intent }, ...its.names, ...its.ports];
+    const same = others.filter((one) => one.intent.id === intent.id);
+    const all: readonly SourcedIntent[] = [{ source, intent }, ...same, ...its.names, ...its.ports];
     return {
       ...rest,
       source,

@@ -15,11 +15,14 @@ import { addIntentRoutes } from './routes.ts';
 const blue = { kind: 'network', id: 'blue', attachment: 'bridged', interface: 'br-blue' };
 const web = { kind: 'dnsName', network: 'blue', name: 'web', addresses: ['172.18.0.2'] };
 
+function* none(): Generator<never, void, undefined> {}
+
 test('what is said, changed and told', async (t) => {
   const it = await openWorld();
   t.after(() => it.stop());
   const links = async () => null;
-  const sees = { desired: it.desired, reconciler: it.reconciler, badIntents: it.parts.badIntents, links };
+  const { desired, reconciler } = it;
+  const sees = { desired, reconciler, badIntents: it.parts.badIntents, standing: () => none(), links };
   const intents = new StoredIntents<object>(SOURCE, it.parts);
   const server = bareServer();
   addIntentRoutes(server, sees, new Changes({ intents, sees, log: silent, host: () => [], listeners: () => [] }));
@@ -48,6 +51,8 @@ test('what is said, changed and told', async (t) => {
     ['GET', '/v1/networks/green', undefined, 404, 'intent.notFound'],
     ['GET', '/v1/intents?network=green', undefined, 404, 'intent.notFound'],
     ['GET', '/v1/intents?source=nobody', undefined, 400, 'input.invalid'],
+    ['GET', '/v1/intents?kind=nope', undefined, 400, 'input.invalid'],
+    ['GET', '/v1/networks/%zz', undefined, 400, 'input.invalid'],
     ['GET', '/v1/intents?colour=red', undefined, 400, 'input.invalid'],
     ['PUT', '/v1/intents?dryRun=maybe', {}, 400, 'input.invalid'],
     ['PUT', '/v1/intents', { add: [] }, 400, 'input.invalid'],
@@ -59,6 +64,18 @@ test('what is said, changed and told', async (t) => {
   ] as const) {
     const { status: actual, body } = await ask(method, url, payload);
     assert.deepEqual([actual, codeOf(body)], [status, code], `${method} ${url}`);
+  }
+
+  const plain = { method: 'PUT', url: '/v1/intents', payload: '{"put":[]}' } as const;
+  for (const headers of [
+    {},
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/x-www-form-urlencoded' },
+  ]) {
+    const answer = await server.inject({ ...plain, headers });
+    const { error } = answer.json<{ error: { code: string; message: string } }>();
+    assert.deepEqual([answer.statusCode, error.code], [400, 'input.invalid']);
+    assert.match(error.message, /content-type: application\/json/);
   }
 
   it.driver.faults.fail('link/br-green' as ObjectKey, 1, problem('object.exists', 'there is one'));

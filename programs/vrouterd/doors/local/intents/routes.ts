@@ -1,23 +1,23 @@
 /** `/v1/intents` and `/v1/networks`. */
 import { changeQuery, type FailedChange, intentChange, intentsQuery } from '@vrouter/api/gateway/intents.ts';
 import { statusOf } from '@vrouter/api/status.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
+import { intentRank } from '@vrouter/intent/compile/compile.ts';
 import type { FastifyInstance } from 'fastify';
 import type { Daemon } from '../../../daemon.ts';
 import { parsed } from '../query.ts';
 import { ChangeFailed, type Changes } from './changes.ts';
 import { networkRows } from './networks.ts';
-import { intentRows, noNetwork } from './rows.ts';
+import { intentRows, noNetwork, type Sees } from './rows.ts';
 
 /** Bytes: ten thousand published ports. */
 const BODY_MAX = 8 << 20;
 
-export function addIntentRoutes(
-  server: FastifyInstance,
-  daemon: Pick<Daemon, 'desired' | 'reconciler' | 'badIntents' | 'links'>,
-  changes: Changes,
-): void {
+export function addIntentRoutes(server: FastifyInstance, daemon: Sees & Pick<Daemon, 'links'>, changes: Changes): void {
   server.get('/v1/intents', (request) => {
-    return { intents: intentRows(daemon, parsed(intentsQuery.safeParse(request.query))) };
+    const query = parsed(intentsQuery.safeParse(request.query));
+    if (query.kind !== undefined && !Object.hasOwn(intentRank, query.kind)) throw noKind();
+    return { intents: intentRows(daemon, query) };
   });
   server.put('/v1/intents', { bodyLimit: BODY_MAX }, async (request, reply) => {
     const { dryRun } = parsed(changeQuery.safeParse(request.query));
@@ -38,4 +38,8 @@ export function addIntentRoutes(
     if (network === undefined) throw noNetwork(id);
     return { network };
   });
+}
+
+function noKind(): ProblemError {
+  return new ProblemError(problem('input.invalid', `a kind is one of ${Object.keys(intentRank).join(', ')}`, 'kind'));
 }

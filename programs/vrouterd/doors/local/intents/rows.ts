@@ -5,12 +5,13 @@ import { type Intent, type IntentSource, intentKey } from '@vrouter/intent/model
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
 import type { Daemon } from '../../../daemon.ts';
 
-export type Sees = Pick<Daemon, 'desired' | 'reconciler' | 'badIntents'>;
+export type Sees = Pick<Daemon, 'desired' | 'reconciler' | 'badIntents' | 'standing'>;
 
-/** Tells what is wrong with an intent: its own problems, and those of its objects on the plane. */
-export function troublesBy({ desired, reconciler }: Sees): (source: IntentSource, intent: Intent) => Trouble[] {
+/** Tells what is wrong with an intent: its own problems, those of its objects on the plane, and what keeps these from working. */
+export function troublesBy(sees: Sees): (source: IntentSource, intent: Intent) => Trouble[] {
+  const { desired, reconciler } = sees;
   const failing = new Map<ObjectKey, Trouble>();
-  for (const { key, problem: why } of reconciler.failing())
+  for (const { key, problem: why } of [...sees.standing(), ...reconciler.failing()])
     failing.set(key, { key, code: why.code, message: why.message });
   return (source, intent) => {
     const key = intentKey(intent);
@@ -20,11 +21,12 @@ export function troublesBy({ desired, reconciler }: Sees): (source: IntentSource
   };
 }
 
-/** Throws ProblemError `intent.notFound` when nobody says the network. */
+/** Throws ProblemError `intent.notFound` when nobody says the network, nor anything of it. */
 export function intentRows(sees: Sees, { kind, source, network }: IntentsQuery): IntentRow[] {
   const all = [...sees.desired.intents()].map(({ intent }) => intent);
-  if (network !== undefined && !all.some((one) => one.kind === 'network' && one.id === network))
-    throw noNetwork(network);
+  // What a network had when it went is still there, and can be taken away.
+  const isKnown = all.some((one) => (one.kind === 'network' ? one.id : networkOf(one)) === network);
+  if (network !== undefined && !isKnown) throw noNetwork(network);
   const troubles = troublesBy(sees);
   const rows: IntentRow[] = [];
   for (const { source: who, intent } of sees.desired.intents(source))

@@ -1,13 +1,12 @@
 /** Which subnets networks may have, and which one a network gets that asks for none. Pure. */
 import { formatIp } from '@vrouter/core/ip.ts';
-import { formatPrefix, type Prefix, parsePrefix, prefixesOverlap } from '@vrouter/core/prefix.ts';
+import { parsePrefix, prefixesOverlap } from '@vrouter/core/prefix.ts';
 import { type Problem, problem } from '@vrouter/core/problem.ts';
+import { overlapProblem, prefixOf, type Taken as TakenBySomebody } from '@vrouter/intent/compile/overlap.ts';
 import type { NetworkIntent } from '@vrouter/intent/model/intents.ts';
 
-export interface Taken {
-  readonly prefix: Prefix;
-  /** `network green (file)`, `eth0 of this host`. */
-  readonly by: string;
+/** `by`: `network green (file)`, `eth0 of this host`. */
+export interface Taken extends TakenBySomebody {
   /** One that is named may be in it all the same: a wider route, to which it is the exception. */
   readonly isWide: boolean;
   /** The host has it, whatever is said here. */
@@ -58,25 +57,11 @@ export function overlapOf(
 ): Problem | null {
   const own: Taken[] = [];
   for (const [i, { prefix: text }] of subnets.entries()) {
-    const prefix = prefixOf(text);
     const isOld = before.includes(text);
-    const other = [...own, ...taken].find(
-      (one) => !one.isWide && !(isOld && one.isHost) && prefixesOverlap(one.prefix, prefix),
-    );
-    if (other !== undefined)
-      return problem(
-        'network.overlap',
-        `${text} overlaps ${formatPrefix(other.prefix)} of ${other.by}: choose another subnet`,
-        `subnets[${i}].prefix`,
-      );
-    own.push({ prefix, by: `network ${id} itself`, isWide: false, isHost: false });
+    const counting = [...own, ...taken].filter((one) => !one.isWide && !(isOld && one.isHost));
+    const wrong = overlapProblem(text, counting, `subnets[${i}].prefix`);
+    if (wrong !== null) return wrong;
+    own.push({ prefix: prefixOf(text), by: `network ${id} itself`, isWide: false, isHost: false });
   }
   return null;
-}
-
-/** Of text that was read once. */
-export function prefixOf(text: string): Prefix {
-  const parsed = parsePrefix(text);
-  if (!parsed.ok) throw new TypeError(parsed.error.message);
-  return parsed.value;
 }

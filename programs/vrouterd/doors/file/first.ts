@@ -1,0 +1,39 @@
+/**
+ * Which of the file's networks are said before everything that is stored. The file's ages are not kept over a restart, so what was said
+ * after it to others would be the elder then, and take the subnet of a network that has been there all the time.
+ */
+import { prefixesOverlap } from '@vrouter/core/prefix.ts';
+import { type HostNetwork, isInPlace, prefixOf } from '@vrouter/intent/compile/overlap.ts';
+import { type Intent, intentKey, type NetworkIntent } from '@vrouter/intent/model/intents.ts';
+
+/**
+ * Those that have their subnets on this host now and that nothing stored is or has: neither their id, nor their link, nor a part of a subnet that is
+ * in its place as well.
+ */
+export function firstOfFile(
+  file: readonly Intent[],
+  stored: readonly Intent[],
+  host: readonly HostNetwork[],
+): readonly Intent[] {
+  if (host.length === 0) return [];
+  const networks = stored.filter((intent) => intent.kind === 'network');
+  const keys = new Set(stored.map(intentKey));
+  const links = new Set(networks.map((one) => one.interface));
+  const settled = networks.filter((one) => isThere(one, host));
+  return file.filter(
+    (intent) =>
+      intent.kind === 'network' &&
+      !keys.has(intentKey(intent)) &&
+      !links.has(intent.interface) &&
+      isThere(intent, host) &&
+      !settled.some((one) => doOverlap(one, intent)),
+  );
+}
+
+function isThere({ interface: link, subnets }: NetworkIntent, host: readonly HostNetwork[]): boolean {
+  return subnets.every(({ prefix }) => isInPlace(link, prefix, host));
+}
+
+function doOverlap(a: NetworkIntent, b: NetworkIntent): boolean {
+  return a.subnets.some((one) => b.subnets.some((two) => prefixesOverlap(prefixOf(one.prefix), prefixOf(two.prefix))));
+}
