@@ -3,22 +3,21 @@
  * file introduces them to each other; what each does is in its own folder.
  */
 import { PEER_SUCCESSOR } from '@vrouter/api/agent/agent.ts';
-import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
-import { err, type Result } from '@vrouter/core/result.ts';
+import { type Problem, ProblemError } from '@vrouter/core/problem.ts';
 import type { Secret } from '@vrouter/core/secret.ts';
 import type { CountingDriver, NatSessions, Neighbours, PlaneCounters } from '@vrouter/drivers/contract/counters.ts';
 import type { Applied } from '@vrouter/drivers/contract/driver.ts';
 import { makeSecret } from '@vrouter/host/crypto/system.ts';
 import { diffKeys } from '@vrouter/intent/diff/diff.ts';
-import type { IntentProblem } from '@vrouter/intent/index/complaints.ts';
 import { Desired } from '@vrouter/intent/index/desired.ts';
-import type { Intent, IntentSource, PeerSuccessorIntent } from '@vrouter/intent/model/intents.ts';
+import type { IntentSource, PeerSuccessorIntent } from '@vrouter/intent/model/intents.ts';
 import type { LinkObject, ObjectKey, Observed, WireguardPeerObject } from '@vrouter/intent/model/objects.ts';
 import type { Step } from '@vrouter/intent/plan/step.ts';
 import type { Logger } from 'pino';
 import { ControllerAgent } from './agent/agent.ts';
 import type { Identity } from './agent/identity.ts';
 import { parseJoinString } from './agent/join-string.ts';
+import { isOfTheMachine, obeyed } from './agent/obeyed.ts';
 import { readIntent, type SyncChange } from './agent/sync.ts';
 import { BadIntents } from './bad-intents.ts';
 import type { Allow, Config } from './config.ts';
@@ -26,11 +25,13 @@ import { Convergence } from './convergence.ts';
 import { routeCounts } from './counts.ts';
 import { firstOfFile } from './doors/file/first.ts';
 import { fileIntents } from './doors/file/intents.ts';
+import { FileTold } from './doors/file/told.ts';
 import { Events } from './events.ts';
 import type { Engine, Plane } from './planes/plane.ts';
 import { ClockSteps, stepText } from './reconcile/clock-steps.ts';
-import { type Duplicate, Duplicates } from './reconcile/duplicates.ts';
-import { type ForwardDrop, ForwardDropWatch } from './reconcile/forward-drops.ts';
+import { Devices } from './reconcile/devices.ts';
+import { Duplicates } from './reconcile/duplicates.ts';
+import { ForwardDropWatch } from './reconcile/forward-drops.ts';
 import { HostWatch } from './reconcile/host-watch.ts';
 import { LastHeard } from './reconcile/last-heard.ts';
 import { Links } from './reconcile/links.ts';
@@ -39,7 +40,7 @@ import { Successions } from './reconcile/successions.ts';
 import { warningsOf } from './reconcile/warnings.ts';
 import { Reporter } from './report.ts';
 import { Keeping } from './store/keeping.ts';
-import type { Store, StoredIntent } from './store/store.ts';
+import type { Store } from './store/store.ts';
 import { VERSION } from './version.ts';
 
 /** How long a poll waits for what it brought to be tried, ms; the rest is reported by a later poll. */
@@ -48,7 +49,12 @@ const APPLY_WAIT_MS = 2000;
 const ENGINE_START_MS = 15_000;
 /** Between two looks at what the plane has learnt of its peers, and at its links, ms. */
 const LEARN_MS = 5000;
-const FILE_PROBLEM = 'this of the configuration file is not as it says';
+
+/** Something that is as it was said, and yet does not work. */
+interface Standing {
+  readonly key: ObjectKey;
+  readonly problem: Problem;
+}
 
 export interface DaemonParts {
   readonly config: Config;
@@ -72,6 +78,7 @@ export class Daemon implements ReconcileObserver {
   readonly badIntents = new BadIntents();
   readonly keeping: Keeping;
   readonly convergence = new Convergence();
+  readonly devices = new Devices(() => this.reconciler.observed().values());
   appliedVersion = 0;
   /** Of the state that the plane was seen to have. */
   #appliedHash: string | null = null;
@@ -82,7 +89,7 @@ export class Daemon implements ReconcileObserver {
   readonly #duplicates: Duplicates;
   readonly #forwardDrops: ForwardDropWatch;
   readonly #host: HostWatch;
-  #fileTold: ReadonlySet<string> = new Set();
+  readonly #file: FileTold;
   readonly #successions: Successions;
   #allow: Allow;
   readonly #reporter: Reporter;
@@ -90,8 +97,6 @@ export class Daemon implements ReconcileObserver {
   /** Nobody has said yet what should be: what a running engine has is left as it is. */
   #knowsNothing: boolean;
   #learning: NodeJS.Timeout | undefined;
-  #tellDevices: (names: readonly string[]) => void = () => {};
-  #devicesTold: string | null = null;
 
   constructor({ config, store, identity, privateKey, plane, log }: DaemonParts) {
     const { driver, firstTable } = plane;
@@ -122,14 +127,19 @@ export class Daemon implements ReconcileObserver {
       heard: (intent) => this.#succeeded(intent),
     });
     this.desired = new Desired(outside, driver.capabilities().kinds);
+    this.#file = new FileTold(this.desired, log);
     this.reconciler = new Reconciler(this.desired, driver, log, this, (step) => this.#lastHeard.prepare(step));
     this.#reporter = new Reporter(this, driver, log);
     this.#links = new Links(this.desired, driver, this.reconciler);
-    this.#duplicates = new Duplicates(driver, (found, ended) => this.#tellDuplicates(found, ended));
-    this.#forwardDrops = new ForwardDropWatch(plane.forwardDrops, (found, ended) => this.#tellDrops(found, ended));
+    this.#duplicates = new Duplicates(driver, (found, ended) =>
+      this.#tellStanding(found, ended, 'no duplicate any more'),
+    );
+    this.#forwardDrops = new ForwardDropWatch(plane.forwardDrops, (found, ended) =>
+      this.#tellStanding(found, ended, 'no other firewall drops it any more'),
+    );
     const stored = store.intents();
     const file = fileIntents(config.intents);
-    for (const intent of this.#firstOf(file, stored)) this.desired.put('file', intent);
+    for (const intent of firstOfFile(file, stored, () => this.#host.networks())) this.desired.put('file', intent);
     for (const { source, key: of, body } of stored) this.#say(source, of, body);
     this.#successions.tidy();
     this.desired.replaceSource('file', file);
@@ -164,7 +174,7 @@ export class Daemon implements ReconcileObserver {
       void this.learn();
       void this.#lookAtLinks();
       this.#lookAtHost();
-      this.#lookForDevices();
+      this.devices.look();
       void this.#lookAtClock();
     }, LEARN_MS);
     if (!this.#knowsNothing && (await this.reconciler.settled(APPLY_WAIT_MS))) {
@@ -172,7 +182,7 @@ export class Daemon implements ReconcileObserver {
       if (this.#lookAtHost()) await this.reconciler.settled(APPLY_WAIT_MS);
       this.#isApplied();
     }
-    this.#tellFile();
+    this.#file.tell();
     this.#successions.watch();
     this.agent.start();
   }
@@ -191,7 +201,7 @@ export class Daemon implements ReconcileObserver {
     this.agent.sayControllers(config.controllers);
     for (const { source, key, body } of this.store.intents())
       if (source === 'controller' && isOfTheMachine(key.slice(0, key.indexOf('/')))) this.#say(source, key, body);
-    this.#tellFile();
+    this.#file.tell();
     // A file without intents says no more of what should be than it did before.
     if (!this.#knowsNothing || config.intents.length > 0) this.begin();
   }
@@ -275,61 +285,22 @@ export class Daemon implements ReconcileObserver {
     await this.#forwardDrops.look(this.reconciler.observed());
   }
 
-  /** What of the file is not as it says, each once: who wrote it reads the log. */
-  #tellFile(): void {
-    const now = new Map<string, IntentProblem>();
-    for (const one of this.desired.problems())
-      if (one.source === 'file') now.set(`${one.key} ${one.problem.code} ${one.problem.message}`, one);
-    for (const [text, { key, problem: what }] of now)
-      if (!this.#fileTold.has(text)) this.#log.warn({ key, code: what.code, why: what.message }, FILE_PROBLEM);
-    this.#fileTold = new Set(now.keys());
-  }
-
   /** Networks that the host was in the way of may be made now. True: they are compiled again. */
   #lookAtHost(): boolean {
     if (!this.#host.hasChanged()) return false;
     this.desired.changed('hostNetworks');
     this.reconciler.kick();
-    this.#tellFile();
+    this.#file.tell();
     return true;
   }
 
-  #tellDrops(found: readonly ForwardDrop[], ended: readonly ObjectKey[]): void {
+  /** `over`: what is said of one that ended. */
+  #tellStanding(found: readonly Standing[], ended: readonly ObjectKey[], over: string): void {
     for (const { key, problem: what } of found) {
       this.#log.warn({ key, code: what.code }, what.message);
       this.events.emit('problem', `${key} ${what.message}`);
     }
-    for (const key of ended) this.#log.info({ key }, 'no other firewall drops it any more');
-  }
-
-  #tellDuplicates(found: readonly Duplicate[], ended: readonly ObjectKey[]): void {
-    for (const { key, problem: what } of found) {
-      this.#log.warn({ key, code: what.code }, what.message);
-      this.events.emit('problem', `${key} ${what.message}`);
-    }
-    for (const key of ended) this.#log.info({ key }, 'no duplicate any more');
-  }
-
-  /** Names of the WireGuard interfaces that the plane has. */
-  devices(): readonly string[] {
-    const names: string[] = [];
-    for (const { object } of this.reconciler.observed().values())
-      if (object.kind === 'wireguardDevice') names.push(object.link);
-    return names.sort();
-  }
-
-  /** Told at once, and whenever `devices` has become another list. */
-  onDevices(tell: (names: readonly string[]) => void): void {
-    this.#tellDevices = tell;
-    this.#devicesTold = null;
-    this.#lookForDevices();
-  }
-
-  #lookForDevices(): void {
-    const names = this.devices();
-    if (names.join(' ') === this.#devicesTold) return;
-    this.#devicesTold = names.join(' ');
-    this.#tellDevices(names);
+    for (const key of ended) this.#log.info({ key }, over);
   }
 
   async counters(): Promise<PlaneCounters> {
@@ -367,7 +338,7 @@ export class Daemon implements ReconcileObserver {
 
   applied(steps: readonly Step[], results: readonly Applied[]): void {
     this.keeping.attempt(() => this.#lastHeard.applied(results, steps));
-    if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.#lookForDevices();
+    if (steps.some((step) => step.key.startsWith('wireguardDevice/'))) this.devices.look();
     this.#keep(results.flatMap(({ now }) => (now?.object.kind === 'link' ? [now] : [])));
     for (const { key, text, facts } of warningsOf(steps, results, this.reconciler.observed().values())) {
       this.#log.warn(facts, text);
@@ -409,18 +380,11 @@ export class Daemon implements ReconcileObserver {
     this.convergence.applied(this.appliedVersion, this.agent.controllerUnixMs);
   }
 
-  #firstOf(file: readonly Intent[], stored: readonly StoredIntent[]): readonly Intent[] {
-    if (!file.some(({ kind }) => kind === 'network')) return [];
-    const readable = stored.flatMap(({ key, body }) => {
-      const intent = readIntent(key, body);
-      return intent.ok ? [intent.value] : [];
-    });
-    return firstOfFile(file, readable, this.#host.networks());
-  }
-
   /** One intent that cannot be read holds back no other; what it said before is taken back. */
   #say(source: IntentSource, key: SyncChange['remove'][number], body: unknown): void {
-    const intent = this.#obeyed(source, readIntent(key, body));
+    const read = readIntent(key, body);
+    const isFar = read.ok && source === 'controller';
+    const intent = isFar ? obeyed(read.value, this.#allow, this.#features().length > 0) : read;
     if (intent.ok) {
       this.badIntents.delete(source, key);
       if (intent.value.kind === 'peerSuccessor') this.#successions.said(intent.value);
@@ -431,17 +395,6 @@ export class Daemon implements ReconcileObserver {
     this.desired.remove(source, key);
     this.badIntents.put({ source, key, problem: intent.error });
     this.#log.warn({ key, code: intent.error.code, why: intent.error.message }, 'intent cannot be used');
-  }
-
-  /** The controller has no say in the machine itself unless the machine's owner has given it one. */
-  #obeyed(source: IntentSource, intent: Result<Intent>): Result<Intent> {
-    if (!intent.ok || source !== 'controller') return intent;
-    const { kind } = intent.value;
-    if (kind === 'peerSuccessor' && this.#features().length === 0)
-      return err(problem('intent.unsupported', 'this plane cannot have two keys of a peer at a time', 'kind'));
-    if (!isOfTheMachine(kind) || this.#allow[kind]) return intent;
-    const hint = `the file of this gateway does not let its controller say ${kind}, which is of the machine itself; "allow: { ${kind}: true }" there does`;
-    return err(problem('intent.refused', hint));
   }
 
   #features(): string[] {
@@ -500,7 +453,7 @@ export class Daemon implements ReconcileObserver {
   }
 
   /** What is as it was said and yet does not work, by the object that it is about. */
-  *standing(): Generator<{ readonly key: ObjectKey; readonly problem: Problem }, void, undefined> {
+  *standing(): Generator<Standing, void, undefined> {
     yield* this.#duplicates.all();
     yield* this.#forwardDrops.all();
   }
@@ -532,11 +485,6 @@ export class Daemon implements ReconcileObserver {
       return peers;
     }
   }
-}
-
-/** Kinds of intents that reach into the machine, which `allow` of the configuration is about. */
-function isOfTheMachine(kind: string): kind is keyof Allow {
-  return kind === 'hostInterface' || kind === 'port';
 }
 
 function peersOf(rows: Iterable<Observed>): Observed<WireguardPeerObject>[] {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type HostNetwork, prefixOf } from '@vrouter/intent/compile/overlap.ts';
-import type { Intent } from '@vrouter/intent/model/intents.ts';
+import { type Intent, intentKey } from '@vrouter/intent/model/intents.ts';
 import { parseIntent } from '@vrouter/intent/validate/intent.ts';
 import { firstOfFile } from './first.ts';
 
@@ -40,5 +40,11 @@ for (const [what, stored, host, isFirst] of [
 ] as const)
   test(`a network of the file is said ${isFirst ? 'first' : 'after what is stored'}: ${what}`, () => {
     const rows = host.map((text) => there(...(text.split(' ') as [string, string])));
-    assert.deepEqual(firstOfFile([filed], stored, rows), isFirst ? [filed] : []);
+    const said = stored.map(
+      (intent) => ({ source: 'cli', key: intentKey(intent), body: { ...intent } as never }) as const,
+    );
+    assert.deepEqual(
+      firstOfFile([filed], said, () => rows),
+      isFirst ? [filed] : [],
+    );
   });

@@ -5,6 +5,8 @@
 import { prefixesOverlap } from '@vrouter/core/prefix.ts';
 import { type HostNetwork, isInPlace, prefixOf } from '@vrouter/intent/compile/overlap.ts';
 import { type Intent, intentKey, type NetworkIntent } from '@vrouter/intent/model/intents.ts';
+import { readIntent } from '../../agent/sync.ts';
+import type { StoredIntent } from '../../store/store.ts';
 
 /**
  * Those that have their subnets on this host now and that nothing stored is or has: neither their id, nor their link, nor a part of a subnet that is
@@ -12,12 +14,16 @@ import { type Intent, intentKey, type NetworkIntent } from '@vrouter/intent/mode
  */
 export function firstOfFile(
   file: readonly Intent[],
-  stored: readonly Intent[],
-  host: readonly HostNetwork[],
+  stored: readonly StoredIntent[],
+  look: () => readonly HostNetwork[],
 ): readonly Intent[] {
-  if (host.length === 0) return [];
-  const networks = stored.filter((intent) => intent.kind === 'network');
-  const keys = new Set(stored.map(intentKey));
+  if (!file.some(({ kind }) => kind === 'network')) return [];
+  const host = look();
+  const networks = stored.flatMap(({ key, body }) => {
+    const intent = readIntent(key, body);
+    return intent.ok && intent.value.kind === 'network' ? [intent.value] : [];
+  });
+  const keys = new Set<string>(stored.map(({ key }) => key));
   const links = new Set(networks.map((one) => one.interface));
   const settled = networks.filter((one) => isThere(one, host));
   return file.filter(

@@ -17,8 +17,8 @@ export class WgDoor {
 
   /** Follows the daemon's interfaces from now on. Sockets that cannot be are logged, and hold back nothing. */
   async start(): Promise<void> {
-    this.#daemon.onDevices((names) => void this.#sockets.set(names));
-    await this.#sockets.set(this.#daemon.devices());
+    this.#daemon.devices.onChange((names) => void this.#sockets.set(names));
+    await this.#sockets.set(this.#daemon.devices.names());
   }
 
   /** Where an interface's socket is; null while it has none. */
@@ -27,7 +27,7 @@ export class WgDoor {
   }
 
   async stop(): Promise<void> {
-    this.#daemon.onDevices(() => {});
+    this.#daemon.devices.onChange(() => {});
     await this.#sockets.set([]);
   }
 }

@@ -3,114 +3,18 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type TestContext, test } from 'node:test';
-import { type IntentChange, intentChange } from '@vrouter/api/gateway/intents.ts';
-import { parsePrefix } from '@vrouter/core/prefix.ts';
-import { type Problem, ProblemError, problem } from '@vrouter/core/problem.ts';
-import type { IntentKey, IntentSource } from '@vrouter/intent/model/intents.ts';
+import { test } from 'node:test';
+import type { IntentChange } from '@vrouter/api/gateway/intents.ts';
+import { ProblemError, problem } from '@vrouter/core/problem.ts';
 import type { ObjectKey } from '@vrouter/intent/model/objects.ts';
-import { parseIntent } from '@vrouter/intent/validate/intent.ts';
-import type { Listener } from '../../intents/listeners.ts';
-import { StoredIntents } from '../../intents/stored.ts';
-import { openWorld, type StoredWorld, silent } from '../../router/world.testing.ts';
-import { ChangeFailed, Changes } from './changes.ts';
-import type { HostNetwork } from './host-networks.ts';
-import { SOURCE } from './known.ts';
+import { openWorld } from '../../router/world.testing.ts';
+import { blue, name, network, open, over, own, port, refusal } from './changes.testing.ts';
+import { ChangeFailed } from './changes.ts';
 import { networkRows } from './networks.ts';
 import { intentRows } from './rows.ts';
 import { pools } from './subnets.ts';
 
 const never = new AbortController().signal;
-
-interface Host {
-  networks: HostNetwork[];
-  listeners: Listener[];
-  standing: { key: ObjectKey; problem: Problem }[];
-}
-
-const own = (name: string, text: string, isOwn = true): HostNetwork => {
-  const prefix = parsePrefix(text);
-  assert.ok(prefix.ok);
-  return { interface: name, prefix: prefix.value, isOwn, isGateway: false };
-};
-
-async function open(t: TestContext, path?: string) {
-  const it = await openWorld(path);
-  t.after(() => it.stop());
-  return { it, ...over(it) };
-}
-
-function over(it: StoredWorld, planeMs = 2000) {
-  const host: Host = { networks: [], listeners: [], standing: [] };
-  const sees = {
-    desired: it.desired,
-    reconciler: it.reconciler,
-    badIntents: it.parts.badIntents,
-    standing: function* () {
-      yield* host.standing;
-    },
-    links: async () => null,
-  };
-  const intents = new StoredIntents<object>(SOURCE, it.parts);
-  const changes = new Changes({
-    intents,
-    sees,
-    log: silent,
-    host: () => host.networks,
-    listeners: () => host.listeners,
-    planeMs,
-  });
-  const change = (request: IntentChange) => changes.change(intentChange.parse(request));
-  const preview = (request: IntentChange) => changes.preview(intentChange.parse(request));
-  const keys = (): string[] => intentRows(sees, {}).map(({ key, source }) => `${source} ${key}`);
-  const plane = async (): Promise<string[]> =>
-    (await it.driver.observe('all', never)).map(({ object }) => JSON.stringify(object)).sort();
-  const foreign = (source: IntentSource, json: object): void => {
-    const parsed = parseIntent(json);
-    assert.ok(parsed.ok);
-    it.desired.put(source, parsed.value);
-    it.reconciler.kick();
-  };
-  return { host, sees, change, preview, keys, plane, foreign };
-}
-
-const network = (id: string, more: object = {}) => ({
-  kind: 'network',
-  id,
-  attachment: 'bridged',
-  interface: `br-${id}`,
-  ...more,
-});
-const port = (hostPort: number, more: object = {}) => ({
-  kind: 'publishedPort',
-  network: 'blue',
-  protocol: 'tcp',
-  hostPort,
-  address: '172.18.0.2',
-  port: 80,
-  ...more,
-});
-const name = (text: string, more: object = {}) => ({
-  kind: 'dnsName',
-  network: 'blue',
-  name: text,
-  addresses: ['172.18.0.2'],
-  ...more,
-});
-
-/** Code and field of the refusal. */
-async function refusal(work: Promise<unknown>): Promise<[code: string, field: string | undefined, message: string]> {
-  try {
-    await work;
-  } catch (thrown) {
-    assert.ok(thrown instanceof ProblemError && !(thrown instanceof ChangeFailed), String(thrown));
-    const { code, field, message } = thrown.problem;
-    return [code, field, message];
-  }
-  throw new assert.AssertionError({ message: 'it was not refused' });
-}
-
-const blue = { put: [network('blue'), name('web', { aliases: ['www'] }), port(8080)], create: true };
 
 test('a network, a name and a port by one change: on the plane when it is answered, and gone by another', async (t) => {
   const { change, keys, plane, sees } = await open(t);
@@ -236,26 +140,6 @@ test('overlaps: equal, within, around, in the same change, in the network itself
   await change({ put: [one('x', '10.5.0.0/17'), one('y', '10.5.128.0/17')] });
 });
 
-test('a network tells what keeps it from working, and what others say of it in vain', async (t) => {
-  const { change, sees, host, foreign } = await open(t);
-  await change(blue);
-  await change({ put: [network('green')] });
-  host.standing = [{ key: 'isolation/br-blue' as ObjectKey, problem: problem('forward.dropped', 'dropped') }];
-  const told = async (id: string) =>
-    (await networkRows(sees, id))[0]?.problems.map(({ key, code }) => `${key} ${code}`);
-  assert.deepEqual([await told('blue'), await told('green')], [['isolation/br-blue forward.dropped'], []]);
-  host.standing = [];
-  foreign('file', network('blue', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
-  assert.deepEqual(await told('blue'), ['network/blue intent.conflict']);
-  // Of the ports and names, their own.
-  foreign('file', port(8080, { address: '172.18.0.3' }));
-  assert.deepEqual(await told('blue'), [
-    'network/blue intent.conflict',
-    'publishedPort/default/*/tcp/8080 intent.conflict',
-  ]);
-  assert.deepEqual(await told('green'), []);
-});
-
 test('conflicts name who holds it, and what is there is no place for something new', async (t) => {
   const { change, foreign, keys } = await open(t);
   foreign('file', network('theirs', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] }));
@@ -347,29 +231,6 @@ test('a network in use goes with those who use it, or not at all', async (t) => 
     'file dnsName/blue/file',
     'file network/blue',
   ]);
-});
-
-test('ports and names of a network that is gone are listed, and can be taken away', async (t) => {
-  const { change, sees, it } = await open(t);
-  const gone = network('filed', { subnets: [{ prefix: '10.4.0.0/16', gateway: '10.4.0.1' }] });
-  const parsed = parseIntent(gone);
-  assert.ok(parsed.ok);
-  it.desired.put('file', parsed.value);
-  await change({ put: [port(9950, { network: 'filed', address: '10.4.0.2' }), name('web', { network: 'filed' })] });
-  it.desired.remove('file', 'network/filed' as IntentKey);
-  const rows = intentRows(sees, { network: 'filed' });
-  assert.deepEqual(
-    rows.map(({ key, problems }) => [key, problems[0]?.code]),
-    [
-      ['publishedPort/default/*/tcp/9950', 'intent.reference'],
-      ['dnsName/filed/web', 'intent.reference'],
-    ],
-  );
-  const [code, , message] = await refusal(change({ put: [port(9950)], create: true }));
-  assert.equal(code, 'intent.exists');
-  assert.match(message, /of network filed, said by vrouterctl: remove it first/);
-  await change({ remove: rows.map(({ key }) => key) });
-  assert.throws(() => intentRows(sees, { network: 'filed' }), /there is no network filed/);
 });
 
 test('a port at which the host listens is left to it, unless forced, or there already', async (t) => {
