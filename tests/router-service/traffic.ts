@@ -1,6 +1,8 @@
 /** Items 12 to 18: what passes, by curl and sockets of real hosts. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { router, sysctl } from '../nftables/places.ts';
 import { HTTP_PORT } from './host.ts';
 import { tried } from './items.ts';
@@ -84,6 +86,8 @@ export async function traffic(world: World): Promise<void> {
   await tried(16, async () => {
     const remove = (hostPort: number, protocol: string) => older.removePortMapping({ hostPort, protocol });
     await succeeds(map(80, 80));
+    await succeeds(older.configureDNS({ vlanId: 100, hosts: { web: A1 } }));
+    // Though our own resolver listens there.
     await succeeds(map(53, 80));
     await succeeds(map(53, 9999, { protocol: 'udp' }));
     await succeeds(remove(80, 'Tcp'));
@@ -127,6 +131,11 @@ export async function traffic(world: World): Promise<void> {
       '172.18.0.2/16',
     ])
       await fails(map(8091, 80, { containerIp }), /container_ip/);
+    for (const containerIp of [BLUE.gateway, GREEN.gateway, B1, ROUTER, OUTSIDE, '172.18.0.0', '172.18.255.255'])
+      await fails(map(8091, 80, { containerIp }), /container_ip/);
+    await using server = createServer().listen(8091, '127.0.0.1');
+    await once(server, 'listening');
+    await fails(map(8091, 80), /host_port: .*listens at tcp port 8091 of 127\.0\.0\.1 .*port\.inUse/);
     unchanged(before, picture());
   });
 }

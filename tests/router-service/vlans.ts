@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { ip, run } from '../nftables/places.ts';
 import { tried } from './items.ts';
-import { A1, BLUE, dig, flows, linkOf, OUTSIDE, picture, ROUTER, ruleset, UPLINK, UPLINK_MTU } from './lab.ts';
+import { A1, BLUE, dig, flows, linkOf, OUTSIDE, picture, ROUTER, ruleset, UPLINK, UPLINK_MTU, until } from './lab.ts';
 import { fails, succeeds, twoVlans, unchanged, type World } from './world.ts';
 
 export async function vlans(world: World): Promise<void> {
@@ -49,6 +49,15 @@ export async function vlans(world: World): Promise<void> {
     unchanged(before, picture());
     assert.deepEqual((await older.listVLANs({ vlanId: 111 })).vlans, []);
     await succeeds(older.deleteVLAN({ vlanId: 110 }));
+    // The kernel takes the VLAN's down with its parent's, and never up again.
+    ip(`link set ${UPLINK} mtu 1300`);
+    await until('it is told', async () => !(await older.getHealth({})).healthy);
+    await succeeds(older.createVLAN(BLUE));
+    assert.equal(linkOf(`${UPLINK}.100`)!.mtu, 1300);
+    await until('all is well', async () => (await older.getHealth({})).healthy);
+    ip(`link set ${UPLINK} mtu ${UPLINK_MTU}`);
+    await succeeds(older.createVLAN(BLUE));
+    assert.equal(linkOf(`${UPLINK}.100`)!.mtu, UPLINK_MTU);
   });
 
   await tried(6, async () => {
