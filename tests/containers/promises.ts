@@ -110,6 +110,18 @@ export const promises: { readonly [name: string]: Probe } = {
       ['its own gateway', hosts.b1.tcp('172.19.0.1', 8080), 'a1 172.19.0.2'],
       ['IPv6', hosts.b1.tcp('2001:db8::1', 8080), 'a1 fd19::2'],
     ]),
+  'nobody sends as another network’s member': async ({ world: { hosts } }) => {
+    const sources = ['172.19.0.2', '203.0.113.9', 'fd19::2'];
+    for (const source of sources) hosts.a1.exec(`ip address add ${source} dev lo`);
+    for (const host of [hosts.out, hosts.b1]) await host.heard();
+    for (const from of sources) {
+      const [outside, published] = from.includes(':') ? ['2001:db8::2', '2001:db8::1'] : ['192.0.2.2', '192.0.2.1'];
+      assert.equal(await hosts.a1.udp(outside, 9999, { from, patienceMs: 200 }), 'nothing', from);
+      assert.equal(await hosts.a1.tcp(published, 8080, { from, patienceMs: 200 }), 'nothing', from);
+    }
+    assert.deepEqual([await hosts.out.heard(), await hosts.b1.heard()], ['', '']);
+    for (const source of sources) hosts.a1.exec(`ip address del ${source}/${source.includes(':') ? 128 : 32} dev lo`);
+  },
   'unpublished ports are closed': ({ world: { hosts } }) =>
     say([
       ['from outside', hosts.out.tcp('172.18.0.2', 9999), 'nothing'],

@@ -322,7 +322,7 @@ async function strays(): Promise<void> {
   await a1.udp('192.0.2.2', 9999, { from: '10.77.0.1', patienceMs: 150 });
   await a1.udp('2001:db8::2', 9999, { from: 'fd77::1', patienceMs: 150 });
   assert.equal(await out.heard(), 'hello 10.77.0.1,hello fd77::1', 'what is routed to it on purpose gets out');
-  for (const source of sources) a1.exec(`ip address del ${source} dev lo`);
+  for (const source of sources) a1.exec(`ip address del ${source}/${source.includes(':') ? 128 : 32} dev lo`);
   await asksForAnAddress();
   await done(gone(port(8070, '172.19.0.2', 80, { protocol: 'udp' })), gone(masquerade('fd19::/64')));
 }
