@@ -8,6 +8,9 @@ const TABLE_MAX = 1 << 20;
 /** RTF_REJECT of include/uapi/linux/route.h: a blackhole or the like, on no link. */
 const REJECT = 0x200;
 
+/** ::/0, as that table has it. */
+const EVERYTHING = /^0{32} 00 /;
+
 export interface HostNetwork {
   readonly interface: string;
   readonly prefix: Prefix;
@@ -55,8 +58,10 @@ function ofIpv6Addresses(table: string): HostNetwork[] {
 
 /** Destination, its length, source, its length, next hop, metric, references, use, flags, name; hexadecimal. */
 function ofIpv6Defaults(table: string): HostNetwork[] {
-  return rowsOf(table).flatMap(([, length, , , nextHop = '', , , , , name]) => {
-    if (name === undefined || length !== '00' || !/^(?!0+$)[0-9a-f]{32}$/.test(nextHop)) return [];
+  // A host with many networks has many more routes; few are for everything.
+  const defaults = table.split('\n').filter((line) => EVERYTHING.test(line));
+  return rowsOf(defaults.join('\n')).flatMap(([, , , , nextHop = '', , , , , name]) => {
+    if (name === undefined || !/^(?!0+$)[0-9a-f]{32}$/.test(nextHop)) return [];
     return [gateway(name, Uint8Array.fromHex(nextHop))];
   });
 }
