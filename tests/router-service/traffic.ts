@@ -9,6 +9,9 @@ import { tried } from './items.ts';
 import { A1, A2, B1, BLUE, curl, GREEN, OUTSIDE, picture, ROUTER, until } from './lab.ts';
 import { fails, succeeds, twoVlans, unchanged, type World } from './world.ts';
 
+/** Of questions that are answered, asked all at once on a slow processor. */
+const patient = { patienceMs: 5000 };
+
 const forwards = (): boolean => readFileSync('/proc/sys/net/ipv4/ip_forward', 'utf8') === '1\n';
 
 export async function traffic(world: World): Promise<void> {
@@ -53,19 +56,19 @@ export async function traffic(world: World): Promise<void> {
     await succeeds(map(8000, HTTP_PORT));
     await succeeds(map(5300, 9999, { protocol: 'UDP' }));
     const rows: readonly (readonly [string, Promise<string> | string, string])[] = [
-      ['outside, TCP', outside.tcp(ROUTER, 8080), `a1 ${OUTSIDE}`],
-      ['outside, UDP', outside.udp(ROUTER, 5300), `a1 ${OUTSIDE}`],
-      ['the router itself', router.tcp(ROUTER, 8080), `a1 ${ROUTER}`],
-      ['the router itself, UDP', router.udp(ROUTER, 5300), `a1 ${ROUTER}`],
-      ['the router by 127.0.0.1', router.tcp('127.0.0.1', 8080), `a1 ${BLUE.gateway}`],
-      ['another VLAN', b1.tcp(ROUTER, 8080), `a1 ${B1}`],
-      ['another VLAN, UDP', b1.udp(ROUTER, 5300), `a1 ${B1}`],
-      ['another VLAN by its own gateway', b1.tcp(GREEN.gateway, 8080), `a1 ${B1}`],
-      ['a neighbour', a2.tcp(ROUTER, 8080), `a1 ${BLUE.gateway}`],
-      ['a neighbour, UDP', a2.udp(ROUTER, 5300), `a1 ${BLUE.gateway}`],
-      ['the container itself', a1.tcp(ROUTER, 8080), `a1 ${BLUE.gateway}`],
-      ['the container itself, UDP', a1.udp(ROUTER, 5300), `a1 ${BLUE.gateway}`],
-      ['the container itself by its gateway', a1.tcp(BLUE.gateway, 8080), `a1 ${BLUE.gateway}`],
+      ['outside, TCP', outside.tcp(ROUTER, 8080, patient), `a1 ${OUTSIDE}`],
+      ['outside, UDP', outside.udp(ROUTER, 5300, patient), `a1 ${OUTSIDE}`],
+      ['the router itself', router.tcp(ROUTER, 8080, patient), `a1 ${ROUTER}`],
+      ['the router itself, UDP', router.udp(ROUTER, 5300, patient), `a1 ${ROUTER}`],
+      ['the router by 127.0.0.1', router.tcp('127.0.0.1', 8080, patient), `a1 ${BLUE.gateway}`],
+      ['another VLAN', b1.tcp(ROUTER, 8080, patient), `a1 ${B1}`],
+      ['another VLAN, UDP', b1.udp(ROUTER, 5300, patient), `a1 ${B1}`],
+      ['another VLAN by its own gateway', b1.tcp(GREEN.gateway, 8080, patient), `a1 ${B1}`],
+      ['a neighbour', a2.tcp(ROUTER, 8080, patient), `a1 ${BLUE.gateway}`],
+      ['a neighbour, UDP', a2.udp(ROUTER, 5300, patient), `a1 ${BLUE.gateway}`],
+      ['the container itself', a1.tcp(ROUTER, 8080, patient), `a1 ${BLUE.gateway}`],
+      ['the container itself, UDP', a1.udp(ROUTER, 5300, patient), `a1 ${BLUE.gateway}`],
+      ['the container itself by its gateway', a1.tcp(BLUE.gateway, 8080, patient), `a1 ${BLUE.gateway}`],
     ];
     const told = await Promise.all(rows.map(async ([who, said]) => `${who}: ${await said}`));
     assert.deepEqual(

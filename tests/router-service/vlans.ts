@@ -50,6 +50,7 @@ export async function vlans(world: World): Promise<void> {
     assert.deepEqual((await older.listVLANs({ vlanId: 111 })).vlans, []);
     await succeeds(older.deleteVLAN({ vlanId: 110 }));
     // The kernel takes the VLAN's down with its parent's, and never up again.
+    await succeeds(older.createVLAN(BLUE));
     ip(`link set ${UPLINK} mtu 1300`);
     await until('it is told', async () => !(await older.getHealth({})).healthy);
     await succeeds(older.createVLAN(BLUE));
