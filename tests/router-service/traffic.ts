@@ -55,9 +55,9 @@ export async function traffic(world: World): Promise<void> {
     const rows: readonly (readonly [string, Promise<string> | string, string])[] = [
       ['outside, TCP', outside.tcp(ROUTER, 8080), `a1 ${OUTSIDE}`],
       ['outside, UDP', outside.udp(ROUTER, 5300), `a1 ${OUTSIDE}`],
-      ['the router itself', router.tcp(ROUTER, 8080), `a1 ${ROUTER}`],
-      ['the router itself, UDP', router.udp(ROUTER, 5300), `a1 ${ROUTER}`],
-      ['the router by 127.0.0.1', router.tcp('127.0.0.1', 8080), `a1 ${BLUE.gateway}`],
+      ['the router itself', router.tcp(ROUTER, 8080, { patienceMs: 1500 }), `a1 ${ROUTER}`],
+      ['the router itself, UDP', router.udp(ROUTER, 5300, { patienceMs: 1500 }), `a1 ${ROUTER}`],
+      ['the router by 127.0.0.1', router.tcp('127.0.0.1', 8080, { patienceMs: 1500 }), `a1 ${BLUE.gateway}`],
       ['another VLAN', b1.tcp(ROUTER, 8080), `a1 ${B1}`],
       ['another VLAN, UDP', b1.udp(ROUTER, 5300), `a1 ${B1}`],
       ['another VLAN by its own gateway', b1.tcp(GREEN.gateway, 8080), `a1 ${B1}`],
