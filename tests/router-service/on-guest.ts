@@ -21,7 +21,10 @@ export function triedOnMachine(chosen: (number: number) => boolean): void {
 
     before(async () => {
       const program = new URL('acceptance.ts', import.meta.url).pathname;
-      output = (await runInGuest(MODULES, program, ...share.map(({ number }) => String(number)))).output;
+      const numbers = share.map(({ number }) => String(number));
+      output = (await runInGuest(MODULES, program, ...numbers)).output;
+      // One of the six processes that it takes until then may have fallen over an emulated processor (`world.ts`); nothing has been tried yet.
+      if (!/^served\b/m.test(output)) output = (await runInGuest(MODULES, program, ...numbers)).output;
     });
 
     for (const { number, says } of share)
