@@ -23,10 +23,10 @@ export interface Gateway {
   watch(signal: AbortSignal): AsyncIterable<Reply<WatchEvent>>;
 }
 
-/** The socket when nobody names one: that of an `npm start` in this folder or in the clone, else the system's. */
+/** The socket when nobody names one: that of an `npm start` in this folder or in the clone, else where vrouterd has it when it is told no other. */
 export function defaultSocket(cwd: string, clone: string): string {
   const own = [cwd, clone].map((folder) => join(folder, '.vrouter/gateway/vrouterd.sock'));
-  return own.find((path) => existsSync(path)) ?? '/run/vrouter/vrouterd.sock';
+  return own.find((path) => existsSync(path)) ?? '/var/lib/vrouter/vrouterd.sock';
 }
 
 export function gatewayAt(socketPath: string): Gateway {
